@@ -1,0 +1,132 @@
+"""Everything a contributor or CI runs, each with its own set-up: `pip install nox && nox -s tests`."""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.8.17"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "unit"]
+
+LOCKS = {group: Path(f"requirements/{group}.txt") for group in ("dev", "lock", "nox")}
+
+# one environment, made once, serves them all
+shared = nox.session(venv_backend="none", requires=["dev"])
+
+
+@shared
+def tests(session: nox.Session) -> None:
+    """Everything: lint, types, and every test against real parts. Brings what it needs; Debian or Ubuntu as root."""
+    check_style(session)
+    check_workflows(session)
+    run(session, "mypy")
+    run_last(session, "pytest", *session.posargs)
+
+
+@shared
+def unit(session: nox.Session) -> None:
+    """The tests that need nothing but Python; under 20 seconds."""
+    run(session, "pytest", "tests/unit", *session.posargs)
+
+
+@shared
+def e2e(session: nox.Session) -> None:
+    """The tests against a real engine, registry, sshd and edge."""
+    run(session, "pytest", "tests/e2e", *session.posargs)
+
+
+@shared
+def action(session: nox.Session) -> None:
+    """The GitHub Action and the workflows an app starts with, run by act on the rig; attacks on them included."""
+    run(session, "pytest", "tests/action", *session.posargs)
+
+
+@shared
+def demo(session: nox.Session) -> None:
+    """The example application, shipped for real to servers on this machine, start to end."""
+    run_last(session, "python", "-m", "tests.demo", *session.posargs)
+
+
+@shared
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and format; workflows and actions by zizmor, their schemas, and GitHub's own checker."""
+    check_style(session)
+    check_workflows(session)
+
+
+@shared
+def types(session: nox.Session) -> None:
+    """Mypy, strict."""
+    run(session, "mypy", *session.posargs)
+
+
+@shared
+def docs(session: nox.Session) -> None:
+    """Write docs/reference.md and docs/tagship.schema.json; `-- --check` only says whether they are stale."""
+    run(session, "python", "-m", "docs.generate", *session.posargs)
+
+
+@shared
+def release(session: nox.Session) -> None:
+    """Build what a release is made of into dist/: the wheel and the sources."""
+    run(session, "python", "-m", "hatchling", "build")
+
+
+@nox.session
+def dev(session: nox.Session) -> None:
+    """The environment that the sessions share, and an editor may use: what is locked, and this package, editable."""
+    wanted = hashlib.sha256(LOCKS["dev"].read_bytes() + Path("pyproject.toml").read_bytes()).hexdigest()
+    installed = Path(session.virtualenv.location) / "installed"
+    if not installed.exists() or installed.read_text() != wanted:
+        session.install("--require-hashes", "-r", str(LOCKS["dev"]))
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+        installed.write_text(wanted)
+    (session.cache_dir / "dev").write_text(session.bin)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Lock the newest versions that pyproject.toml allows, with hashes, for every Python and platform at once."""
+    session.install("--require-hashes", "-r", str(LOCKS["lock"]))
+    for group, path in LOCKS.items():
+        sources = ["pyproject.toml"] if group == "dev" else []
+        session.run(
+            "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
+            "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
+            *sources, "--group", f"pyproject.toml:{group}", "--output-file", str(path), *session.posargs,
+        )  # fmt: skip
+
+    # what the action installs: of the same versions, only what the package itself needs
+    session.run(
+        "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
+        "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock", "--constraint", str(LOCKS["dev"]),
+        "pyproject.toml", "--output-file", "action/requirements.txt", *session.posargs,
+    )  # fmt: skip
+
+
+def check_workflows(session: nox.Session) -> None:
+    """Every workflow and action, and those that apps get: nothing found."""
+    run(session, "python", "-m", "tests.action.lint")
+
+
+def check_style(session: nox.Session) -> None:
+    """Ruff's two halves."""
+    run(session, "ruff", "check", "--quiet")
+    run(session, "ruff", "format", "--check", "--quiet")
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """A program of the shared environment, its folder first on PATH."""
+    folder = (session.cache_dir / "dev").read_text()
+    path = os.pathsep.join((folder, os.environ["PATH"]))
+    session.run(f"{folder}/{program}", *arguments, external=True, env={"PATH": path})
+
+
+def run_last(session: nox.Session, program: str, *arguments: str) -> None:
+    """The same for a program that says itself how it went: its closing lines are the last ones."""
+    logging.getLogger("nox").setLevel(logging.CRITICAL)
+    run(session, program, *arguments)
