@@ -1,0 +1,5 @@
+"""Tagship's own tasks: the library ships itself."""
+
+from tagship import namespace
+
+__all__ = ["namespace"]

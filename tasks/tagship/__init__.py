@@ -1,0 +1,25 @@
+"""Tagship takes a Docker Compose application from a commit to a proven release, and back. The contents page."""
+
+from invoke.collection import Collection
+
+from tagship.commands import accessories as accessory_tasks
+from tagship.commands import github as github_tasks
+from tagship.commands import lock as lock_tasks
+from tagship.commands.checks import lint, test
+from tagship.commands.demo import demo
+from tagship.commands.images import build, push
+from tagship.commands.release import deploy, migrate, rollback, ship, smoke_test
+from tagship.commands.reports import history, status
+
+namespace = Collection(
+    "tagship",
+    test, lint,
+    build, push,
+    deploy, migrate, smoke_test, rollback, ship,
+    status, history, demo,
+    Collection("accessories", up=accessory_tasks.up, status=accessory_tasks.status),
+    Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
+    Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
+)  # fmt: skip
+
+__all__ = ["namespace"]

@@ -1,0 +1,1 @@
+"""What Tagship touches: engines, servers, registries, programs."""

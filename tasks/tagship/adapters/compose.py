@@ -1,0 +1,103 @@
+"""Docker Compose: it reads, merges and interpolates Compose files, and creates containers. All by stdin."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tagship.adapters import programs
+from tagship.errors import ConfigError, RolloutError
+from tagship.model import Sources
+
+_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+_READ = ("--no-interpolate", "--no-path-resolution", "--format", "json")
+
+
+def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]]) -> Sources:
+    """The merged Compose file of a work tree, not interpolated, and the content of the files it names.
+
+    Only files of the commit are read, and no secret's: what is read is kept. Raises ConfigError with what Compose said.
+    """
+    named = [word for file in files for word in ("-f", file)]
+    argv = ["--env-file", "/dev/null", "--profile", "*", *named, "config", *_READ]
+    said = programs.run([*_compose(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    model = json.loads(said.out)
+    if not model.get("services"):
+        raise ConfigError(f"{', '.join(files)} names no services.")
+    paths = [
+        *(item["path"] for service in model["services"].values() for item in service.get("env_file") or ()),
+        *(item["file"] for item in (model.get("configs") or {}).values() if "file" in item),
+    ]
+    held = committed() if paths else frozenset()
+    return Sources(model, {path: _read(folder, path) for path in paths if os.path.normpath(path) in held})
+
+
+def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Resolve `${…}` from those variables and nothing else. Raises ConfigError with what Compose said."""
+    with tempfile.TemporaryDirectory(prefix="tagship-") as name:
+        folder = Path(name)
+        for path, content in wanted.files.items():
+            file = folder / path
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise ConfigError(f"The Compose file names {path}, outside the project.", hint="move it inside")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        argv = ["--env-file", "/dev/null", "-f", "-", "config", "--no-path-resolution", "--format", "json"]
+        said = programs.run(
+            [*_compose(), *argv], stdin=_yaml(wanted.model), cwd=folder, env=variables, fails_as=ConfigError
+        )
+    resolved: dict[str, Any] = json.loads(said.out)
+    return resolved
+
+
+def create(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Create a project's containers, started by nobody yet. Raises RolloutError."""
+    _project(socket, model, ["create", "--quiet-pull", "--no-build"], environment)
+
+
+def up(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Create and start a project, pulling images it lacks. Raises RolloutError."""
+    _project(socket, model, ["up", "--detach", "--quiet-pull", "--no-build"], environment)
+
+
+def run_once(  # noqa: PLR0913 - what a one-off consists of
+    socket: Path,
+    model: Mapping[str, Any],
+    service: str,
+    argv: tuple[str, ...],
+    *,
+    environment: Mapping[str, str],
+    extra: Mapping[str, str],
+) -> programs.Finished:
+    """Run a command in a one-off container of a service. Raises RolloutError with the last lines it printed."""
+    passed = [word for name, value in extra.items() for word in ("--env", f"{name}={value}")]
+    words = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", *passed, service, *argv]
+    return _project(socket, model, words, environment)
+
+
+def _project(
+    socket: Path, model: Mapping[str, Any], words: list[str], environment: Mapping[str, str]
+) -> programs.Finished:
+    argv = [*_compose(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *words]
+    env = {**environment, "DOCKER_HOST": f"unix://{socket}"}
+    with tempfile.TemporaryDirectory(prefix="tagship-") as empty:
+        return programs.run(argv, stdin=_yaml(model), cwd=Path(empty), env=env, fails_as=RolloutError)
+
+
+def _yaml(model: Mapping[str, Any]) -> str:
+    """JSON that YAML reads, too: JSON escapes a character beyond the basic plane as two, which YAML refuses."""
+    return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(model))
+
+
+def _compose() -> list[str]:
+    return programs.docker_plugin("compose")
+
+
+def _read(folder: Path, path: str) -> str:
+    try:
+        return (folder / path).read_text()
+    except OSError as error:
+        raise ConfigError(f"The Compose file names {path}: {error.strerror}.") from None

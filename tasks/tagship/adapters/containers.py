@@ -1,0 +1,163 @@
+"""The containers of releases on an engine: listed, connected, stopped, removed, their last words read."""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tagship.adapters.engine import Engine
+from tagship.errors import CheckError, EngineError
+from tagship.model import Place
+from tagship.ports import Standing
+from tagship.render import LABEL
+
+LOG_LINES = 30
+_MISSING = 404
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a release, as the engine lists it."""
+
+    id: str
+    name: str
+    project: str
+    """The Compose project: a release's name, or APP-ENV-accessories."""
+    service: str
+    state: str
+    status: str
+    created: float
+    addresses: Mapping[str, str]
+    """Network → the address it is to have there, where one was chosen for it."""
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs, a restarting one's too: it will again."""
+        return self.state in {"running", "restarting", "paused"}
+
+
+def listed(engine: Engine) -> list[Container]:
+    """Every release's and accessory's containers on an engine, of all apps."""
+    return [_container(raw) for raw in engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}.app"]})]
+
+
+def of(engine: Engine, project: str) -> list[Container]:
+    """The containers of one Compose project."""
+    found = engine.get("/containers/json", all=True, filters={"label": [f"com.docker.compose.project={project}"]})
+    return [_container(raw) for raw in found]
+
+
+def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, ...]:
+    """What stands of each release of a place, oldest first."""
+    by_release: dict[str, list[Container]] = {}
+    for container in containers:
+        if place.owns(container.project):
+            by_release.setdefault(container.project, []).append(container)
+    found = [
+        Standing(
+            name,
+            min(c.created for c in ours),
+            running=_count(c.service for c in ours if c.running),
+            present=_count(c.service for c in ours),
+        )
+        for name, ours in by_release.items()
+    ]
+    return tuple(sorted(found, key=lambda standing: standing.created))
+
+
+def connect(engine: Engine, container: Container, network: str, address: str = "") -> None:
+    """Put a container on a network, without an alias; with an address of its own, or any."""
+    settings = {"IPAMConfig": {"IPv4Address": address}} if address else {}
+    engine.call(
+        "POST",
+        f"/networks/{network}/connect",
+        {"Container": container.id, "EndpointConfig": {"Aliases": [], **settings}},
+    )
+
+
+def choose_address(name: str, subnet: str, taken: set[str]) -> str:
+    """An address in the upper half of a subnet that no container has or waits for.
+
+    Fixed, so that when several containers restart at once none gets another's address while the edge still holds a
+    connection to it; the lower half is the engine's to hand out. Raises CheckError when all are taken.
+    """
+    network = ipaddress.ip_network(subnet, strict=False)
+    half = network.num_addresses // 2
+    start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    for step in range(half - 1):
+        address = str(network[half + (start + step) % (half - 1)])
+        if address not in taken:
+            return address
+    raise CheckError(f"Every address of {subnet} is taken.", hint="remove stopped releases, or widen edge.networks")
+
+
+def stop(engine: Engine, containers: Iterable[Container], within: int | None = None) -> None:
+    """Stop containers, all at once; each gets its own stop_grace_period unless `within` says otherwise."""
+    query = {} if within is None else {"t": within}
+    together(lambda c: _unless_gone(engine, "POST", f"/containers/{c.id}/stop", **query), containers)
+
+
+def remove(engine: Engine, release: str) -> None:
+    """Remove a release's containers, running or not, and its network."""
+    together(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), of(engine, release))
+    _unless_gone(engine, "DELETE", f"/networks/{release}")
+
+
+def healthcheck(engine: Engine, container: str) -> list[str]:
+    """The command that tells whether a container is well: the Compose file's or its image's; empty when it has none."""
+    test = (engine.get(f"/containers/{container}/json")["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return [] if test == ["NONE"] else list(test)
+
+
+def last_words(engine: Engine, container: str) -> str:
+    """The last lines a container printed, both streams."""
+    raw = engine.text(f"/containers/{container}/logs", stdout=1, stderr=1, tail=LOG_LINES)
+    text, at = b"", 0
+    while at + 8 <= len(raw):
+        size = int.from_bytes(raw[at + 4 : at + 8], "big")
+        text, at = text + raw[at + 8 : at + 8 + size], at + 8 + size
+    return text.decode(errors="replace").rstrip()
+
+
+def together(work: Callable[[T], object], items: Iterable[T]) -> None:
+    """Do the same to several things at once; raises the first failure after all have ended."""
+    things = list(items)
+    if len(things) == 1:
+        work(things[0])
+    elif things:
+        with ThreadPoolExecutor(min(8, len(things))) as threads:
+            for done in [threads.submit(work, thing) for thing in things]:
+                done.result()
+
+
+def _container(raw: dict[str, Any]) -> Container:
+    labels = raw["Labels"]
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return Container(
+        id=raw["Id"],
+        name=raw["Names"][0].lstrip("/"),
+        project=labels.get("com.docker.compose.project", ""),
+        service=labels.get("com.docker.compose.service", ""),
+        state=raw["State"],
+        status=raw["Status"],
+        created=raw["Created"],
+        addresses={n: (s.get("IPAMConfig") or {}).get("IPv4Address") or "" for n, s in networks.items()},
+    )
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for name in names:
+        counted[name] = counted.get(name, 0) + 1
+    return counted
+
+
+def _unless_gone(engine: Engine, method: str, path: str, **query: object) -> None:
+    try:
+        engine.call(method, path, **query)
+    except EngineError as error:
+        if error.status != _MISSING:
+            raise

@@ -1,0 +1,90 @@
+"""One door to other programs: argv lists, an environment of our choosing, output caught, secrets by stdin."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagship.errors import TagshipError, ToolError
+
+PLUGIN_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+"""Where Docker's client looks for plugins after its configuration's own folder (cli-plugins/manager, docker/cli)."""
+
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "DOCKER_CONFIG",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+)
+"""What a program needs of this process's environment; the rest, secrets included, it doesn't get."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program printed."""
+
+    out: str
+    err: str
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment a program gets: the few names of PASSED_ON, and what it is given."""
+    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | proxies | dict(extra or {})
+
+
+def run(
+    argv: list[str],
+    *,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    fails_as: type[TagshipError] = ToolError,
+) -> Finished:
+    """Run to the end. Raises `fails_as` with the last lines the program said, ToolError when it isn't installed."""
+    try:
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            env=environment(env),
+            cwd=cwd,
+            capture_output=True,
+            encoding="utf-8",
+            text=True,
+            errors="backslashreplace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ToolError(f"{argv[0]} is not installed.") from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        name = Path(argv[0]).name
+        raise fails_as(f"{name}: " + "\n  ".join(said[-12:]))
+    return Finished(done.stdout, done.stderr)
+
+
+def docker_plugin(name: str) -> list[str]:
+    """The argv that runs Docker's `compose` or `buildx`: the plugin itself, which saves starting the client first.
+
+    Raises ToolError when it isn't installed.
+    """
+    own = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "cli-plugins"
+    for folder in (own, *map(Path, PLUGIN_FOLDERS)):
+        plugin = folder / f"docker-{name}"
+        if os.access(plugin, os.X_OK):
+            return [str(plugin)]
+    if shutil.which("docker"):
+        return ["docker", name]
+    raise ToolError(f"Docker's {name} plugin is not installed.", hint=f"install docker-{name}-plugin")

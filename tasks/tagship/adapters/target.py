@@ -1,0 +1,263 @@
+"""An environment on a real server: each planned effect, through its engine and its edge."""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tagship import ledger, migrations, render, routes
+from tagship.adapters import compose, containers, networks, smoke
+from tagship.adapters.containers import Container
+from tagship.adapters.edge import NETWORK, Edge
+from tagship.adapters.engine import Engine
+from tagship.adapters.injection import inject
+from tagship.adapters.lease import Lease
+from tagship.adapters.readiness import Starting
+from tagship.config import Environment
+from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
+from tagship.model import Place, Release, Rendered, Served
+from tagship.ports import Migrated, Observed
+
+DRAIN_POLL = 0.05
+_ENDED = frozenset({"restarting", "exited", "dead"})
+
+
+class Reader:
+    """Looks at an environment without changing anything; a server that has no edge yet has nothing to see."""
+
+    def __init__(self, engine: Engine, edge: Edge | None, place: Place) -> None:
+        self.key = b""
+        """What configurations are hashed with, once observed; empty before the first deploy."""
+        self._engine = engine
+        self._files = edge
+        self._place = place
+        self._ledger: tuple[str, ...] = ()
+        self._prepare = False
+
+    def observe(self) -> Observed:
+        """Two calls: the engine's containers, the edge's files."""
+        if self._files is None:
+            return Observed()
+        files = self._files.read(prepare=self._prepare)
+        self._ledger, self.key = files.ledger, files.key
+        everyone = containers.listed(self._engine)
+        accessories = f"{self._place}-accessories"
+        return Observed(
+            live=files.live,
+            live_release=ledger.decode_release(files.record) if files.record else None,
+            releases=containers.standings(everyone, self._place),
+            accessories={c.service: c.state for c in everyone if c.project == accessories},
+            disk_free=files.disk_free,
+            memory_free=files.memory_free,
+            history=ledger.parse(files.ledger),
+        )
+
+    def release(self, name: str) -> Release | None:
+        """What the ledger kept of a release."""
+        raw = self._files.record(name) if name and self._files else b""
+        return ledger.decode_release(raw) if raw else None
+
+    def last_line(self) -> str:
+        """The ledger's last line as last observed: under the lock nobody else writes."""
+        return self._ledger[-1] if self._ledger else ""
+
+
+class Server(Reader):
+    """The `Target` of a real environment. Holds secret values; hands them to Compose alone."""
+
+    def __init__(  # noqa: PLR0913 - what one environment consists of
+        self,
+        engine: Engine,
+        edge: Edge,
+        place: Place,
+        *,
+        edge_container: Mapping[str, Any],
+        lease: Lease,
+        settings: Environment,
+    ) -> None:
+        super().__init__(engine, edge, place)
+        self._prepare = True
+        self.secrets: Mapping[str, str] = {}
+        self.credentials: Mapping[str, str] = {}
+        self._edge = edge
+        self._edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
+        self._lease = lease
+        self._settings = settings
+
+    def still_ours(self) -> None:
+        """Write the lease's expiry, which fails when the lease is gone."""
+        self._lease.check()
+
+    def pull(self, images: Sequence[str]) -> None:
+        """All at once; one that is there already costs no word with the registry."""
+        present = {
+            digest
+            for image in self._engine.get("/images/json")
+            for digest in (*(image["RepoDigests"] or ()), image["Id"])
+        }
+        containers.together(self._pull_one, [image for image in images if image not in present])
+
+    def prepare(self, rendered: Rendered) -> None:
+        """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
+        self._edge.keep(rendered.name, ledger.encode_release(rendered.release))
+        labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
+        within = self._settings.edge.networks
+        networks.ensure(self._engine, rendered.name, within, prefix=networks.PREFIX, labels=labels)
+        for volume in rendered.volumes:
+            self._engine.call("POST", "/volumes/create", {"Name": volume, "Labels": labels})
+
+    def create(self, rendered: Rendered) -> None:
+        """By Compose, on the release's own network."""
+        with self._hiding():
+            compose.create(self._engine.socket, self._filled(rendered.model), self._named(rendered))
+        self._refuse_unwatched(rendered)
+
+    def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
+        """Pending, apply, verify: each a one-off of the new image on the release's and the environment's networks."""
+        how = rendered.release.shape.migrations
+        if how is None:
+            return Migrated()
+        state = migrations.read(how, self._once(rendered, how.pending, {}))
+        if dry_run or not state.pending:
+            return Migrated(state.pending, state.leaves)
+        self._once(rendered, how.apply, migrations.limits(how))
+        after = migrations.read(how, self._once(rendered, how.pending, {}))
+        if after.pending:
+            raise MigrationError(f"Still pending after migrating: {', '.join(after.pending)}.")
+        return Migrated(state.pending, after.leaves)
+
+    def start(self, rendered: Rendered, services: Sequence[str]) -> None:
+        """First on the networks of the edge and of accessories, without alias: a name means its own release."""
+        everyone = containers.listed(self._engine)
+        ours = [c for c in everyone if c.project == rendered.name and c.service in services]
+        self._connect(rendered, ours, everyone)
+        with self._hiding():
+            inject(self._engine, self._filled(rendered.model), ours, self._named(rendered))
+            Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
+
+    def serve(self, candidate: Served, live: Served) -> None:
+        """Changes the edge's configuration only where the routes differ from what it serves."""
+        wanted = routes.environment_routes(self._place, self._settings.url, candidate, live)
+        if self._settings.url.startswith("https"):
+            self._edge.serve("https", wanted)
+            self._edge.serve("http", routes.redirect_routes(self._place, self._settings.url))
+        else:
+            self._edge.serve("http", wanted)
+
+    def smoke_test(self, release: str, *, candidate: bool) -> None:
+        """The candidate's with a key made for this deploy, which its end makes worthless."""
+        headers = {}
+        if candidate:
+            key = secrets.token_urlsafe(24)
+            self._edge.offer(release, key)
+            headers = {routes.CANDIDATE_HEADER: key}
+        smoke.run(
+            self._settings.smoke, self._settings.url, self._settings.smoke_within, release=release, headers=headers
+        )
+
+    def cutover(self, release: str) -> None:
+        """Replace the file that the edge dials by."""
+        self._edge.switch(release)
+
+    def bake(self, release: str, seconds: float) -> None:
+        """Smoke-test again and again, and see that no container ends or turns unhealthy."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+            for container in containers.of(self._engine, release):
+                done = container.status.startswith("Exited (0)")  # a one-shot's end
+                if (container.state in _ENDED and not done) or "unhealthy" in container.status:
+                    words = render.hide(containers.last_words(self._engine, container.id), self.secrets)
+                    raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
+            smoke.run(self._settings.smoke, self._settings.url, 5, release=release)
+
+    def drain(self, release: str, seconds: float) -> None:
+        """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop."""
+        until = time.monotonic() + seconds
+        while self._edge.requests_in_flight(release) and time.monotonic() < until:
+            time.sleep(DRAIN_POLL)
+
+    def stop(self, release: str, services: Sequence[str]) -> None:
+        """All at once, each with its own grace period."""
+        ours = containers.of(self._engine, release)
+        containers.stop(self._engine, [c for c in ours if c.running and (not services or c.service in services)])
+
+    def resume(self, release: str, services: Sequence[str]) -> None:
+        """All at once."""
+        idle = [c for c in containers.of(self._engine, release) if c.service in services and not c.running]
+        containers.together(lambda c: self._engine.call("POST", f"/containers/{c.id}/start"), idle)
+
+    def remove(self, release: str) -> None:
+        """Containers and network."""
+        containers.remove(self._engine, release)
+
+    def record(self, line: str) -> None:
+        """Append to the ledger."""
+        self._edge.append(line)
+
+    def _refuse_unwatched(self, rendered: Rendered) -> None:
+        """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""
+        routed = {route.service for route in rendered.release.shape.routes}
+        silent = [name for name in routed if not rendered.model["services"][name].get("healthcheck")]
+        for container in containers.of(self._engine, rendered.name) if silent else ():
+            if container.service in silent and not containers.healthcheck(self._engine, container.id):
+                raise CheckError(
+                    f"{container.service} has no healthcheck, so nobody could tell when it is ready.",
+                    hint="give it one in the Compose file",
+                )
+
+    def _pull_one(self, image: str) -> None:
+        repository, _, digest = image.rpartition("@")
+        if repository:
+            self._engine.pull(repository, digest, self.credentials)
+
+    def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
+        """What a killed deploy connected already is left alone."""
+        subnet = f"{self._edge_network['Gateway']}/{self._edge_network['IPPrefixLen']}"
+        taken = {address for container in everyone if (address := container.addresses.get(NETWORK))}
+        shape = rendered.release.shape
+        routed = {route.service for route in shape.routes}
+        for container in ours:
+            if container.service in routed and NETWORK not in container.addresses:
+                address = containers.choose_address(container.name, subnet, taken)
+                taken.add(address)
+                containers.connect(self._engine, container, NETWORK, address)
+            if shape.accessories and str(self._place) not in container.addresses:
+                containers.connect(self._engine, container, str(self._place))
+
+    def _once(self, rendered: Rendered, argv: tuple[str, ...], limits: Mapping[str, str]) -> str:
+        how = rendered.release.shape.migrations
+        service = how.service if how else ""
+        model = render.adapt(
+            migrations.one_off(rendered.model, service, str(self._place), rendered.release.shape), (0, 0)
+        )
+        with self._hiding():
+            try:
+                said = compose.run_once(
+                    self._engine.socket,
+                    self._filled(model),
+                    service,
+                    argv,
+                    environment=self._named(rendered),
+                    extra=limits,
+                )
+            except RolloutError as error:
+                raise MigrationError(error.problem) from error
+        return said.out
+
+    @contextmanager
+    def _hiding(self) -> Iterator[None]:
+        """What a program or a container said goes into an error without the secrets in it."""
+        try:
+            yield
+        except TagshipError as error:
+            raise type(error)(render.hide(error.problem, self.secrets), hint=error.hint) from None
+
+    def _filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        filled: dict[str, Any] = render.fill(render.adapt(model, self._engine.api), self.secrets)
+        return filled
+
+    def _named(self, rendered: Rendered) -> dict[str, str]:
+        """Compose takes a secret or config by `environment:` from its own: those, and no others."""
+        return {name: self.secrets[name] for name in render.named(rendered.model) if name in self.secrets}

@@ -1,0 +1,153 @@
+"""A deploy as GitHub sees it: refused while its environment isn't protected, and recorded as it goes."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tagship import events, protection
+from tagship.adapters.github import PUBLIC, GitHubError, Repository
+from tagship.config import Environment
+from tagship.errors import ApprovalError, ConfigError
+
+ALLOW = "TAGSHIP_ALLOW_UNPROTECTED"
+_DESCRIPTION = 140
+"""Characters GitHub takes for a status's description."""
+
+
+def repository(environment: Mapping[str, str]) -> Repository | None:
+    """The repository of GITHUB_REPOSITORY, with the token of GITHUB_TOKEN; None unless both are set."""
+    name, token = environment.get("GITHUB_REPOSITORY", ""), environment.get("GITHUB_TOKEN", "")
+    return Repository(name, token, environment.get("GITHUB_API_URL") or PUBLIC) if name and token else None
+
+
+def needed(environment: Mapping[str, str]) -> Repository:
+    """The same for a task that can't do without. Raises ConfigError."""
+    found = repository(environment)
+    if found is None:
+        raise ConfigError("GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set OWNER/NAME and a token")
+    return found
+
+
+@contextmanager
+def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]:
+    """Around a deploy: in GitHub Actions with `approval: required`, nothing begins unless a person had to approve.
+
+    With GITHUB_REPOSITORY and GITHUB_TOKEN set, its deployment gets in_progress and then success or failure. Raises
+    ApprovalError.
+    """
+    repo = repository(os.environ)
+    in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
+    deployment = _of_this_run(repo, settings.name) if repo and in_actions else None
+    remark = action
+    if in_actions and settings.approval == "required" and not approve(repo, settings, deployment):
+        remark = f"{action} UNPROTECTED ({ALLOW})"
+    if repo is None or (in_actions and deployment is None):
+        yield
+        return
+    with _recorded(repo, deployment, settings, tag, remark):
+        yield
+
+
+def approve(repo: Repository | None, settings: Environment, deployment: int | None) -> bool:
+    """Whether the environment is protected; False where that is overridden. Raises ApprovalError, also when unsure."""
+    try:
+        lacking = check(repo, settings, deployment)
+    except GitHubError as error:
+        lacking = [f"how {settings.name} is protected can't be read: {error.problem}"]
+    overridden = bool(lacking) and os.environ.get(ALLOW) == settings.name
+    events.tell("approval", environment=settings.name, findings=lacking, overridden=overridden)
+    if lacking and not overridden:
+        raise ApprovalError(
+            "\n".join(lacking),
+            hint=f"nothing was changed; run `tagship github.protect --env {settings.name}`, or give the action "
+            f"`allow-unprotected: {settings.name}`, which every run will shout about",
+        )
+    return not lacking
+
+
+def check(repo: Repository | None, settings: Environment, deployment: int | None) -> list[str]:
+    """What is lacking for this run to deploy there: protection, the environment's branch, the environment's job."""
+    if repo is None:
+        return ["there is no token to read the protection with: give the job `permissions: actions: read`"]
+    lacking = protection.findings(settings.name, observe(repo, settings.name), private=_private())
+    ref = os.environ.get("GITHUB_REF", "")
+    if settings.branch and ref != f"refs/heads/{settings.branch}":
+        lacking.append(f"this run is of {ref or 'no branch'}, and {settings.name}'s branch is {settings.branch}")
+    if deployment is None:
+        lacking.append(
+            f"this run made no deployment to {settings.name}: its job has to say `environment: {settings.name}` "
+            "and have `permissions: deployments: write`"
+        )
+    return lacking
+
+
+def observe(repo: Repository, name: str) -> protection.Protection | None:
+    """An environment's rules as they stand; None when there is no such environment."""
+    found = repo.environment(name)
+    if found is None:
+        return None
+    custom = (found.get("deployment_branch_policy") or {}).get("custom_branch_policies")
+    return protection.parse(found, repo.branch_policies(name) if custom else ())
+
+
+@contextmanager
+def _recorded(repo: Repository, deployment: int | None, settings: Environment, tag: str, remark: str) -> Iterator[None]:
+    """Statuses of a deployment; one is made where the job's environment made none. Failing to is no reason to stop."""
+
+    def say(state: str) -> None:
+        try:
+            if deployment is not None:
+                repo.add_status(
+                    deployment,
+                    state,
+                    environment_url=settings.url,
+                    log_url=_run_url(),
+                    description=remark[:_DESCRIPTION],
+                )
+        except GitHubError as error:
+            events.tell("note", text=f"GitHub has no status of this deployment: {error.problem}")
+
+    if deployment is None and tag:
+        try:
+            deployment = repo.create_deployment(settings.name, tag[:40], remark[:_DESCRIPTION])
+        except GitHubError as error:
+            events.tell("note", text=f"GitHub has no record of this deployment: {error.problem}")
+    say("in_progress")
+    try:
+        yield
+    except BaseException:
+        say("failure")
+        raise
+    say("success")
+
+
+def _of_this_run(repo: Repository, environment: str) -> int | None:
+    """The deployment that this run's job made by naming the environment; None when there is none."""
+    run = f"/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}/"
+    try:
+        for deployment in repo.deployments(environment, os.environ.get("GITHUB_SHA", "")):
+            for status in repo.statuses(int(deployment["id"])):
+                if run in f"{status.get('log_url') or status.get('target_url') or ''}/":
+                    return int(deployment["id"])
+    except GitHubError:
+        return None
+    return None
+
+
+def _run_url() -> str:
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    server, name = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    return f"{server}/{name}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}"
+
+
+def _private() -> bool:
+    """Whether the run's repository is private, as the event says; without an event, unknown counts as public."""
+    try:
+        event: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())
+    except (KeyError, OSError, ValueError):
+        return False
+    return bool((event.get("repository") or {}).get("private"))

@@ -1,0 +1,1 @@
+"""What people type: parse, wire, print; nothing else."""

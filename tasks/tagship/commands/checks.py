@@ -1,0 +1,49 @@
+"""`test` and `lint`: the suites of every component, side by side."""
+
+from dataclasses import asdict
+
+from invoke.context import Context
+
+from tagship import events, services
+from tagship.adapters import suites
+from tagship.commands.options import task
+from tagship.config import Config, Suite
+from tagship.errors import ConfigError, SuiteError
+from tagship.progress import table
+
+_ONLY = "Only this component; all if left out."
+
+
+@task(help={"component": _ONLY})
+def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
+    """Run the tests of every component, side by side, with their coverage floors."""
+    _run("test", services.config().test, component)
+
+
+@task(help={"component": _ONLY})
+def lint(_: Context, component: str = "") -> None:
+    """Run the lint of every component, side by side."""
+    _run("lint", services.config().lint, component)
+
+
+def run_all(config: Config) -> None:
+    """Both, for `ship`; raises SuiteError as soon as one of them has failed."""
+    for kind, wanted in (("test", config.test), ("lint", config.lint)):
+        if wanted:
+            _run(kind, wanted, "")
+
+
+def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
+    if component and component not in wanted:
+        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"it has: {', '.join(wanted)}")
+    chosen = {component: wanted[component]} if component else wanted
+    if not chosen:
+        print(f"tagship.yml names no {kind} suites.")
+        return
+    results = suites.run(chosen, services.folder(), print)
+    for result in results:
+        events.tell("suite", suite=kind, directory=chosen[result.component].directory, **asdict(result))
+    print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))
+    failed = [result.component for result in results if result.problem]
+    if failed:
+        raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="each one's output is above")

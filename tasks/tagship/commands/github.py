@@ -1,0 +1,144 @@
+"""`github.workflows`, `github.protect`, `github.check`: what lives on GitHub, made and checked from tagship.yml."""
+
+import json as jsonlib
+import os
+import re
+from pathlib import Path
+
+from invoke.context import Context
+
+from tagship import approval, protection, services, starters
+from tagship.adapters import variables
+from tagship.adapters.github import Repository
+from tagship.commands.options import ENV, JSON, task
+from tagship.config import Config, Environment
+from tagship.errors import ApprovalError, ConfigError
+
+
+@task(
+    help={
+        "uses": "The action, pinned: OWNER/tagship@40-HEX-SHA; what the workflows there use already, if left out.",
+        "version": "The version of that SHA, for the comment beside it: v1.2.3.",
+        "dry-run": "Print the difference and change nothing.",
+    }
+)
+def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
+    """Write the workflows that ship this app into .github, rendered from tagship.yml."""
+    root = services.folder()
+    action = _action(uses, version, root)
+    config = services.config()
+    files = starters.render(config, action, {name: _secrets(each, root) for name, each in config.environments.items()})
+    different = starters.difference(files, root)
+    print(different or "The workflows are as tagship.yml wants them.")
+    if dry_run:
+        return
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content)
+
+
+@task(
+    help={
+        "env": ENV,
+        "reviewer": "Who may approve: USER or ORG/TEAM; may be repeated.",
+        "wait-minutes": "How long a job waits before it may be approved.",
+        "variable": "NAME=VALUE for the environment's variables; may be repeated.",
+        "dry-run": "Print the difference and change nothing.",
+    },
+    iterable=["reviewer", "variable"],
+)
+def protect(
+    _: Context, reviewer: list[str], variable: list[str], env: str = "", wait_minutes: int = 0, dry_run: bool = False
+) -> None:
+    """Create or tighten the environments on GitHub; what is stricter already stays."""
+    config, repo = services.config(), approval.needed(os.environ)
+    reviewers = frozenset(map(repo.reviewer, reviewer))
+    wanted_variables = dict(_pair(each) for each in variable)
+    for settings in _chosen(config, env):
+        wanted = _wanted(settings, reviewers, wait_minutes, wanted_variables)
+        _protect(repo, settings.name, wanted, dry_run=dry_run)
+
+
+@task(help={"env": ENV, "json": JSON})
+def check(_: Context, env: str = "", json: bool = False) -> None:
+    """Whether the environments that need approval are protected on GitHub; fails when one isn't."""
+    repo = approval.needed(os.environ)
+    found = {
+        settings.name: protection.findings(settings.name, approval.observe(repo, settings.name), private=False)
+        for settings in _chosen(services.config(), env)
+        if env or settings.approval == "required"
+    }
+    if json:
+        print(jsonlib.dumps(found))
+    else:
+        for name, lacking in found.items():
+            print("\n".join(lacking) or f"{name} is protected.")
+    if any(found.values()):
+        raise ApprovalError("Not every environment is protected.", hint="run `tagship github.protect`")
+
+
+def _protect(repo: Repository, name: str, wanted: protection.Protection, *, dry_run: bool) -> None:
+    now = approval.observe(repo, name)
+    known = repo.variables(name) if now and wanted.variables else {}
+    if now:
+        now = protection.Protection(**{**vars(now), "variables": known})
+    lines = protection.difference(name, now, wanted)
+    print("\n".join([f"{name}:", *(f"  {line}" for line in lines)]) if lines else f"{name}: as it should be")
+    if not lines or dry_run:
+        return
+    goal = protection.merge(now, wanted)
+    repo.put_environment(name, protection.payload(goal))
+    before = now.branches or {} if now else {}
+    for branch in (goal.branches or {}).keys() - before.keys():
+        repo.add_branch_policy(name, branch)
+    for branch in before.keys() - (goal.branches or {}).keys():
+        repo.remove_branch_policy(name, before[branch])
+    for key, value in (wanted.variables or {}).items():
+        if known.get(key) != value:
+            repo.set_variable(name, key, value, exists=key in known)
+
+
+def _wanted(
+    settings: Environment, reviewers: frozenset[protection.Reviewer], wait: int, variables: dict[str, str]
+) -> protection.Protection:
+    approved = settings.approval == "required"
+    if approved and len(reviewers) > protection.MOST_REVIEWERS:
+        raise ConfigError(f"GitHub takes at most {protection.MOST_REVIEWERS} reviewers.")
+    return protection.Protection(
+        reviewers=reviewers if approved else frozenset(),
+        prevent_self_review=approved,
+        wait_minutes=wait if approved else 0,
+        branches={settings.branch: 0} if settings.branch else None,
+        variables=variables,
+    )
+
+
+def _chosen(config: Config, env: str) -> list[Environment]:
+    """Those that a workflow may deploy to; `local` is nobody's environment on GitHub."""
+    if env:
+        return [config.environment(env)]
+    return [settings for settings in config.environments.values() if settings.branch or settings.approval == "required"]
+
+
+def _pair(variable: str) -> tuple[str, str]:
+    name, equals, value = variable.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ConfigError(f"--variable {variable!r} is no NAME=VALUE.")
+    return name.upper(), value
+
+
+def _secrets(settings: Environment, root: Path) -> list[str]:
+    """The names that an environment's Compose files want and its variables don't give."""
+    compose = [(root / name).read_text() for name in settings.compose if (root / name).is_file()]
+    known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
+    return starters.secret_names(compose, list(known))
+
+
+def _action(uses: str, version: str, root: Path) -> starters.Action:
+    """The action as given, or as the workflows there use it. Raises ConfigError."""
+    if uses:
+        return starters.Action.parse(uses, version)
+    for path in sorted((root / ".github" / "workflows").glob("*.yml")):
+        if found := starters.used(path.read_text()):
+            return found
+    raise ConfigError("No workflow here uses the action yet.", hint="say which: --uses OWNER/tagship@40-HEX-SHA")

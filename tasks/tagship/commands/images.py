@@ -1,0 +1,48 @@
+"""`build` and `push`: every image of a commit, tagged by its SHA."""
+
+import json as jsonlib
+
+from invoke.context import Context
+
+from tagship import events, images, services
+from tagship.adapters import git
+from tagship.commands.options import DIRTY, task
+from tagship.progress import Progress
+
+
+@task(help={"dirty": DIRTY, "json": "Print the result as JSON."})
+def build(_: Context, dirty: bool = False, json: bool = False) -> None:
+    """Build every image of the current commit, in one parallel build, tagged by SHA."""
+    config = services.config()
+    wanted = _images(dirty=dirty)
+    with services.local_engine() as engine:
+        services.prepare_registry(config, config.app, engine)
+        progress = Progress(quiet=json)
+        with progress.step(f"Build {wanted.version.short}"):
+            built = images.build(wanted, config, engine)
+    if json:
+        print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))
+        return
+    for name, repository in wanted.repositories.items():
+        print(f"{repository}:{wanted.version.tag}{'' if name in built else '  already in the registry'}")
+
+
+@task(help={"dirty": "Push the images of the uncommitted tree.", "json": "Print the result as JSON."})
+def push(_: Context, dirty: bool = False, json: bool = False) -> None:
+    """Push the current commit's images; prints their digests. A SHA's images are never replaced."""
+    config = services.config()
+    wanted = _images(dirty=dirty)
+    with services.local_engine() as engine:
+        services.prepare_registry(config, config.app, engine)
+        with Progress(quiet=json).step(f"Push {wanted.version.short}"):
+            digests = images.push(wanted, engine)
+    named = wanted.references(digests)
+    events.tell("pushed", tag=wanted.version.tag, images=named)
+    print(jsonlib.dumps({"tag": wanted.version.tag, "images": named}) if json else "\n".join(named.values()))
+
+
+def _images(*, dirty: bool) -> images.Images:
+    config = services.config()
+    if not dirty:
+        images.refuse_dirty()
+    return images.of(config, config.app, git.version(dirty=dirty), services.folder())

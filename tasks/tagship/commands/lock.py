@@ -1,0 +1,44 @@
+"""`lock.status` and `lock.release`: who is deploying, and freeing a lock whose holder is gone."""
+
+import json as jsonlib
+from dataclasses import asdict
+
+from invoke.context import Context
+
+from tagship import services
+from tagship.adapters import lease
+from tagship.commands.options import ENV, JSON, task
+from tagship.progress import since
+
+
+@task(help={"env": ENV, "json": JSON})
+def status(_: Context, env: str = "", json: bool = False) -> None:
+    """Who holds the lock of an environment, since when, and when it expires by itself."""
+    config = services.config()
+    with services.connect(config.app, config.environment(env)) as opening:
+        session = opening.session()
+        held, now = lease.read(session.engine, session.place), session.engine.now()
+    if json:
+        print(jsonlib.dumps(asdict(held) if held else None))
+    elif held is None:
+        print(f"Nobody is deploying to {env}.")
+    else:
+        state = (
+            f"expires in {since(held.expires - now)}" if held.expires > now else "expired: the next deploy takes over"
+        )
+        run = f", {held.holder.run}" if held.holder.run else ""
+        print(f"{held.holder.who} holds it for {since(now - held.since)} ({held.holder.doing}{run}); it {state}.")
+
+
+@task(help={"env": ENV})
+def release(_: Context, env: str = "") -> None:
+    """Free the lock of an environment. A deploy that still runs notices, and stops before its next change."""
+    config = services.config()
+    with services.connect(config.app, config.environment(env)) as opening:
+        session = opening.session()
+        held = lease.read(session.engine, session.place)
+        if held is None:
+            print(f"Nobody is deploying to {env}.")
+            return
+        lease.release(session.engine, held)
+    print(f"Freed the lock that {held.holder.who} held ({held.holder.doing}).")

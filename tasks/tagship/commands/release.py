@@ -1,0 +1,199 @@
+"""`deploy`, `rollback`, `smoke-test` and `ship`: a release into an environment, and back."""
+
+import json as jsonlib
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
+
+from invoke.context import Context
+
+from tagship import approval, deploys, events, images, releases, services
+from tagship.adapters import git, smoke
+from tagship.commands import checks
+from tagship.commands.options import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
+from tagship.config import Config, Environment
+from tagship.errors import ConfigError, SourceError
+from tagship.model import Version
+from tagship.plans.rollback import choose_rollback
+from tagship.ports import Observed
+from tagship.progress import Progress
+from tagship.services import Opening, Session
+
+
+@task(
+    help={
+        "env": ENV,
+        "sha": "The commit to deploy, any unambiguous prefix; the current one if left out.",
+        "dirty": DIRTY,
+        "dry-run": DRY_RUN,
+        "wait": WAIT,
+        "json": JSON,
+    }
+)
+def deploy(  # noqa: PLR0913 - its options
+    _: Context,
+    env: str = "",
+    sha: str = "",
+    dirty: bool = False,
+    dry_run: bool = False,
+    wait: int = 0,
+    json: bool = False,
+) -> None:
+    """Bring an environment to one commit's release, without dropping a request."""
+    config = services.config()
+    settings = config.environment(env)
+    with services.connect(config.app, settings) as opening:
+        version = releases.version(settings, sha, dirty=dirty)
+        progress = Progress(quiet=json)
+        options = deploys.Options(progress, wait=wait, dry_run=dry_run, json=json)
+        session, wanted = _wanted(config, opening, settings, version, options)
+        _bring(session, lambda _observed, _recorded: wanted, options, version.tag)
+
+
+@task(
+    help={
+        "env": ENV,
+        "to": "The release to go back to, any unambiguous prefix of its SHA; the previous good one if left out.",
+        "dry-run": DRY_RUN,
+        "wait": WAIT,
+        "json": JSON,
+    }
+)
+def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
+    """Go back to the previous good release: ready, smoke-tested, then switched to."""
+    config = services.config()
+    settings = config.environment(env)
+
+    def choose(observed: Observed, recorded: deploys.Recorded) -> deploys.Wanted:
+        name = choose_rollback(observed, to)
+        found = recorded(name)
+        if found is None:
+            raise SourceError(f"The ledger has no record of {name}.", hint="deploy that commit: tagship deploy --sha …")
+        return deploys.Wanted(found, releases.resolve(found.sources, found.shape, found.version, config, settings))
+
+    progress = Progress(quiet=json)
+    with services.connect(config.app, settings) as opening:
+        with progress.step(f"Connect to {settings.engine}"):
+            session = opening.session()
+        options = deploys.Options(progress, action="rollback", wait=wait, dry_run=dry_run, json=json)
+        _bring(session, choose, options)
+
+
+@task(
+    help={
+        "env": "Which environment; the one whose branch is checked out if left out.",
+        "dirty": DIRTY,
+        "wait": WAIT,
+        "json": JSON,
+    }
+)
+def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bool = False) -> None:
+    """All of it, as CI does on a branch: test, lint, build, push, deploy."""
+    config = services.config()
+    settings = config.environment(env) if env else _of_branch(config)
+    version = releases.version(settings, "", dirty=dirty)
+    if not dirty:
+        images.refuse_dirty()
+    checks.run_all(config)
+    options = deploys.Options(Progress(quiet=json), wait=wait, json=json)
+    # the connection is made while images are built
+    with services.connect(config.app, settings) as opening, services.local_engine() as engine:
+        found = images.of(settings, config.app, version, services.folder())
+        resolved = releases.resolve(found.sources, found.shape, version, config, settings)
+        services.prepare_registry(settings, config.app, engine)
+        with options.progress.step(f"Build {version.short}"):
+            images.build(found, config, engine)
+        digests: Mapping[str, str] = {}
+        if found.registry:
+            with options.progress.step(f"Push {version.short}"):
+                digests = images.push(found, engine)
+            events.tell("pushed", tag=version.tag, images=found.references(digests))
+        session = _reach(opening, found, options)
+        release = releases.release(found, session.engine, digests)
+        _bring(session, lambda _observed, _recorded: deploys.Wanted(release, resolved), options, version.tag)
+
+
+@task(
+    help={
+        "env": ENV,
+        "sha": "The commit whose migrations are applied, any unambiguous prefix; the current one if left out.",
+        "dry-run": "Only say what is pending.",
+        "wait": WAIT,
+        "json": JSON,
+    }
+)
+def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
+    """Apply a commit's pending migrations with its own image, and verify that none is left."""
+    config = services.config()
+    settings = config.environment(env)
+    progress = Progress(quiet=json)
+    with services.connect(config.app, settings) as opening:
+        version = releases.version(settings, sha, dirty=False)
+        options = deploys.Options(progress, action="migrate", wait=wait, dry_run=dry_run, json=json)
+        if settings.release.migrations is None:
+            raise ConfigError("tagship.yml names no migrations.", hint="set release.migrations")
+        session, wanted = _wanted(config, opening, settings, version, options)
+        supervised = nullcontext() if dry_run else approval.supervise(settings, action="migrate", tag=version.tag)
+        with supervised:
+            done = deploys.migrate(session, wanted, services.holder(f"migrate {env}"), options)
+    events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
+    if json:
+        print(jsonlib.dumps(asdict(done)))
+    else:
+        said = "pending" if dry_run else "applied"
+        print("\n".join(f"{said}  {name}" for name in done.applied) or "Nothing is pending.")
+
+
+@task(help={"env": ENV})
+def smoke_test(_: Context, env: str = "") -> None:
+    """Run the smoke tests of tagship.yml against an environment's URL."""
+    settings = services.config().environment(env)
+    with Progress().step(f"Smoke-test {settings.url}"):
+        smoke.run(settings.smoke, settings.url, settings.smoke_within)
+
+
+def _wanted(
+    config: Config, opening: Opening, settings: Environment, version: Version, options: deploys.Options
+) -> tuple[Session, deploys.Wanted]:
+    """A commit's release with every image resolved to a digest, while the connection to the environment is made."""
+    with releases.checkout(version, services.folder()) as folder:
+        found = images.of(settings, config.app, version, folder)
+        resolved = releases.resolve(found.sources, found.shape, version, config, settings)
+    session = _reach(opening, found, options)
+    with options.progress.step(f"Resolve {version.short} to digests"):
+        release = releases.release(found, session.engine)
+    return session, deploys.Wanted(release, resolved)
+
+
+def _reach(opening: Opening, found: images.Images, options: deploys.Options) -> Session:
+    options.credentials = found.registry.credentials if found.registry else {}
+    with options.progress.step("Connect"):
+        return opening.session()
+
+
+def _bring(session: Session, choose: deploys.Choice, options: deploys.Options, tag: str = "") -> None:
+    settings = session.settings
+    if options.dry_run:
+        plan = deploys.preview(session, choose, options)
+        events.tell("plan", environment=settings.name, text=plan)
+        print(plan)
+        return
+    holder = services.holder(f"{options.action} {settings.name}")
+    with approval.supervise(settings, action=options.action, tag=tag):
+        outcome = deploys.rollout(session, choose, holder, options)
+    events.tell("outcome", action=options.action, **asdict(outcome))
+    if options.json:
+        print(jsonlib.dumps({**asdict(outcome), "steps": dict(options.progress.steps), "calls": session.engine.calls}))
+    elif outcome.changed:
+        options.progress.total()
+        print(f"{settings.name} runs {outcome.release} at {settings.url}")
+    else:
+        print(f"{settings.name} runs {outcome.release} already: nothing to do.")
+
+
+def _of_branch(config: Config) -> Environment:
+    branch = git.branch()
+    for settings in config.environments.values():
+        if branch and settings.branch == branch:
+            return settings
+    raise ConfigError(f"No environment has the branch {branch!r}.", hint="name one: --env NAME")

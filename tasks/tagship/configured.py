@@ -1,0 +1,65 @@
+"""Release + configuration: a commit's Compose file with an environment's variables and secrets in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagship import render
+from tagship.adapters import compose, variables
+from tagship.config import Environment
+from tagship.errors import ConfigError
+from tagship.model import Place, Release, Rendered, Sources
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Some services of a Compose file, `${…}` resolved; secrets stand in it by name.
+
+    `secrets` holds their values, and those of every variable that Compose takes from its own environment.
+    """
+
+    place: Place
+    model: Mapping[str, Any]
+    files: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+    def rendered(self, release: Release, key: bytes) -> Rendered:
+        """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
+        identity = render.configuration(key, self.model, self.files, release.images, self.secrets)
+        name = self.place.release_name(release.version, identity)
+        return render.render_release(self.place, release, self.model, self.files, name)
+
+
+def resolve(  # noqa: PLR0913 - what a configuration consists of
+    place: Place, sources: Sources, services: tuple[str, ...], *, tag: str, settings: Environment, folder: Path
+) -> Resolved:
+    """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to."""
+    wanted = render.select(sources, services)
+    needed = render.variables(wanted)
+    given = variables.read(settings.variables, folder)
+    given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
+    secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
+    _refuse_missing(place, settings, [n for n, must in needed.items() if must and n not in given and n not in secrets])
+    known = {name: value for name, value in given.items() if name in needed}
+    model = compose.interpolate(wanted, known | {name: render.marker(name) for name in secrets})
+    taken = {name: given[name] for name in render.named(wanted.model) if name in given}
+    return Resolved(place, model, wanted.files, secrets | taken | _secret_files(wanted, folder))
+
+
+def _refuse_missing(place: Place, settings: Environment, missing: list[str]) -> None:
+    if missing:
+        files = ", ".join(settings.variables) or "a file named by `variables`"
+        raise ConfigError(
+            f"{place.environment} has no value for {', '.join(sorted(missing))}, which the Compose file needs.",
+            hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} lets it be empty",
+        )
+
+
+def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
+    """The secrets that the Compose file names as files: read here, now, and kept nowhere."""
+    items = (sources.model.get("secrets") or {}).items()
+    try:
+        return {render.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
+    except OSError as error:
+        raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None

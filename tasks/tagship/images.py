@@ -1,0 +1,145 @@
+"""The images of a commit: which are in the registry, built and pushed where they are not."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagship import bake, render
+from tagship.adapters import builder, compose, embedded, git, variables
+from tagship.adapters.engine import Engine
+from tagship.adapters.registry import Registry, UnreachableRegistryError, split
+from tagship.config import Environment, Settings, shape
+from tagship.errors import RegistryError, SourceError
+from tagship.model import Digest, Shape, Sources, Version
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one commit, in one registry or on this machine's engine."""
+
+    version: Version
+    sources: Sources
+    shape: Shape
+    folder: Path
+    names: Mapping[str, str]
+    """Service → image name."""
+    prefix: str
+    registry: Registry | None
+
+    @property
+    def repositories(self) -> dict[str, str]:
+        """Image name → repository."""
+        return {name: f"{self.prefix}/{name}" for name in sorted(set(self.names.values()))}
+
+    def digests(self) -> dict[str, Digest]:
+        """Image name → digest, for those the registry has. Raises RegistryError."""
+        if self.registry is None:
+            return {}
+        registry = self.registry
+
+        def ask(repository: str) -> Digest | None:
+            return registry.digest(split(repository)[1], self.version.tag)
+
+        with ThreadPoolExecutor(8) as threads:
+            found = dict(zip(self.repositories, threads.map(ask, self.repositories.values()), strict=True))
+        return {name: digest for name, digest in found.items() if digest}
+
+    def references(self, digests: Mapping[str, str]) -> dict[str, str]:
+        """Image name → `REPOSITORY@sha256:…`."""
+        return {name: f"{self.repositories[name]}@{digest}" for name, digest in digests.items()}
+
+    def by_service(self, digests: Mapping[str, str]) -> dict[str, str]:
+        """Service → reference by digest, or an id where there is no registry. Raises RegistryError for one missing."""
+        lacking = sorted({name for name in self.names.values() if name not in digests})
+        if lacking:
+            where = self.registry.host if self.registry else "This machine's engine"
+            raise RegistryError(
+                f"{where} has no {', '.join(lacking)} of {self.version.short}.",
+                hint="run `tagship build push` on that commit first, or `tagship ship`",
+            )
+        repositories = self.repositories if self.registry else {}
+        return {
+            service: f"{repositories[name]}@{digests[name]}" if name in repositories else digests[name]
+            for service, name in self.names.items()
+        }
+
+
+def of(settings: Settings, app: str, version: Version, folder: Path) -> Images:
+    """The images of a commit whose files are in a folder."""
+    sources = compose.sources(settings.compose, folder, lambda: git.files(version))
+    found = shape(settings, sources.model["services"])
+    names = bake.image_names(sources.model, found.services)
+    if settings.registry == "embedded":
+        prefix = f"localhost:{embedded.port(app)}/{app}"
+    else:
+        prefix = settings.registry or f"{app}.local"
+    # an engine on this machine has what was built here
+    local = isinstance(settings, Environment) and settings.engine == "local"
+    registry = Registry(split(f"{prefix}/x")[0]) if settings.registry and not local else None
+    return Images(version, sources, found, folder, names, prefix, registry)
+
+
+def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
+    """Build what the registry lacks. Returns the names built. Raises BuildError."""
+    try:
+        there = images.digests()
+    except UnreachableRegistryError:
+        there = {}  # a build needs no registry; the push will say so
+    wanted = {service: name for service, name in images.names.items() if name not in there}
+    if not wanted:
+        return []
+    known = {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
+    resolved = compose.interpolate(render.build_part(images.sources), known)
+    labels = bake.labels(images.version, git.remote(), git.committed_at(images.version))
+    builder.bake(
+        engine.socket,
+        bake.definition(resolved, wanted, images.folder, prefix=images.prefix, version=images.version, labels=labels),
+    )
+    return sorted(set(wanted.values()))
+
+
+def push(images: Images, engine: Engine) -> dict[str, Digest]:
+    """Push what the registry lacks. Returns image name → digest. Raises RegistryError; never overwrites a tag."""
+    if images.registry is None:
+        raise RegistryError("tagship.yml names no registry.", hint="set `registry`, or `registry: embedded`")
+    registry, there = images.registry, images.digests()
+
+    def one(item: tuple[str, str]) -> Digest:
+        name, repository = item
+        local = builder.image(engine, f"{repository}:{images.version.tag}")
+        if name in there:
+            _refuse_another(repository, images.version, there[name], local)
+            return there[name]
+        if local is None:
+            raise RegistryError(
+                f"There is no image {repository}:{images.version.tag} to push.", hint="run `tagship build` first"
+            )
+        return builder.push(engine, repository, images.version.tag, registry.credentials)
+
+    with ThreadPoolExecutor(8) as threads:
+        return dict(zip(images.repositories, threads.map(one, images.repositories.items()), strict=True))
+
+
+def local_ids(images: Images, engine: Engine) -> dict[str, str]:
+    """Image name → id, for those this machine's engine has."""
+    found = {n: builder.image(engine, f"{r}:{images.version.tag}") for n, r in images.repositories.items()}
+    return {name: image["Id"] for name, image in found.items() if image}
+
+
+def refuse_dirty() -> None:
+    """Raises SourceError when the work tree isn't the commit."""
+    changed = git.changes()
+    if changed:
+        shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")  # noqa: PLR2004
+        raise SourceError(f"The work tree has uncommitted changes: {shown}.", hint="commit them, or `--dirty`")
+
+
+def _refuse_another(repository: str, version: Version, digest: Digest, local: Mapping[str, Any] | None) -> None:
+    known = builder.pushed_digests(local, repository) if local else set()
+    if local and digest not in known:
+        raise RegistryError(
+            f"{repository}:{version.tag} already names {digest}, and the image built here is another one.",
+            hint="a SHA's images are never replaced: commit again, or remove the image here to use the registry's",
+        )

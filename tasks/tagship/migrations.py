@@ -1,0 +1,48 @@
+"""What migration commands say, and the one-off container they run in. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.model import Migrations, Shape
+
+_DJANGO_LINE = re.compile(r"\[(?P<done>[ X])\]\s+(?P<app>\w+)\.(?P<name>\w+)")
+
+
+@dataclass(frozen=True)
+class State:
+    """A database's schema: what would be applied, and the last that was, per app."""
+
+    pending: tuple[str, ...]
+    leaves: tuple[str, ...] = ()
+
+
+def read(how: Migrations, said: str) -> State:
+    """Django's `showmigrations --plan`, `[X]  app.0001_name` a line in the order applied; or one pending a line."""
+    if how.framework != "django":
+        return State(tuple(line.strip() for line in said.splitlines() if line.strip()))
+    found = [match.groupdict() for line in said.splitlines() if (match := _DJANGO_LINE.match(line))]
+    last = {entry["app"]: f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == "X"}
+    pending = tuple(f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == " ")
+    return State(pending, tuple(sorted(last.values())))
+
+
+def limits(how: Migrations) -> dict[str, str]:
+    """What the one-off that applies gets: libpq reads PGOPTIONS, so waiting for a lock can't stop the live release."""
+    return {"PGOPTIONS": f"-c lock_timeout={how.lock_timeout}"}
+
+
+def one_off(model: Mapping[str, Any], service: str, environment_network: str, shape: Shape) -> dict[str, Any]:
+    """The release's project with that one service, on the environment's network, too, where its accessories are.
+
+    Compose gives a one-off no service alias, so it answers to nobody's name there.
+    """
+    settings = {
+        k: v for k, v in model["services"][service].items() if k not in {"depends_on", "healthcheck", "restart"}
+    }
+    networks = dict(model["networks"])
+    if shape.accessories:
+        networks["environment"] = {"name": environment_network, "external": True}
+        settings["networks"] = {**settings.get("networks", {}), "environment": None}
+    return {**model, "services": {service: settings}, "networks": networks}

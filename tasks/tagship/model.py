@@ -1,0 +1,215 @@
+"""Values that validate themselves: what a commit becomes and what an environment runs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NewType, Self
+
+from tagship.errors import ConfigError, SourceError
+
+Digest = NewType("Digest", str)
+"""`sha256:` and 64 hex digits: a manifest's digest in a registry, or an image's id where there is no registry."""
+
+_TAG = re.compile(r"(?P<sha>[0-9a-f]{40})(-dirty-[0-9a-f]{8})?")
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_RELEASE = re.compile(r"(?P<stem>[a-z0-9-]+)-(?P<sha8>[0-9a-f]{8})-(?P<cfg6>[0-9a-f]{6})")
+
+HIGHEST_PORT = 65535
+DNS_LABEL = 63
+"""Longest name a resolver takes for one label (RFC 1035, 2.3.4): the edge dials containers by name."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """The commit an image was built from: its tag is the SHA, or `SHA-dirty-HASH` for an uncommitted tree."""
+
+    tag: str
+    tree: str = ""
+
+    def __post_init__(self) -> None:
+        if not _TAG.fullmatch(self.tag):
+            raise SourceError(f"{self.tag!r} is not a full 40-hex commit SHA.")
+
+    @property
+    def sha(self) -> str:
+        """The 40-hex commit SHA."""
+        return self.tag[:40]
+
+    @property
+    def short(self) -> str:
+        """The first 8 hex digits, as in a release's name."""
+        return self.tag[:8]
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the tree had changes that no commit holds."""
+        return len(self.tag) > len(self.sha)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One application in one environment: what everything on a server is named after."""
+
+    app: str
+    environment: str
+
+    def __post_init__(self) -> None:
+        for name in (self.app, self.environment):
+            if not _SLUG.fullmatch(name):
+                raise ConfigError(f"{name!r} can't name an app or an environment.", hint="use a-z, 0-9 and -")
+
+    def __str__(self) -> str:
+        return f"{self.app}-{self.environment}"
+
+    def release_name(self, version: Version, configuration: str) -> str:
+        """`APP-ENV-SHA8-CFG6`, the release's Compose project."""
+        return f"{self}-{version.short}-{configuration[:6]}"
+
+    def owns(self, release: str) -> bool:
+        """Whether a Compose project is a release of this place."""
+        found = _RELEASE.fullmatch(release)
+        return found is not None and found["stem"] == str(self)
+
+
+def release_sha(release: str) -> str:
+    """The SHA's first 8 digits in `APP-ENV-SHA8-CFG6`; empty for any other name."""
+    found = _RELEASE.fullmatch(release)
+    return found["sha8"] if found else ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path the edge serves, `/api/*`, and the service and port that answer it."""
+
+    path: str
+    service: str
+    port: int
+
+    @classmethod
+    def parse(cls, path: str, target: str) -> Self:
+        """From tagship.yml's `PATH: SERVICE:PORT`. Raises ConfigError."""
+        service, colon, port = target.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
+            raise ConfigError(f"The route {path} goes to {target!r}.", hint="write it as SERVICE:PORT")
+        return cls(path, service, int(port))
+
+
+@dataclass(frozen=True)
+class Served:
+    """Routes, and how many containers answer each service's."""
+
+    routes: tuple[Route, ...]
+    replicas: tuple[tuple[str, int], ...] = ()
+    """Service and number of containers, for services of more than one."""
+
+
+def served(routes: tuple[Route, ...], containers: Mapping[str, int]) -> Served:
+    """The routes of a release that stands, by how many containers each service has."""
+    return Served(routes, _several({route.service: containers.get(route.service, 1) for route in routes}))
+
+
+def _several(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((service, count) for service, count in counts.items() if count > 1))
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """How one service's schema is looked at and changed, each a command in a one-off of the new image."""
+
+    service: str
+    framework: str
+    """`django`, whose output we read, or `command`: one pending migration a line."""
+    pending: tuple[str, ...]
+    apply: tuple[str, ...]
+    lock_timeout: str = "5s"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a Compose file a release is made of, and how it is served."""
+
+    services: tuple[str, ...]
+    routes: tuple[Route, ...] = ()
+    accessories: tuple[str, ...] = ()
+    singletons: tuple[str, ...] = ()
+    migrations: Migrations | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A commit's Compose files: merged, not interpolated, with the content of every file they name.
+
+    `model` is Compose's own JSON; paths in it are relative to the project's folder and are the keys of `files`.
+    """
+
+    model: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a commit became: the images of its services and its Compose sources. Immutable."""
+
+    version: Version
+    images: Mapping[str, str]
+    """Service → the image's reference by digest, `REPOSITORY@sha256:…`, or an image id on a local engine."""
+    sources: Sources
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A release in an environment: release + configuration. Secrets are held by name, so it may be printed."""
+
+    name: str
+    release: Release
+    model: Mapping[str, Any]
+    """The Compose model to create, `${…}` resolved, secrets as `⟦NAME⟧`."""
+    secrets: frozenset[str] = frozenset()
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def routed(self) -> tuple[str, ...]:
+        """The services that answer requests, and those of the release that they depend on."""
+        wanted = {route.service for route in self.release.shape.routes}
+        while more := {name for service in wanted for name in self.dependencies(service)} - wanted:
+            wanted |= more
+        return tuple(service for service in self.order if service in wanted)
+
+    @property
+    def served(self) -> Served:
+        """Its routes, as the edge serves them."""
+        return served(self.release.shape.routes, {service: self.replicas(service) for service in self.order})
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Every service, dependencies first. Compose has refused cycles by now."""
+        done: list[str] = []
+
+        def visit(service: str) -> None:
+            for name in self.dependencies(service):
+                visit(name)
+            if service not in done:
+                done.append(service)
+
+        for service in sorted(self.model["services"]):
+            visit(service)
+        return tuple(done)
+
+    def dependencies(self, service: str) -> tuple[str, ...]:
+        """The services of the release that one waits for."""
+        return tuple(sorted(self.model["services"][service].get("depends_on") or {}))
+
+    def ends(self, service: str) -> bool:
+        """Whether a service is a one-shot that another waits for."""
+        return service in {
+            name
+            for settings in self.model["services"].values()
+            for name, how in (settings.get("depends_on") or {}).items()
+            if how.get("condition") == "service_completed_successfully"
+        }
+
+    def replicas(self, service: str) -> int:
+        """How many containers Compose makes of a service."""
+        deploy = self.model["services"][service].get("deploy") or {}
+        return int(self.model["services"][service].get("scale") or deploy.get("replicas") or 1)

@@ -1,0 +1,91 @@
+"""Makes a commit a release: its Compose sources and the digests of its images."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tagship import configured, images, services
+from tagship.adapters import git
+from tagship.adapters.engine import Engine
+from tagship.adapters.registry import UnreachableRegistryError
+from tagship.config import Config, Environment
+from tagship.configured import Resolved
+from tagship.errors import ConfigError, RegistryError, SourceError
+from tagship.images import Images
+from tagship.model import Release, Shape, Sources, Version
+
+DIGESTS = "TAGSHIP_DIGESTS"
+"""JSON, image name → `REPOSITORY@sha256:…`: what the job that pushed hands to the job that deploys."""
+VERSION = "org.opencontainers.image.version"
+"""The label that holds an image's tag: a dirty build has its commit's revision, too."""
+
+
+@contextmanager
+def checkout(version: Version, folder: Path) -> Iterator[Path]:
+    """A folder with just the files of a commit: the work tree when it is that commit, else a copy of the commit's."""
+    if version.dirty or (version.sha == git.head() and not git.changes()):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tagship-") as name:
+        git.export(version, Path(name))
+        yield Path(name)
+
+
+def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
+    """The commit meant. Raises SourceError where a dirty tree may not go."""
+    found = git.version(sha, dirty=dirty)
+    if found.dirty and (settings.promote_from or settings.approval == "required"):
+        raise SourceError(
+            f"{settings.name} takes committed releases only, and the work tree has changes.", hint="commit them first"
+        )
+    return found
+
+
+def resolve(sources: Sources, shape: Shape, version: Version, config: Config, settings: Environment) -> Resolved:
+    """A release's Compose file with an environment's values in it. Raises ConfigError."""
+    place, folder = config.place(settings.name), services.folder()
+    return configured.resolve(place, sources, shape.services, tag=version.tag, settings=settings, folder=folder)
+
+
+def release(found: Images, engine: Engine, pushed: Mapping[str, str] | None = None) -> Release:
+    """The commit's images by digest, those just pushed or the registry's. Raises RegistryError for one that is nowhere.
+
+    With the registry down, what the server's engine has of that commit is as good: it was pulled by digest.
+    """
+    digests: Mapping[str, str]
+    try:
+        digests = pushed or (found.digests() if found.registry else images.local_ids(found, engine))
+    except UnreachableRegistryError:
+        digests = _on_the_server(found, engine)
+        if not digests:
+            raise
+    _refuse_others(found.references(digests) if found.registry else {})
+    return Release(found.version, found.by_service(digests), found.sources, found.shape)
+
+
+def _refuse_others(resolved: Mapping[str, str]) -> None:
+    """What another CI job built and pushed is what is deployed, whatever a tag says by now."""
+    try:
+        handed = json.loads(os.environ.get(DIGESTS) or "null")
+    except ValueError:
+        raise ConfigError(f"{DIGESTS} is not JSON.", hint="hand over what `tagship push --json` prints") from None
+    for name, reference in resolved.items():
+        if handed is not None and handed.get(name) != reference:
+            raise RegistryError(
+                f"The registry has {reference} where the build pushed {handed.get(name)}.",
+                hint="a SHA's images are never replaced: somebody else pushed to that tag",
+            )
+
+
+def _on_the_server(found: Images, engine: Engine) -> Mapping[str, str]:
+    names = {repository: name for name, repository in found.repositories.items()}
+    digests: dict[str, str] = {}
+    for image in engine.get("/images/json", filters={"label": [f"{VERSION}={found.version.tag}"]}):
+        for reference in image["RepoDigests"] or ():
+            repository, _, digest = reference.partition("@")
+            if repository in names:
+                digests[names[repository]] = digest
+    return digests

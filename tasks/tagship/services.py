@@ -1,0 +1,136 @@
+"""Picks the real adapters for an environment, importing what is heavy only when it is used."""
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tagship import config_file
+from tagship.adapters import builder, edge, embedded
+from tagship.adapters.edge import Edge
+from tagship.adapters.engine import Engine
+from tagship.adapters.lease import Holder, Lease
+from tagship.adapters.ssh import Tunnel
+from tagship.adapters.target import Server
+from tagship.config import Config, Environment, Settings
+from tagship.model import Place
+
+CONFIG = "TAGSHIP_CONFIG"
+
+
+def config() -> Config:
+    """tagship.yml of the current directory, or the file that TAGSHIP_CONFIG names."""
+    return config_file.load(config_path())
+
+
+def config_path() -> Path:
+    """Where the configuration is read from; paths in it start there."""
+    return Path(os.environ.get(CONFIG, config_file.FILE))
+
+
+def folder() -> Path:
+    """The project's folder."""
+    return config_path().resolve().parent
+
+
+@contextmanager
+def local_engine() -> Iterator[Engine]:
+    """This machine's engine."""
+    engine = Engine(builder.local_socket())
+    engine.connect()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@dataclass
+class Session:
+    """An environment within reach: its engine, and what to name things there."""
+
+    engine: Engine
+    place: Place
+    settings: Environment
+    forwards: int
+    """SSH forwards of the one connection; 0 on a local engine."""
+
+    @contextmanager
+    def target(self, lease: Lease) -> Iterator[Server]:
+        """The environment to apply plans to, its edge running."""
+        container = edge.ensure(self.engine, self.settings.edge)
+        reached = Edge(self.engine, container["Id"], self.place)
+        try:
+            yield Server(
+                self.engine, reached, self.place, edge_container=container, lease=lease, settings=self.settings
+            )
+        finally:
+            reached.close()
+
+    @contextmanager
+    def files(self) -> Iterator[Edge | None]:
+        """The environment's files to read, without changing anything; None where there is no edge."""
+        container = edge.find(self.engine)
+        if container is None or container["State"] != "running":
+            yield None
+            return
+        reached = Edge(self.engine, container["Id"], self.place)
+        try:
+            yield reached
+        finally:
+            reached.close()
+
+
+class Opening:
+    """A connection that is being made while other work goes on; closed at the end of its block."""
+
+    def __init__(self, app: str, settings: Environment) -> None:
+        self._place = Place(app, settings.name)
+        self._settings = settings
+        self._stack = ExitStack()
+        self._tunnel: Tunnel | None = None
+        if settings.engine != "local":
+            reverse = embedded.port(app) if settings.registry == "embedded" else 0
+            self._tunnel = self._stack.enter_context(Tunnel(settings.engine, reverse))
+
+    def session(self) -> Session:
+        """Wait for it. Raises ConnectionFailedError."""
+        engine = Engine(self._tunnel.wait() if self._tunnel else builder.local_socket())
+        self._stack.callback(engine.close)
+        engine.connect()
+        return Session(engine, self._place, self._settings, self._tunnel.forwards if self._tunnel else 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def connect(app: str, settings: Environment) -> Opening:
+    """Start connecting to an environment's engine."""
+    return Opening(app, settings)
+
+
+def holder(doing: str) -> Holder:
+    """Who we are: the run in CI, the user and machine elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        run = "/".join(os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
+        return Holder(
+            os.environ.get("GITHUB_ACTOR", "GitHub Actions"),
+            doing,
+            f"{run}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}",
+        )
+    return Holder(f"{getpass.getuser()}@{socket.gethostname()}", doing)
+
+
+def prepare_registry(settings: Settings, app: str, engine: Engine) -> None:
+    """Have the embedded registry run, where that is the one."""
+    if settings.registry == "embedded":
+        embedded.ensure(engine, app, settings.registry_image)

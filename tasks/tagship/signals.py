@@ -1,0 +1,42 @@
+"""Ctrl-C and cancelled runs: they stop a deploy where it is, and the way back is walked to its end."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tagship.errors import StoppedError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, SIGINT, SIGTERM and SIGHUP raise StoppedError, an error like any other: the deploy is undone."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise StoppedError(f"Stopped by {signal.Signals(number).name}.")
+
+    with _handling(stop):
+        yield
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Within, the same signals are let pass: half a way back is no way back."""
+    with _handling(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handling(handler: "signal._HANDLER") -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main thread only
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

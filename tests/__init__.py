@@ -1,0 +1,1 @@
+"""Everything that proves Tagship works, and the parts it is proven on."""

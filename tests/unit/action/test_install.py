@@ -1,0 +1,72 @@
+"""The tasks' environment is made without the user's Python being touched."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from action import install
+from action.errors import ActionError
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The programs that would be run."""
+    ran: list[list[str]] = []
+
+    def run(argv: list[str], **_: object) -> SimpleNamespace:
+        ran.append(argv)
+        return SimpleNamespace(returncode=0, stdout="")
+
+    monkeypatch.setattr("action.install.subprocess.run", run)
+    return ran
+
+
+def test_uv_is_used_where_it_is_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = recorded(monkeypatch)
+    uv = tmp_path / "uv"
+    uv.touch(mode=0o755)
+
+    python = install.install(tmp_path / "venv", {"PATH": str(tmp_path)})
+
+    assert [argv[1] for argv in ran] == ["venv", "pip"]
+    assert "--require-hashes" in ran[1]
+    assert python == tmp_path / "venv" / "bin" / "python"
+
+
+def test_pip_installs_only_locked_wheels_into_the_new_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = recorded(monkeypatch)
+
+    python = install.install(tmp_path / "venv", {"PATH": "/nowhere"})
+
+    assert ran[0][0] == str(python)
+    assert {"--require-hashes", "--only-binary", ":all:", "--no-deps"} <= set(ran[0])
+    assert Path(ran[0][2]).name == "pip"
+
+
+def test_a_python_without_pip_takes_the_one_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pip" else find(name))
+
+    pip = install._pip()  # noqa: SLF001 - which pip is the whole point
+
+    assert ".whl/pip" in pip
+    said = subprocess.run([sys.executable, "-I", pip, "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("pip ")
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ActionError, match="neither pip nor ensurepip"):
+        install._pip()  # noqa: SLF001 - the same
+
+
+def test_what_the_installer_said_is_told(tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\necho 'no route to the index'\nexit 2\n")
+    uv.chmod(0o755)
+
+    with pytest.raises(ActionError, match="no route to the index"):
+        install.install(tmp_path / "venv", {"PATH": str(tmp_path)})

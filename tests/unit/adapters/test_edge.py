@@ -1,0 +1,205 @@
+"""One environment's part of the edge: what the admin API is asked, and how its answers are read."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tagship.adapters.edge import Edge, ensure, find
+from tagship.adapters.engine import Engine
+from tagship.config import EdgeSettings
+from tagship.errors import CheckError, EngineError
+from tests.unit.adapters.shells import program, shell
+from tests.unit.builders import PLACE
+from tests.unit.servers import Answer, Server
+
+OURS = {"@id": "shop-staging", "match": [{"host": ["x"]}]}
+LISTED = {"Id": "e1", "State": "running", "Ports": [{"PublicPort": 80}, {"PublicPort": 443}, {"PrivatePort": 2019}]}
+
+
+class Admin:
+    """Caddy's admin API, as far as `nc` shows it: each request kept, each answered with the next text given."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._answers = 0
+        program(
+            folder, "nc",
+            'n=$(($(ls asked* 2>/dev/null | wc -l) + 1)); cat > "asked$n"; cat "answer$n" 2>/dev/null || exit 1',
+        )  # fmt: skip
+
+    def says(self, status: int, body: object = None, etag: str = "", *, chunks: int = 0) -> None:
+        """The next answer."""
+        text = b"" if body is None else json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} Any", *([f"Etag: {etag}"] if etag else [])]
+        if chunks:
+            lines.append("Transfer-Encoding: chunked")
+            parts = [text[at : at + chunks] for at in range(0, len(text), chunks)]
+            text = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
+        else:
+            lines.append(f"Content-Length: {len(text)}")
+        self.raw("\r\n".join([*lines, "", ""]).encode() + text)
+
+    def raw(self, answer: bytes) -> None:
+        """The next answer, to the byte."""
+        self._answers += 1
+        (self._folder / f"answer{self._answers}").write_bytes(answer)
+
+    @property
+    def asked(self) -> list[str]:
+        """First lines of the requests, with what they insist on and send."""
+        return [path.read_text().replace("\r", "") for path in sorted(self._folder.glob("asked*"))]
+
+
+@pytest.fixture
+def admin(tmp_path: Path) -> Admin:
+    """What the edge's admin API says."""
+    return Admin(tmp_path)
+
+
+@pytest.fixture
+def edge(daemon: Server, engine: Engine, tmp_path: Path) -> Iterator[Edge]:
+    """The staging environment of the app `shop`."""
+    daemon.answers |= shell(tmp_path)
+    reached = Edge(engine, "edge", PLACE)
+    yield reached
+    reached.close()
+
+
+def test_routes_that_are_served_already_are_left_alone(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [OURS], '"/config/apps/http/servers/http/routes abc"')
+
+    assert not edge.serve("http", OURS)
+
+    assert len(admin.asked) == 1
+    assert admin.asked[0].startswith("GET /config/apps/http/servers/http/routes HTTP/1.1\nHost: 127.0.0.1:2019\n")
+
+
+def test_other_routes_replace_them_unless_somebody_changed_them_meanwhile(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [{"@id": "shop-staging"}], '"/config/apps/http/servers/http/routes abc"')
+    admin.says(200)
+
+    assert edge.serve("http", OURS)
+
+    head, _, body = admin.asked[1].partition("\n\n")
+    assert head.startswith("PATCH /id/shop-staging HTTP/1.1")
+    assert 'If-Match: "/config/apps/http/servers/http/routes abc"' in head
+    assert json.loads(body) == OURS
+
+
+def test_the_first_routes_of_an_environment_join_the_others(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [], '"/config/apps/http/servers/https/routes xyz"')
+    admin.says(404, {"error": "unknown object ID"})
+    admin.says(200)
+
+    assert edge.serve("https", OURS)
+
+    assert admin.asked[2].startswith("POST /config/apps/http/servers/https/routes HTTP/1.1")
+    assert 'If-Match: "/config/apps/http/servers/https/routes xyz"' in admin.asked[2]
+
+
+def test_routes_that_were_served_by_the_other_scheme_move(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [], '"xyz"')
+    admin.says(200, OURS)
+    admin.says(200)
+    admin.says(200)
+
+    assert edge.serve("https", OURS)
+
+    assert admin.asked[2].startswith("DELETE /id/shop-staging ")
+    assert admin.asked[3].startswith("POST /config/apps/http/servers/https/routes ")
+
+
+def test_a_host_that_another_environment_is_served_as_is_refused(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [{"@id": "other-staging", "match": [{"host": ["y", "x"]}]}, {"handle": []}], '"xyz"')
+
+    with pytest.raises(CheckError, match="other-staging is served as x on this server already"):
+        edge.serve("http", OURS)
+
+    assert len(admin.asked) == 1
+
+
+def test_routes_that_caddy_refuses_are_an_error_that_says_why(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [{"@id": "shop-staging"}], '"x"')
+    admin.says(412, {"error": "If-Match header did not match"})
+
+    with pytest.raises(EngineError, match=r"refused the routes of shop-staging: 412 .*did not match"):
+        edge.serve("http", OURS)
+
+
+def test_requests_in_flight_are_those_to_the_release_and_no_other(edge: Edge, admin: Admin) -> None:
+    admin.says(
+        200,
+        [
+            {"address": "shop-staging-aaaaaaaa-c0ffee-web-1:8000", "num_requests": 2},
+            {"address": "shop-staging-aaaaaaaa-c0ffee-web-2:8000", "num_requests": 1},
+            {"address": "shop-staging-bbbbbbbb-c0ffee-web-1:8000", "num_requests": 8},
+            {"address": "other-shop-staging-aaaaaaaa-c0ffee-web-1:8000", "num_requests": 16},
+        ],
+    )
+
+    assert edge.requests_in_flight("shop-staging-aaaaaaaa-c0ffee") == 3
+
+
+def test_an_edge_without_upstreams_has_nothing_in_flight(edge: Edge, admin: Admin) -> None:
+    admin.says(200, None)
+
+    assert edge.requests_in_flight("shop-staging-aaaaaaaa-c0ffee") == 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_answer_in_chunks_is_put_together(edge: Edge, admin: Admin, size: int) -> None:
+    admin.says(200, [OURS], chunks=size)
+
+    assert not edge.serve("http", OURS)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html>\xff", b"nonsense"])
+def test_an_answer_that_makes_no_sense_is_an_error_and_no_crash(edge: Edge, admin: Admin, answer: bytes) -> None:
+    for _ in range(3):
+        admin.raw(answer)
+
+    with pytest.raises(EngineError, match="refused the routes"):
+        edge.serve("http", OURS)
+
+
+def test_an_admin_api_that_is_down_is_an_error(edge: Edge, admin: Admin) -> None:  # noqa: ARG001 - it says nothing
+    with pytest.raises(EngineError):
+        edge.requests_in_flight("x")
+
+
+def test_an_edge_that_runs_is_used(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[LISTED])
+
+    assert ensure(engine, EdgeSettings(http=80, https=443))["Id"] == "e1"
+    assert [request.method for request in daemon.requests] == ["GET"]
+
+
+def test_an_edge_that_stopped_is_started(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[LISTED | {"State": "exited", "Ports": []}]),
+        "POST /containers/e1/start": Answer(204),
+    }
+
+    assert ensure(engine, EdgeSettings())["Id"] == "e1"
+    assert daemon.asked("POST /containers/e1/start")
+
+
+def test_an_edge_on_other_ports_serves_other_apps_and_is_left_alone(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[LISTED])
+
+    with pytest.raises(CheckError, match="publishes 80, 443, not 8080"):
+        ensure(engine, EdgeSettings(http=8080, https=443))
+
+
+def test_a_port_that_is_not_wanted_is_not_missed(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[LISTED])
+
+    assert ensure(engine, EdgeSettings(http=0, https=443))["Id"] == "e1"
+
+
+def test_there_may_be_no_edge(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[])
+
+    assert find(engine) is None

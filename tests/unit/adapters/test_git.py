@@ -1,0 +1,188 @@
+"""What git knows of a commit."""
+
+from pathlib import Path
+
+import pytest
+
+from tagship.adapters import git
+from tagship.errors import SourceError
+from tagship.model import Version
+from tests.unit.repositories import Repository
+
+
+def test_the_commit_meant_is_the_one_checked_out(repository: Repository) -> None:
+    found = git.version()
+
+    assert found == Version(repository.first, repository.run("rev-parse", "HEAD^{tree}"))
+    assert git.head() == repository.first
+
+
+def test_any_prefix_that_means_one_commit_will_do(repository: Repository) -> None:
+    repository.commit("another")
+
+    assert git.version(repository.first[:7]).sha == repository.first
+    assert git.version(repository.first).sha == repository.first
+
+
+def test_the_same_content_committed_twice_is_the_same_tree(repository: Repository) -> None:
+    again = repository.commit("a merge")
+
+    assert git.version(again).tree == git.version(repository.first).tree
+
+
+@pytest.mark.parametrize(
+    "hostile", ["--foo", "-n1", "HEAD", "main", "HEAD~1", "abc", "a" * 41, "ABCDEF", "$(id)", "dead\n", "v1^{}"]
+)
+@pytest.mark.usefixtures("repository")
+def test_what_is_no_sha_never_reaches_git(hostile: str) -> None:
+    with pytest.raises(SourceError, match="is not a commit's SHA"):
+        git.version(hostile)
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize("unknown", ["0000", "0" * 40])
+def test_a_commit_that_is_not_here_says_so(unknown: str) -> None:
+    with pytest.raises(SourceError, match=f"no single commit {unknown} here"):
+        git.version(unknown)
+
+
+def test_a_branch_whose_name_looks_like_a_sha_is_not_taken_for_one(repository: Repository) -> None:
+    repository.run("branch", "beefbeef")
+
+    with pytest.raises(SourceError, match="name of a branch or tag"):
+        git.version("beefbeef")
+
+
+def test_a_folder_that_is_no_repository_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    assert git.head() == ""
+    with pytest.raises(SourceError):
+        git.version()
+
+
+def test_changes_are_edits_and_untracked_files_but_not_ignored_ones(repository: Repository) -> None:
+    repository.write(".gitignore", "*.log\n")
+    repository.commit()
+    assert git.changes() == []
+
+    repository.write("app.py", "print(2)\n")
+    repository.write("new/file.py", "")
+    repository.write("x.log", "")
+
+    assert sorted(git.changes()) == ["app.py", "new/file.py"]
+
+
+def test_a_dirty_tree_has_a_version_of_its_own_that_changes_with_it(repository: Repository) -> None:
+    clean = git.version(dirty=True)
+    versions = [clean.tag]
+    repository.write("app.py", "print(2)\n")
+    versions.append(git.version(dirty=True).tag)
+    repository.write("app.py", b"print('\xe9\xff\x00')\n")
+    versions.append(git.version(dirty=True).tag)
+    new = repository.write("new.py", "1")
+    versions.append(git.version(dirty=True).tag)
+    new.write_text("2")
+    versions.append(git.version(dirty=True).tag)
+
+    assert not clean.dirty
+    assert len(set(versions)) == len(versions)
+    assert all(tag.startswith(repository.first) for tag in versions)
+    assert git.version(dirty=True).tag == versions[-1]
+
+
+def test_a_named_commit_is_that_commit_however_dirty_the_tree_is(repository: Repository) -> None:
+    repository.write("app.py", "print(2)\n")
+
+    assert git.version(repository.first, dirty=True).tag == repository.first
+
+
+def test_untracked_links_do_not_stop_a_dirty_deploy(repository: Repository) -> None:
+    (repository.folder / "to-a-folder").symlink_to("/tmp")  # noqa: S108 - never written to
+    (repository.folder / "to-nowhere").symlink_to("nowhere")
+
+    assert git.version(dirty=True).dirty
+
+
+def test_a_commit_has_the_files_it_holds(repository: Repository) -> None:
+    repository.write("conf/ä b.env", "A=1")
+    held = repository.commit()
+    repository.write("later.env", "")
+    repository.write(".gitignore", "*.secret\n")
+    repository.write("x.secret", "")
+
+    assert git.files(git.version(held)) >= {"app.py", "conf/ä b.env"}
+    assert "later.env" not in git.files(git.version(held))
+    assert {"later.env", "app.py"} <= git.files(git.version(dirty=True))
+    assert "x.secret" not in git.files(git.version(dirty=True))
+
+
+def test_exports_a_commits_files_as_they_were(repository: Repository, tmp_path: Path) -> None:
+    repository.write("app.py", "print(2)\n")
+    repository.write("sub/x", "y")
+    repository.commit()
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    git.export(git.version(repository.first), folder)
+
+    assert [path.name for path in folder.iterdir()] == ["app.py"]
+    assert (folder / "app.py").read_text() == "print(1)\n"
+
+
+def test_below_the_top_only_what_is_below_counts(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write("shop/app.py", "1")
+    sha = repository.commit()
+    repository.write("elsewhere.py", "")
+    monkeypatch.chdir(repository.folder / "shop")
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    git.export(git.version(sha), folder)
+
+    assert [path.name for path in folder.iterdir()] == ["app.py"]
+    assert git.changes() == []
+    assert "app.py" in git.files(git.version(sha))
+
+
+def test_a_commit_has_its_own_time_wherever_it_is_built(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-02T03:04:05+01:00")
+    sha = repository.commit()
+
+    assert git.committed_at(git.version(sha)) == "2026-01-02T03:04:05+01:00"
+
+
+def test_the_branch_is_the_one_checked_out_or_the_runs(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_REF_NAME", raising=False)
+    assert git.branch() == "main"
+
+    repository.run("checkout", "-q", "--detach")
+    assert git.branch() == ""
+
+    monkeypatch.setenv("GITHUB_REF_NAME", "staging")
+    assert git.branch() == "staging"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://github.com/shop/app.git", "https://github.com/shop/app"),
+        ("https://user:t0ken@github.com/shop/app", "https://github.com/shop/app"),
+        ("git@github.com:shop/app.git", "https://github.com/shop/app"),
+        ("ssh://git@example.com:22/shop/app.git", "ssh://example.com:22/shop/app"),
+    ],
+)
+def test_the_remote_is_named_without_anybodys_credentials(repository: Repository, url: str, address: str) -> None:
+    repository.run("remote", "add", "origin", url)
+
+    assert git.remote() == address
+
+
+@pytest.mark.usefixtures("repository")
+def test_there_may_be_no_remote() -> None:
+    assert git.remote() == ""

@@ -1,0 +1,1 @@
+"""How commands are tested: through the namespace, with only `services` patched."""

@@ -1,0 +1,112 @@
+"""An app and an environment within reach, and the command line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from invoke.program import Program
+
+from tagship import namespace, services
+from tagship.adapters.edge import Files
+from tagship.adapters.engine import Engine
+from tagship.config import Environment
+from tagship.errors import ConnectionFailedError
+from tagship.ledger import Entry, line
+from tagship.model import Place
+from tests.unit.servers import Answer, Server
+
+CONFIG = """\
+app: shop
+environments:
+  staging: {engine: local, url: "http://staging.example.com", branch: main}
+  production: {engine: "ssh://deploy@nowhere.example", url: "https://example.com"}
+"""
+
+
+class Ran(NamedTuple):
+    """How a command line ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@dataclass
+class Reach:
+    """What `services.connect` reaches: the environment `staging`, and its edge's files."""
+
+    engine: Engine
+    place: Place = field(default_factory=lambda: Place("shop", "staging"))
+    settings: Environment | None = None
+    edge: bool = True
+    live: str = ""
+    ledger: list[str] = field(default_factory=list)
+
+    def session(self) -> "Reach":
+        """Connect. Raises ConnectionFailedError for any other environment."""
+        if self.settings and self.settings.name != "staging":
+            raise ConnectionFailedError("SSH failed.")
+        return self
+
+    def files(self) -> AbstractContextManager["Reach | None"]:
+        """The edge's files; none where there is no edge."""
+        return nullcontext(self if self.edge else None)
+
+    def read(self, *, prepare: bool = False) -> Files:
+        """All of them."""
+        assert not prepare, "who only looks makes nothing"
+        return Files(self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40)
+
+    def record(self, _: str) -> bytes:
+        """No release's."""
+        return b""
+
+    def add(self, entry: Entry) -> None:
+        """Something was done there."""
+        self.ledger.append(line(entry, self.ledger[-1] if self.ledger else ""))
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An app's folder, the current one."""
+    (tmp_path / "tagship.yml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(services.CONFIG, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def reach(app: Path, daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Reach:  # noqa: ARG001 - its app
+    """An environment without any container or lock yet."""
+    daemon.answers["GET /containers/json"] = Answer(body=[])
+    reached = Reach(engine)
+
+    @contextmanager
+    def connect(_: str, settings: Environment) -> Iterator[Reach]:
+        reached.settings = settings
+        yield reached
+
+    monkeypatch.setattr(services, "connect", connect)
+    return reached
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Types a command line."""
+
+    def typed(*argv: str) -> Ran:
+        code: Any = 0
+        try:
+            Program(name="tagship", binary="tagship", namespace=namespace).run(["tagship", *argv])
+        except SystemExit as ended:
+            code = ended.code
+        said = capsys.readouterr()
+        return Ran(code or 0, said.out, said.err)
+
+    return typed

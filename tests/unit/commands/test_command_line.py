@@ -1,0 +1,69 @@
+"""What holds for every task."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+from invoke.parser.argument import Argument
+
+from tagship import namespace
+from tests.unit.commands.conftest import Run
+
+# Invoke forgets a task's help once it was asked for it: ask a copy
+TASKS = {name: copy.deepcopy(namespace[name]) for name in namespace.task_names}
+OPTIONS: dict[str, list[Argument]] = {name: task.get_arguments() for name, task in TASKS.items()}
+CHANGING = {"deploy", "rollback", "migrate"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_says_what_it_does_and_what_its_options_mean(name: str) -> None:
+    assert TASKS[name].__doc__
+    assert [option.name for option in OPTIONS[name] if not option.help] == []
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_options_are_spelt_out(name: str) -> None:
+    assert [option.name for option in OPTIONS[name] if min(map(len, option.names)) < 2] == []
+
+
+@pytest.mark.parametrize("name", sorted(CHANGING))
+def test_what_changes_an_environment_can_be_tried_without(name: str) -> None:
+    assert {"dry_run", "json", "env"} <= {option.name for option in OPTIONS[name]}
+
+
+@pytest.mark.parametrize("name", ["status", "history", "lock.status", "accessories.status"])
+def test_what_reports_can_report_json(name: str) -> None:
+    assert "json" in {option.name for option in OPTIONS[name]}
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize(
+    "argv", [["deploy", "--env", "stagign"], ["smoke-test", "--env=--"], ["history", "--env", "x"]]
+)
+def test_a_mistake_is_told_without_a_traceback_and_with_what_to_do(run: Run, argv: list[str]) -> None:
+    ran = run(*argv)
+
+    assert ran.code == 2
+    assert "tagship.yml has no environment" in ran.err
+    assert "hint: " in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_without_a_configuration_it_says_where_to_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    ran = run("status")
+
+    assert ran.code == 2
+    assert re.search(r"There is no .*tagship\.yml here", ran.err)
+
+
+@pytest.mark.usefixtures("app")
+def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: Run) -> None:
+    ran = run("deploy", "--env", "production", "--sha=--foo")
+
+    assert (ran.code, ran.out) == (4, "")
+    assert "'--foo' is not a commit's SHA" in ran.err

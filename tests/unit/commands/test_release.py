@@ -1,0 +1,80 @@
+"""`rollback`, `smoke-test` and `ship`, as far as they go without a server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.builders import entry, rendered
+from tests.unit.commands.conftest import CONFIG, Reach, Run
+from tests.unit.servers import Answer, Server
+
+OLD, NEW = rendered("a"), rendered("b")
+
+
+@pytest.fixture
+def smoked(app: Path, web: Server) -> Server:
+    """The server behind staging's URL."""
+    url = f"http://localhost:{web.port}"
+    (app / "tagship.yml").write_text(CONFIG.replace("http://staging.example.com", url) + "smoke-within: 0\n")
+    return web
+
+
+def test_smoke_tests_an_environments_url(run: Run, smoked: Server) -> None:
+    smoked.answers["GET /"] = Answer()
+
+    ran = run("smoke-test", "--env", "staging")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("✓")
+
+
+@pytest.mark.usefixtures("smoked")
+def test_a_smoke_test_that_fails_has_an_exit_code_of_its_own(run: Run) -> None:
+    ran = run("smoke-test", "--env", "staging")
+
+    assert ran.code == 13
+    assert "GET /: status 404, not 200" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "There is no release before the live one"),
+        (["--to", "bbbb"], "No good release here has a SHA that starts with 'bbbb'"),
+        (["--to", "aaaa"], f"The ledger has no record of {OLD.name}"),
+    ],
+)
+def test_a_rollback_to_nothing_says_so_and_touches_nothing(
+    run: Run, reach: Reach, daemon: Server, argv: list[str], said: str
+) -> None:
+    reach.add(entry(OLD))
+    reach.live = OLD.name
+
+    ran = run("rollback", "--env", "staging", "--dry-run", *argv)
+
+    assert (ran.code, ran.out) == (4, "")
+    assert said in ran.err
+    assert {request.method for request in daemon.requests} == {"GET"}
+
+
+def test_an_environment_out_of_reach_has_an_exit_code_of_its_own(run: Run, reach: Reach) -> None:
+    reach.live = OLD.name
+
+    assert run("rollback", "--env", "production", "--dry-run").code == 8
+
+
+@pytest.mark.usefixtures("app")
+def test_shipping_a_branch_of_no_environment_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REF_NAME", "feature/--x")
+
+    ran = run("ship", "--json")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "No environment has the branch 'feature/--x'" in ran.err
+
+
+def test_json_alone_is_on_stdout(run: Run, reach: Reach) -> None:
+    reach.add(entry(OLD))
+
+    assert json.loads(run("history", "--env", "staging", "--json").out)

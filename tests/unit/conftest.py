@@ -1,0 +1,79 @@
+"""What several modules' tests lean on: a fake engine's socket, and a registry's or app's server."""
+
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tagship.adapters.engine import Engine
+from tests.unit.repositories import Repository
+from tests.unit.servers import Server, on_port, on_socket
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Server]:
+    """What answers on the engine's socket."""
+    with on_socket(tmp_path / "docker.sock") as server:
+        yield server
+
+
+@pytest.fixture
+def engine(daemon: Server, tmp_path: Path) -> Iterator[Engine]:
+    """An engine that has been connected to."""
+    engine = Engine(tmp_path / "docker.sock")
+    engine.connect()
+    daemon.requests.clear()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Server]:
+    """An HTTP server on this machine."""
+    with on_port() as server:
+        yield server
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Server]]:
+    """Makes an HTTPS server whose certificate, valid for so many days, this process trusts."""
+    with ExitStack() as stack:
+
+        def made(days: int) -> Server:
+            key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+            openssl = shutil.which("openssl") or "openssl"
+            subprocess.run(
+                [
+                    openssl, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-days", str(days), "-keyout", key, "-out", certificate,
+                ],
+                check=True, capture_output=True,
+            )  # fmt: skip
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            return stack.enter_context(on_port(tls=context))
+
+        yield made
+
+
+@pytest.fixture(scope="session")
+def _first_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Repository(tmp_path_factory.mktemp("repository")).folder
+
+
+@pytest.fixture
+def repository(_first_commit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """One on its own, the current directory, whatever this machine's git is told."""
+    for name in [name for name in os.environ if name.startswith("GIT")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = Path(shutil.copytree(_first_commit, tmp_path / "app"))
+    monkeypatch.chdir(folder)
+    return Repository(folder)

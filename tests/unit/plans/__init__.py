@@ -1,0 +1,1 @@
+"""How decisions are tested: plain data in, a plan out."""

@@ -1,0 +1,36 @@
+"""What is wrong with a deploy before it has changed anything."""
+
+import dataclasses
+
+from tagship.plans.check import LEAST_DISK, LEAST_MEMORY, findings
+from tests.unit.builders import observed, rendered
+
+WANTED = rendered("a", accessories=("cache", "db"))
+
+
+def test_finds_everything_at_once() -> None:
+    poor = dataclasses.replace(
+        observed(None), accessories={"cache": "exited"}, disk_free=LEAST_DISK - 1, memory_free=LEAST_MEMORY - 1
+    )
+
+    found = list(findings(WANTED, poor))
+
+    assert len(found) == 3
+    assert found[0].startswith("cache, db is not running")
+    assert "1023 MiB" in found[1]
+    assert "127 MiB" in found[2]
+
+
+def test_a_server_that_is_fit_has_no_findings() -> None:
+    fit = dataclasses.replace(
+        observed(None),
+        accessories={"cache": "running", "db": "running", "other": "exited"},
+        disk_free=LEAST_DISK,
+        memory_free=LEAST_MEMORY,
+    )
+
+    assert list(findings(WANTED, fit)) == []
+
+
+def test_what_nobody_looked_at_is_no_finding() -> None:
+    assert list(findings(rendered("a"), observed(None))) == []

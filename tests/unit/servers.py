@@ -1,0 +1,184 @@
+"""A small HTTP server that says what a test tells it: on a port of this machine, or on a socket as an engine's is."""
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import BaseServer, TCPServer, ThreadingMixIn, UnixStreamServer
+from typing import Any, BinaryIO
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    line: str = ""
+    """Its target as it was sent: API version, path and query."""
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """Its body, decoded."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is answered: a body, or lines that come one by one, or a connection that stops speaking HTTP."""
+
+    status: int = 200
+    body: object = b""
+    """Bytes, or anything JSON can say."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lines: Iterable[object] | None = None
+    hijack: Callable[[BinaryIO, BinaryIO], None] | None = None
+    hang: threading.Event | None = None
+    """Nothing is said until this is set."""
+
+
+Said = Answer | Callable[[Request], Answer] | list[Answer]
+"""The same answer each time, or one made of the request, or one after the other, the last for ever."""
+
+
+class Server:
+    """Answers `METHOD /path` (an engine's API version left out) as `answers` says, with 404 to anything else."""
+
+    def __init__(self, answers: Mapping[str, Said] | None = None) -> None:
+        self.answers: dict[str, Said] = dict(answers or {})
+        self.headers: dict[str, str] = {}
+        """What every answer carries."""
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.port = 0
+
+    def asked(self, line: str) -> list[Request]:
+        """The requests of one `METHOD /path`."""
+        return [request for request in self.requests if f"{request.method} {request.path}" == line]
+
+    def answer(self, request: Request) -> Answer:
+        """What is said to a request."""
+        self.requests.append(request)
+        said = self.answers.get(f"{request.method} {request.path}", Answer(404, {"message": "no such thing."}))
+        if isinstance(said, list):
+            said = said.pop(0) if len(said) > 1 else said[0]
+        return said if isinstance(said, Answer) else said(request)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    says: Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.says.connections += 1
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:
+            self.close_connection = True  # the client went away, as clients do
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - http.server calls do_ and the method's name
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        address = urlsplit(self.path)
+        path = "/" + address.path.partition("/v1.")[2].partition("/")[2] if "/v1." in address.path else address.path
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answer = self.says.answer(
+            Request(self.command, path, dict(parse_qsl(address.query)), dict(self.headers.items()), body, self.path)
+        )
+        if answer.hang:
+            answer.hang.wait()
+        self.send_response_only(answer.status)
+        for name, value in {"Date": self.date_time_string(), **self.says.headers, **answer.headers}.items():
+            self.send_header(name, value)
+        if answer.hijack:
+            self._hijacked(answer.hijack)
+        elif answer.lines is not None:
+            self._lines(answer.lines)
+        else:
+            self._whole(answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode())
+
+    def _whole(self, body: bytes) -> None:
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _lines(self, lines: Iterable[object]) -> None:
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for line in lines:
+            text = json.dumps(line).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _hijacked(self, hijack: Callable[[BinaryIO, BinaryIO], None]) -> None:
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        self.wfile.flush()
+        hijack(self.rfile, self.wfile)  # type: ignore[arg-type]
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Tcp(ThreadingMixIn, TCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class _Unix(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+@contextmanager
+def on_port(answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """One on a free port of this machine's loopback."""
+    server = Server(answers)
+    with _Tcp(("127.0.0.1", 0), _handler(server)) as listening:
+        server.port = listening.server_address[1]
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
+        with _serving(listening):
+            yield server
+
+
+@contextmanager
+def on_socket(path: Path, answers: Mapping[str, Said] | None = None) -> Iterator[Server]:
+    """One on a unix socket; it says of itself what an engine of Docker 28 does."""
+    server = Server({"GET /info": Answer(body={"Name": "fake"}), **(answers or {})})
+    server.headers = {"Api-Version": "1.51"}
+    with _Unix(str(path), _handler(server)) as listening, _serving(listening):
+        yield server
+
+
+def _handler(server: Server) -> type[_Handler]:
+    return type("Handler", (_Handler,), {"says": server})
+
+
+@contextmanager
+def _serving(listening: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.005})
+    thread.start()
+    try:
+        yield
+    finally:
+        listening.shutdown()
+        thread.join()

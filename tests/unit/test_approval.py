@@ -1,0 +1,125 @@
+"""Nothing is deployed from GitHub Actions unless a person had to approve; unsure is no."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tagship import approval, events
+from tagship.config import Environment
+from tagship.errors import ApprovalError
+from tests.action import github as fake
+
+SHA = "a" * 40
+PRODUCTION = Environment.model_validate(
+    {"name": "production", "engine": "local", "url": "https://example.com", "branch": "main", "approval": "required"}
+)
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake.GitHub]:
+    """A GitHub on this machine, and the variables of a run of it."""
+    with fake.serve() as served:
+        told = {
+            "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": fake.TOKEN, "GITHUB_SHA": SHA,
+            "GITHUB_API_URL": served.url, "GITHUB_RUN_ID": fake.RUN, "GITHUB_REF": "refs/heads/main",
+            "GITHUB_SERVER_URL": "https://github.com",
+        }  # fmt: skip
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        for name in (approval.ALLOW, "GITHUB_EVENT_PATH"):
+            monkeypatch.delenv(name, raising=False)
+        yield served
+
+
+def deploy() -> bool:
+    """Whether a deploy got as far as to begin."""
+    with approval.supervise(PRODUCTION, action="deploy", tag=SHA):
+        return True
+
+
+def test_a_protected_environment_takes_a_deploy_and_its_deployment_says_how_it_went(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    number = github.begin("production", SHA)
+
+    assert deploy()
+    assert github.states(number) == ["in_progress", "in_progress", "success"]
+    assert github.statuses[number][0]["environment_url"] == "https://example.com"
+
+
+def test_a_deploy_that_fails_is_said_to_have_failed(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    number = github.begin("production", SHA)
+
+    with pytest.raises(KeyError), approval.supervise(PRODUCTION, action="deploy", tag=SHA):
+        raise KeyError
+    assert github.states(number)[-1] == "failure"
+
+
+def test_an_environment_that_github_made_unprotected_takes_none(github: fake.GitHub) -> None:
+    github.begin("production", SHA)
+
+    with pytest.raises(ApprovalError, match="no required reviewers"):
+        deploy()
+
+
+def test_a_job_that_does_not_name_the_environment_deploys_nothing(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA, run="another run")
+
+    with pytest.raises(ApprovalError, match="made no deployment"):
+        deploy()
+
+
+def test_another_branch_deploys_nothing(github: fake.GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA)
+    monkeypatch.setenv("GITHUB_REF", "refs/heads/feature")
+
+    with pytest.raises(ApprovalError, match="refs/heads/feature"):
+        deploy()
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_what_cannot_be_read_counts_as_unprotected(
+    github: fake.GitHub, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    github.failures += [(status, {})] * 20
+
+    with pytest.raises(ApprovalError, match="can't be read"):
+        deploy()
+
+
+def test_without_a_token_nothing_is_deployed(github: fake.GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.protect("production", "main")
+    monkeypatch.delenv("GITHUB_TOKEN")
+
+    with pytest.raises(ApprovalError, match="no token"):
+        deploy()
+
+
+def test_an_override_is_for_one_environment_and_is_recorded(
+    github: fake.GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = github.begin("production", SHA)
+    monkeypatch.setattr(events, "_listeners", [])
+    heard: list[tuple[str, object]] = []
+    events.listen(lambda kind, facts: heard.append((kind, facts["overridden"])))
+
+    monkeypatch.setenv(approval.ALLOW, "staging")
+    with pytest.raises(ApprovalError):
+        deploy()
+    monkeypatch.setenv(approval.ALLOW, "production")
+
+    assert deploy()
+    assert heard == [("approval", False), ("approval", True)]
+    assert "UNPROTECTED" in github.statuses[number][0]["description"]
+
+
+def test_outside_actions_a_deployment_is_made_where_a_token_is_given(
+    github: fake.GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS")
+
+    assert deploy()
+    assert github.states(github.deployments[0]["id"])[-1] == "success"

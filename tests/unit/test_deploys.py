@@ -1,0 +1,346 @@
+"""The story of a deploy: what is recorded, what is undone, and what is only said."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+
+from tagship import deploys, ledger
+from tagship.adapters.engine import Engine
+from tagship.adapters.lease import Holder, Lease
+from tagship.config import Environment as Settings
+from tagship.configured import Resolved
+from tagship.deploys import Choice, Options, Outcome, Recorded, Rollout, Wanted
+from tagship.errors import CheckError, EngineError, LockedError, MigrationError, SmokeTestError, StoppedError
+from tagship.model import Rendered
+from tagship.plans.rollout import Patience, plan_rollout
+from tagship.plans.steps import Plan
+from tagship.ports import Migrated, Observed
+from tagship.progress import Progress
+from tagship.services import Session
+from tagship.testing import MemoryTarget
+from tests.unit.builders import MIGRATIONS, PLACE, entry, rendered
+from tests.unit.locks import OTHER, Locks
+from tests.unit.servers import Server
+
+OLD, NEW = rendered("a"), rendered("b", migrations=MIGRATIONS)
+NOTHING = Outcome("staging", NEW.name, NEW.release.version.tag, "", "https://x", changed=True, images={})
+
+
+def rollout(target: MemoryTarget, wanted: Rendered = NEW) -> tuple[Rollout, Plan]:
+    """A rollout about to be carried out, and its plan."""
+    before = target.observe()
+    plan = plan_rollout(wanted, before, Patience())
+    return Rollout(target, before, wanted, Progress(quiet=True), entry(wanted, before.live), began=0), plan
+
+
+def last(target: MemoryTarget) -> dict[str, Any]:
+    """The ledger's last entry."""
+    found: dict[str, Any] = json.loads(target.last_line())
+    return found
+
+
+def failing(target: MemoryTarget, **fails: Exception) -> str:
+    """What a person is told when it fails."""
+    under_way, plan = rollout(target)
+    target.fails = fails  # type: ignore[assignment]
+    with pytest.raises(type(next(iter(fails.values())))) as caught:
+        under_way.carry_out(plan, NOTHING)
+    return str(caught.value)
+
+
+def test_a_good_deploy_is_recorded_with_what_it_migrated() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    under_way, plan = rollout(target)
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert outcome.migrations == ("shop.0002",)
+    assert (last(target)["result"], last(target)["migrations"]) == (ledger.GOOD, ["shop.0002"])
+    assert list(ledger.breaks(tuple(target.ledger))) == []
+    assert target.observe().live_release == NEW.release
+
+
+def test_an_entry_that_migrated_nothing_carries_the_last_known_schema_on() -> None:
+    target = MemoryTarget(pending=("shop.0001",))
+    first, plan = rollout(target)
+    first.carry_out(plan, NOTHING)
+
+    second, plan = rollout(target, OLD)
+    second.carry_out(plan, NOTHING)
+
+    assert last(target)["migrations"] == ["shop.0001"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "error"),
+    [
+        ("migrate", MigrationError("no column")),
+        ("smoke_test", SmokeTestError("status 500")),
+        ("still_ours", LockedError("gone")),
+    ],
+)
+def test_a_failure_is_undone_recorded_and_says_who_is_serving(effect: str, error: Exception) -> None:
+    target = MemoryTarget.running(OLD)
+    before = target.observe().releases
+
+    said = failing(target, **{effect: error})
+
+    assert f"{OLD.name} is serving" in said
+    assert target.live == OLD.name
+    if effect != "still_ours":
+        assert target.observe().releases == before
+        assert (last(target)["result"], last(target)["release"]) == (ledger.FAILED, NEW.name)
+        assert last(target)["why"] in said.replace("\n", " ")
+
+
+def test_a_failure_behind_the_cutover_is_switched_back_and_recorded_so() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    switched = target.cutover
+
+    def break_public_url(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    target.cutover = break_public_url  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{OLD.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == OLD.name
+    assert last(target)["result"] == ledger.SWITCHED_BACK
+
+
+def test_a_failed_first_deploy_says_that_nothing_is_serving() -> None:
+    assert "nothing is serving" in failing(MemoryTarget(), start=EngineError("no", status=500))
+
+
+def test_a_way_back_that_fails_too_does_not_hide_the_first_error(capsys: pytest.CaptureFixture[str]) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    under_way.progress = Progress()
+    target.fails = {"start": SmokeTestError("the first"), "remove": EngineError("the second")}
+
+    with pytest.raises(SmokeTestError, match="the first"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert "could not put everything back: the second" in capsys.readouterr().err
+
+
+def test_an_error_of_our_own_making_is_undone_too_and_keeps_its_traceback() -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=ZeroDivisionError("ours"))
+
+    assert target.observe().standing(NEW.name) is None
+    assert last(target)["why"] == "ours"
+
+
+def test_a_cancelled_deploy_is_undone() -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=StoppedError("Stopped by SIGTERM."))
+
+    assert target.observe().standing(NEW.name) is None
+    assert target.live == OLD.name
+
+
+@pytest.mark.parametrize("effect", ["stop", "drain"])
+def test_failing_to_tidy_up_is_a_warning_and_no_reason_to_go_back(effect: str) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {effect: EngineError("busy")}
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert [warning.rpartition(": ")[2] for warning in outcome.warnings] == ["busy"]
+    assert target.live == NEW.name
+    assert last(target)["result"] == ledger.GOOD
+
+
+def test_migrating_alone_leaves_no_containers_and_the_live_release_alone() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    before = target.observe()
+    under_way, _ = rollout(target)
+
+    assert under_way.migrate(dry_run=False) == Migrated(("shop.0002",), ("shop.0002",))
+
+    assert (target.live, target.observe().releases) == (before.live, before.releases)
+    assert last(target)["migrations"] == ["shop.0002"]
+
+
+def test_looking_at_what_is_pending_applies_and_records_nothing() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    lines = list(target.ledger)
+    under_way, _ = rollout(target)
+
+    assert under_way.migrate(dry_run=True).applied == ("shop.0002",)
+
+    assert (target.pending, target.ledger) == (("shop.0002",), lines)
+
+
+def test_a_failed_migration_alone_leaves_nothing_behind() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, _ = rollout(target)
+    target.fails = {"migrate": MigrationError("no")}
+
+    with pytest.raises(MigrationError):
+        under_way.migrate(dry_run=False)
+
+    assert target.changes[-1] == f"remove {NEW.name}"
+
+
+def test_migrating_for_the_live_release_keeps_its_containers() -> None:
+    target = MemoryTarget.running(NEW)
+    target.pending = ("shop.0002",)
+    under_way, _ = rollout(target)
+
+    under_way.migrate(dry_run=False)
+
+    assert target.observe().standing(NEW.name)
+
+
+def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
+    with pytest.raises(CheckError) as caught:
+        deploys.refuse(["one", "two"])
+
+    assert caught.value.problem == "one\ntwo"
+    deploys.refuse([])
+
+
+class Environment(MemoryTarget):
+    """An environment that is connected to, whose lock an engine keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = b"key"
+        self.secrets: Mapping[str, str] = {}
+        self.credentials: Mapping[str, str] = {}
+        self.place = PLACE
+        self.settings = Settings.model_validate(
+            {"name": "staging", "engine": "local", "url": "https://x", "release": {"bake": "1s", "drain-within": 7}}
+        )
+        self.engine: Engine
+
+    def connected(self, engine: Engine) -> Session:
+        """The session it is reached by."""
+        self.engine = engine
+        return cast("Session", self)
+
+    @contextmanager
+    def target(self, _: Lease) -> Iterator[MemoryTarget]:
+        """Itself."""
+        yield self
+
+    @contextmanager
+    def files(self) -> Iterator[None]:
+        """Of an environment without an edge."""
+        yield None
+
+
+def choice(release: Rendered = NEW) -> Choice:
+    """Chooses that release, whatever is observed."""
+    resolved = Resolved(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
+    return lambda _observed, _recorded: Wanted(release.release, resolved)
+
+
+def options(**settings: Any) -> Options:  # noqa: ANN401 - of Options
+    """How to go about it, saying nothing."""
+    return Options(Progress(quiet=True), **settings)
+
+
+ME = Holder("me", "deploy staging", "https://ci.example.com/1")
+
+
+def test_deploys_what_is_chosen_under_the_lock_and_frees_it(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    held: list[str] = []
+
+    def choose(observed: Observed, recorded: Recorded) -> Wanted:
+        held.extend(locks.held)
+        assert recorded("nothing") is None
+        return choice()(observed, recorded)
+
+    outcome = deploys.rollout(environment.connected(engine), choose, ME, options(credentials={"username": "u"}))
+
+    assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
+    assert environment.live == outcome.release
+    assert (len(held), locks.held) == (1, {})
+    assert (environment.secrets, environment.credentials) == ({"PASSWORD": "s3cr3t"}, {"username": "u"})
+    written = last(environment)
+    assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
+    assert "s3cr3t" not in repr(environment.ledger)
+
+
+def test_what_is_live_already_is_no_deploy_and_not_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), ME, options())
+    environment.changes.clear()
+
+    outcome = deploys.rollout(session, choice(), ME, options())
+
+    assert not outcome.changed
+    assert environment.changes == []
+    assert len(environment.ledger) == 1
+
+
+def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    wanted = rendered("b", accessories=("db",))
+
+    with pytest.raises(CheckError, match="db is not running"):
+        deploys.rollout(environment.connected(engine), choice(wanted), ME, options())
+    unfit = Wanted(wanted.release, Resolved(PLACE, wanted.model, {}, {}))
+    with pytest.raises(CheckError, match="db is not running"):
+        deploys.migrate(environment.connected(engine), unfit, ME, options())
+
+    assert (environment.changes, locks.held) == ([], {})
+
+
+def test_somebody_elses_deploy_is_not_disturbed(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine).hold(OTHER)
+    environment = Environment()
+
+    with pytest.raises(LockedError):
+        deploys.rollout(environment.connected(engine), choice(), ME, options())
+
+    assert environment.changes == []
+
+
+def test_taking_over_a_dead_deploys_lock_is_said(
+    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Locks(daemon, engine).hold(OTHER, expires=-1)
+
+    deploys.rollout(Environment().connected(engine), choice(), ME, Options(Progress()))
+
+    assert "took over the expired lock of ci" in capsys.readouterr().err
+
+
+def test_going_back_migrates_nothing(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    environment.pending = ("shop.0002",)
+
+    deploys.rollout(environment.connected(engine), choice(), ME, options(action="rollback"))
+
+    assert environment.pending == ("shop.0002",)
+    assert last(environment)["action"] == "rollback"
+
+
+def test_a_preview_is_the_numbered_plan_and_takes_no_lock(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+
+    lines = deploys.preview(environment.connected(engine), choice(), options()).splitlines()
+
+    assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
+    assert lines[1] == "  1. Pull 1 image by digest"
+    assert lines[-1] == " 10. Bake for 1 s"
+    assert (environment.changes, locks.held, daemon.requests) == ([], {}, [])

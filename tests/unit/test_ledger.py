@@ -1,0 +1,92 @@
+"""The ledger: a chain of lines, and the records of releases."""
+
+import dataclasses
+import json
+
+import pytest
+
+from tagship import ledger
+from tagship.ledger import Entry
+from tagship.model import Migrations
+from tests.unit.builders import API, MIGRATIONS, WEB, entry, rendered
+
+FIRST = dataclasses.replace(
+    entry(rendered("a")), images={"web": "r@sha256:1"}, migrations=("shop.0001",), seconds=1.5, why="it said\n⟦X⟧"
+)
+
+
+def chain(*entries: Entry) -> tuple[str, ...]:
+    """A ledger's lines."""
+    lines: list[str] = []
+    for each in entries:
+        lines.append(ledger.line(each, lines[-1] if lines else ""))
+    return tuple(lines)
+
+
+def test_what_was_written_is_read_again() -> None:
+    (read,) = ledger.parse(chain(FIRST))
+
+    assert dataclasses.replace(read, chain="") == FIRST
+
+
+def test_a_line_is_one_line_whatever_is_in_it() -> None:
+    (line,) = chain(FIRST)
+
+    assert len(line.splitlines()) == 1
+
+
+def test_an_untouched_ledger_has_no_breaks() -> None:
+    lines = chain(FIRST, FIRST, FIRST)
+
+    assert list(ledger.breaks(lines)) == []
+    assert json.loads(lines[0])["chain"] == "0" * 64
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_line_that_was_changed_shows_in_the_next(gone: int) -> None:
+    lines = list(chain(FIRST, FIRST, FIRST))
+    lines[gone] = lines[gone].replace('"result":"ok"', '"result":"failed"')
+
+    assert list(ledger.breaks(tuple(lines))) == [gone + 1]
+
+
+def test_a_line_that_was_taken_out_shows_in_the_next() -> None:
+    first, _, third = chain(FIRST, entry(rendered("b")), FIRST)
+
+    assert list(ledger.breaks((first, third))) == [1]
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    line = json.dumps(json.loads(chain(FIRST)[0]) | {"weather": "fine"})
+
+    assert ledger.parse((line, ""))[0].release == FIRST.release
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "proves"),
+    [
+        ("deploy", ledger.GOOD, True),
+        ("rollback", ledger.GOOD, True),
+        ("migrate", ledger.GOOD, False),
+        ("deploy", ledger.FAILED, False),
+        ("deploy", ledger.SWITCHED_BACK, False),
+    ],
+)
+def test_only_a_good_deploy_or_rollback_proves_a_release(action: str, result: str, *, proves: bool) -> None:
+    assert entry(rendered("a"), action=action, result=result).proves is proves
+
+
+@pytest.mark.parametrize(
+    "migrations", [None, MIGRATIONS, Migrations("web", "django", ("sh", "-c", "a b"), ("x",), "9s")]
+)
+def test_a_release_is_rendered_again_from_its_record(migrations: Migrations | None) -> None:
+    release = rendered(
+        "a",
+        {"web": {"command": ["⟦S⟧", "$$x"]}, "beat": {}},
+        routes=(*API, *WEB),
+        singletons=("beat",),
+        accessories=("db",),
+        migrations=migrations,
+    ).release
+
+    assert ledger.decode_release(ledger.encode_release(release)) == release

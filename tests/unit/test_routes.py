@@ -1,0 +1,126 @@
+"""What the edge is told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tagship import routes
+from tagship.model import Route, Served
+from tests.unit.builders import PLACE, WEB
+
+URL = "https://shop.example.com"
+BOTH = (Route("/api/*", "api", 8000), *WEB)
+
+
+def served(url: str = URL, live: tuple[Route, ...] = WEB, **replicas: int) -> dict[str, Any]:
+    """One environment's routes, the candidate's other than everyone's."""
+    return routes.environment_routes(PLACE, url, Served(BOTH), Served(live, tuple(replicas.items())))
+
+
+def proxies(branch: dict[str, Any]) -> dict[str, list[str]]:
+    """Path → what is dialled, in order, of the candidate's branch or everyone's."""
+    (handler,) = branch["handle"]
+    return {
+        route["match"][0]["path"][0]: [upstream["dial"] for upstream in route["handle"][0]["upstreams"]]
+        for route in handler["routes"]
+    }
+
+
+def branches(route: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The candidate's and everyone's."""
+    candidate, everyone = route["handle"][-1]["routes"]
+    return candidate, everyone
+
+
+def test_which_release_answers_stands_in_a_file_and_not_in_the_configuration() -> None:
+    candidate, everyone = branches(served())
+
+    assert proxies(everyone) == {"/*": ["{file./tagship/shop-staging/live}-web-1:8000"]}
+    assert proxies(candidate)["/*"] == ["{file./tagship/shop-staging/candidate}-web-1:8000"]
+
+
+def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
+    candidate, everyone = branches(served())
+
+    assert candidate["match"] == [{"header": {"X-Tagship-Candidate": ["{file./tagship/shop-staging/key}"]}}]
+    assert candidate["terminal"]
+    assert "match" not in everyone
+
+
+def test_the_key_is_not_passed_on_to_the_app() -> None:
+    assert json.dumps(served()).count('"delete": ["X-Tagship-Candidate"]') == len(BOTH) + len(WEB)
+
+
+def test_the_answer_names_the_upstream_that_gave_it() -> None:
+    (handler,) = branches(served())[1]["handle"]
+
+    headers = handler["routes"][0]["handle"][0]["headers"]["response"]["set"]
+
+    assert headers == {"X-Tagship-Release": ["{http.reverse_proxy.upstream.host}"]}
+
+
+def test_the_longest_path_is_asked_first_whatever_the_files_order() -> None:
+    live = (
+        Route("/*", "web", 80),
+        Route("/api/v2/*", "new", 80),
+        Route("/api/*", "api", 80),
+        Route("/abc/*", "abc", 80),
+    )
+
+    assert list(proxies(branches(served(live=live))[1])) == ["/api/v2/*", "/abc/*", "/api/*", "/*"]
+
+
+def test_an_exact_path_comes_before_what_lies_below_it() -> None:
+    live = (Route("/api*", "api", 80), Route("/api/health", "health", 80))
+
+    assert list(proxies(branches(served(live=live))[1])) == ["/api/health", "/api*"]
+
+
+def test_every_replica_is_dialled() -> None:
+    assert proxies(branches(served(web=3))[1])["/*"] == [
+        f"{{file./tagship/shop-staging/live}}-web-{number}:8000" for number in (1, 2, 3)
+    ]
+
+
+def test_only_its_own_host_reaches_an_environment() -> None:
+    route = served("https://Shop.Example.com:8443")
+
+    assert route["match"] == [{"host": ["shop.example.com"]}]
+    assert route["terminal"]
+
+
+def test_the_name_in_caddys_configuration_holds_app_and_environment() -> None:
+    assert served()["@id"] == "shop-staging"
+    assert routes.redirect_routes(PLACE, URL)["@id"] == "shop-staging-redirect"
+
+
+@pytest.mark.parametrize(("url", "handlers"), [(URL, ["headers", "subroute"]), ("http://localhost", ["subroute"])])
+def test_strict_transport_security_is_for_https_alone(url: str, handlers: list[str]) -> None:
+    assert [handler["handler"] for handler in served(url)["handle"]] == handlers
+
+
+def test_what_comes_by_http_is_sent_to_https_with_its_method() -> None:
+    (answer,) = routes.redirect_routes(PLACE, URL)["handle"]
+
+    assert answer["status_code"] == 308
+    assert answer["headers"]["Location"] == ["https://{http.request.host}{http.request.uri}"]
+
+
+def test_the_admin_api_listens_on_the_edges_own_loopback() -> None:
+    assert routes.server_config(80, 443, "acme")["admin"] == {"listen": "127.0.0.1:2019"}
+
+
+@pytest.mark.parametrize(
+    ("http", "https", "servers"), [(80, 443, {"http", "https"}), (80, 0, {"http"}), (0, 443, {"https"})]
+)
+def test_a_port_of_nought_is_no_server(http: int, https: int, servers: set[str]) -> None:
+    assert set(routes.server_config(http, https, "acme")["apps"]["http"]["servers"]) == servers
+
+
+def test_certificates_of_our_own_are_not_put_into_anybodys_trust_store() -> None:
+    apps = routes.server_config(80, 443, "internal")["apps"]
+
+    assert apps["tls"]["automation"]["policies"] == [{"issuers": [{"module": "internal"}]}]
+    assert apps["pki"]["certificate_authorities"]["local"]["install_trust"] is False
+    assert "tls" not in routes.server_config(80, 443, "acme")["apps"]

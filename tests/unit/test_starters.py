@@ -1,0 +1,129 @@
+"""The starter workflows: what they say for three different apps, and what no workflow or action of ours may say."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tagship import config_file, starters
+from tagship.config import Config
+from tagship.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLE = ROOT / "examples" / "atlas-investor"
+ACTION = starters.Action(f"OWNER/tagship@{'0' * 40}", "v0.1.0")
+REGISTRIES = ["embedded", "ghcr.io/owner/atlas", "registry.example.com/atlas"]
+
+
+def example(registry: str = "embedded") -> Config:
+    return config_file.load(EXAMPLE / "tagship.yml").model_copy(update={"registry": registry})
+
+
+def rendered(registry: str) -> dict[str, str]:
+    return starters.render(example(registry), ACTION, {"production": ["SECRET_KEY"]})
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_every_workflow_is_pinned_limited_and_has_no_expression_in_a_script(registry: str) -> None:
+    for path, text in rendered(registry).items():
+        parsed = yaml.safe_load(text)
+        if path.endswith("dependabot.yml"):
+            assert parsed["updates"][0]["cooldown"]
+            continue
+        assert parsed["permissions"] == {}
+        assert parsed["concurrency"]
+        assert "«" not in text
+        assert "run: |" not in text
+        for job in parsed["jobs"].values():
+            assert job["permissions"]
+            assert job["timeout-minutes"]
+            for step in job["steps"]:
+                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_production_is_held_by_its_environment_and_no_deploy_is_lost(registry: str) -> None:
+    job = yaml.safe_load(rendered(registry)[".github/workflows/deploy.yml"])["jobs"]["production"]
+
+    assert job["environment"] == "production"
+    assert job["if"] == "github.ref_name == 'main'"
+    assert job["concurrency"] == {"group": "deploy-production", "cancel-in-progress": False, "queue": "max"}
+    assert job["steps"][-1]["env"] == {"SECRET_KEY": "${{ secrets.SECRET_KEY }}"}
+
+
+def test_a_registry_gets_one_build_whose_digests_are_handed_on() -> None:
+    jobs = yaml.safe_load(rendered("registry.example.com/atlas")[".github/workflows/deploy.yml"])["jobs"]
+
+    assert list(jobs) == ["test", "build", "staging", "production"]
+    assert jobs["staging"]["needs"] == "build"
+    assert jobs["staging"]["steps"][-1]["with"]["digests"] == "${{ needs.build.outputs.digests }}"
+
+
+def test_githubs_own_registry_needs_no_secret() -> None:
+    build = yaml.safe_load(rendered("ghcr.io/owner/atlas")[".github/workflows/deploy.yml"])["jobs"]["build"]
+
+    assert build["permissions"]["packages"] == "write"
+    assert build["steps"][-1]["with"]["registry-password"] == "${{ github.token }}"
+
+
+def test_an_embedded_registry_builds_and_deploys_in_one_job() -> None:
+    jobs = yaml.safe_load(rendered("embedded")[".github/workflows/deploy.yml"])["jobs"]
+
+    assert list(jobs) == ["test", "staging", "production"]
+    assert jobs["staging"]["steps"][-1]["with"]["run"] == "build push deploy"
+
+
+def test_a_pull_request_gets_no_secret() -> None:
+    text = rendered("registry.example.com/atlas")[".github/workflows/ci.yml"]
+
+    assert "secrets." not in text
+    assert yaml.safe_load(text)[True] == "pull_request"  # YAML 1.1 reads `on` so
+
+
+def test_what_must_not_stand_in_a_workflow_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not pinned"):
+        starters.Action.parse("OWNER/tagship@v1", "")
+    evil = example()
+    environment = evil.environments["staging"].model_copy(update={"branch": "x'\n  evil: y"})
+    with pytest.raises(ConfigError, match="can't stand in a workflow"):
+        starters.render(evil.model_copy(update={"environments": {"staging": environment}}), ACTION)
+
+
+def test_the_action_that_is_used_is_kept() -> None:
+    assert starters.used(rendered("embedded")[".github/workflows/ci.yml"]) == ACTION
+
+
+def test_only_what_nothing_gives_a_value_is_a_secret() -> None:
+    compose = "a: ${GIVEN} b: ${SECRET} c: ${OPTIONAL:-} d: ${WITH:-default} e: $$ESCAPED f: ${TAGSHIP_SHA}"
+
+    assert starters.secret_names([compose], ["GIVEN"]) == ["OPTIONAL", "SECRET"]
+
+
+def test_the_difference_is_shown_before_it_is_written(tmp_path: Path) -> None:
+    assert "+name: deploy" in starters.difference(rendered("embedded"), tmp_path)
+    for path, text in rendered("embedded").items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert starters.difference(rendered("embedded"), tmp_path) == ""
+
+
+def test_the_examples_in_workflows_are_what_is_rendered() -> None:
+    for path, text in starters.render(example("registry.example.com/atlas"), ACTION).items():
+        kept = ROOT / "workflows" / Path(path).name
+        assert kept.read_text() == text, f"{kept} is stale: python -m tests.unit.test_starters"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")], ids=lambda path: path.name
+)
+def test_no_script_of_ours_holds_an_expression(path: Path) -> None:
+    parsed = yaml.safe_load(path.read_text())
+    steps = [step for job in parsed.get("jobs", {}).values() for step in job.get("steps", ())]
+    for step in [*steps, *parsed.get("runs", {}).get("steps", ())]:
+        assert "${{" not in step.get("run", "")
+
+
+if __name__ == "__main__":
+    for path, text in starters.render(example("registry.example.com/atlas"), ACTION).items():
+        (ROOT / "workflows" / Path(path).name).write_text(text)

@@ -1,0 +1,1 @@
+"""The shipped fakes are tested, too: users' tests lean on them."""
