@@ -1,0 +1,33 @@
+"""Lets one process at a time use or change the rig; the others wait and say for whom."""
+
+import fcntl
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCK = Path("/run/tagship-rig.lock")
+"""One for the machine, whatever the folder: two rigs would have the same addresses."""
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold the rig's lock; the kernel frees it when the holder dies, however it dies."""
+    with LOCK.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            print(f"waiting for the rig, held by {file.read().strip()}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} ({_command()})\n")
+        file.flush()
+        yield
+
+
+def _command() -> str:
+    words = Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")
+    return shlex.join(words).strip(" '")[:200]
