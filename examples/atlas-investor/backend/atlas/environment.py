@@ -1,0 +1,68 @@
+"""Typed reading of environment variables that reports every problem at once, at boot."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
+FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+
+
+class Environment:
+    """Collects what is missing or malformed while settings are read; `check` then raises once."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._missing: list[str] = []
+        self._malformed: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a variable as it is; without a default it is required and may not be empty."""
+        value = self._variables.get(name, "")
+        if value:
+            return value
+        if default is None:
+            self._missing.append(name)
+            return ""
+        return default
+
+    def words(self, name: str, default: str | None = None) -> list[str]:
+        """Return a comma-separated variable as a list, without blanks."""
+        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def flag(self, name: str) -> bool:
+        """Return a switch, off when unset."""
+        value = self._variables.get(name, "").strip().lower()
+        if value not in TRUE | FALSE:
+            self._malformed.append(f"{name} must be a switch such as 1 or 0")
+        return value in TRUE
+
+    def number(self, name: str, default: int) -> int:
+        """Return a whole number."""
+        value = self._variables.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return int(value)
+        except ValueError:
+            self._malformed.append(f"{name} must be a whole number")
+            return default
+
+    def url(self, name: str, *schemes: str) -> SplitResult:
+        """Return a required URL of one of the schemes, with a host."""
+        value = self.text(name)
+        url = urlsplit(value)
+        if value and (url.scheme not in schemes or not url.hostname):
+            # Never quoted: such URLs carry passwords.
+            self._malformed.append(f"{name} must be a URL like {schemes[0]}://host/…")
+        return url
+
+    def check(self) -> None:
+        """Raise ImproperlyConfigured naming every missing and malformed variable."""
+        problems = list(self._malformed)
+        if self._missing:
+            problems.insert(0, f"missing environment variables: {', '.join(self._missing)}")
+        if problems:
+            raise ImproperlyConfigured("; ".join(problems))

@@ -1,0 +1,22 @@
+// Reads the configuration, then draws the page; without one it says so.
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./App";
+import { loadConfiguration } from "./configuration";
+import "./style.css";
+
+const element = document.getElementById("root");
+if (element === null) {
+  throw new Error("index.html has no #root");
+}
+const root = createRoot(element);
+try {
+  const configuration = await loadConfiguration();
+  root.render(
+    <StrictMode>
+      <App configuration={configuration} />
+    </StrictMode>,
+  );
+} catch (error) {
+  root.render(<p role="alert">Atlas Investor can&apos;t start: {String(error)}</p>);
+}

@@ -1,0 +1,5 @@
+"""Everything `inv` can do here: see `inv --list`."""
+
+from tagship import namespace
+
+__all__ = ["namespace"]
