@@ -1,0 +1,115 @@
+"""Compose, and an environment: in memory, and on a server of the rig."""
+
+import itertools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tagship.adapters import containers, edge, programs
+from tagship.adapters.engine import Engine
+from tagship.adapters.lease import Holder, Lease
+from tagship.adapters.shell import Shell, quote
+from tagship.adapters.target import Server
+from tagship.config import Environment
+from tagship.errors import ToolError
+from tagship.model import Place
+from tagship.routes import ADMIN_PORT, STATE
+from tagship.services import Session
+from tagship.testing import MemoryTarget
+from tests.rig import Rig
+from tests.rig.folder import Folder
+from tests.rig.laptop import PLUGINS
+from tests.rig.packages import Packages
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Docker Compose: this machine's, or the one the rig downloads."""
+    if _answers():
+        yield
+        return
+    client = Packages(Folder.default()).unpacked("client", "docker-cli", "docker-buildx", "docker-compose")
+    folder = tmp_path_factory.mktemp("docker")
+    (folder / "cli-plugins").symlink_to(client / PLUGINS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", str(folder))
+        yield
+
+
+def _answers() -> bool:
+    try:
+        argv = [*programs.docker_plugin("compose"), "version"]
+    except ToolError:
+        return False
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def engine(rig: Rig) -> Iterator[Engine]:
+    """The old engine: what works there works on a current one, and the end-to-end tests see to those."""
+    reached = Engine(rig.hosts[1].socket)
+    reached.connect()
+    yield reached
+    reached.close()
+
+
+@pytest.fixture
+def place() -> Place:
+    """An environment of a test's own."""
+    return Place("contract", f"test{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def server(rig: Rig, engine: Engine, place: Place) -> Iterator[Server]:
+    """That environment on that server; nothing is left of it afterwards."""
+    # another way to write the server's address: its own may be some app's host already
+    address = ".".join(part for part in rig.hosts[1].address.split(".") if part != "0")
+    settings = Environment.model_validate(
+        {
+            "name": place.environment,
+            "engine": "local",
+            "url": f"http://{address}",
+            "smoke": [{"path": "/", "within": "2s"}],
+            "smoke-within": "0s",
+            "edge": {"image": rig.image("caddy"), "https": 0},
+        }
+    )
+    session = Session(engine, place, settings, forwards=0)
+    with Lease(engine, place, Holder("tests", "contract")) as lease, session.target(lease) as target:
+        target.observe()  # as every plan begins: it makes what is missing
+        yield target
+    _remove(engine, place)
+
+
+@pytest.fixture(params=["memory", "server"])
+def target(request: pytest.FixtureRequest) -> MemoryTarget | Server:
+    """Each of the two implementations of the port."""
+    if request.param == "memory":
+        return MemoryTarget()
+    reached: Server = request.getfixturevalue("server")
+    return reached
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An app's folder, the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _remove(engine: Engine, place: Place) -> None:
+    for standing in containers.standings(containers.listed(engine), place):
+        containers.remove(engine, standing.name)
+    ours = {"label": [f"tagship.environment={place.environment}", f"tagship.app={place.app}"]}
+    for network in engine.get("/networks", filters=ours):
+        engine.call("DELETE", f"/networks/{network['Id']}")
+    found = edge.find(engine)
+    if found:
+        shell = Shell(engine, found["Id"])
+        forget = f"DELETE /id/{place} HTTP/1.1\\r\\nHost: 127.0.0.1:{ADMIN_PORT}\\r\\nConnection: close\\r\\n\\r\\n"
+        shell.run(f"printf '{forget}' | nc 127.0.0.1 {ADMIN_PORT}; rm -rf {quote(f'{STATE}/{place}')}")
+        shell.close()

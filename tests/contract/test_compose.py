@@ -1,0 +1,289 @@
+"""What Compose itself makes of an app's file, of what we ask it, and of what we render."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagship import configured, render
+from tagship.adapters import compose
+from tagship.config import Environment
+from tagship.configured import Resolved
+from tagship.errors import ConfigError
+from tagship.model import Release, Rendered, Shape, Sources, Version
+from tagship.plans.rollout import Patience, plan_rollout
+from tagship.ports import Observed
+from tests.unit.builders import PLACE, sha
+
+HOSTILE = {
+    "DOLLAR": "a$HOME$$b${X:-y}",
+    "QUOTES": 'it\'s "quoted" \\ back`slash`',
+    "LINES": "-----BEGIN-----\nline two\n-----END-----\n",
+    "UNICODE": "пароль ⟦DOLLAR⟧ 🔑",
+    "YAML": "{a: [b, *c]} # no comment",
+    "CONTROL": "\t\r\n\x01\x7f\x85\u2028\ufeff\\ud83d\\udd11",
+}
+IMAGES = {"web": f"registry.example/web@sha256:{'1' * 64}"}
+WEB = {"image": "x"}
+
+
+def sources(folder: Path, *files: Mapping[str, Any], committed: Mapping[str, str] | None = None) -> Sources:
+    """What Compose reads of an app's files, JSON being YAML, and of the other files of its commit."""
+    names = [f"compose{number}.yml" for number, _ in enumerate(files)]
+    for name, file in zip(names, files, strict=True):
+        (folder / name).write_text(json.dumps({"name": "shop", **file}))
+    for name, text in (committed or {}).items():
+        (folder / name).write_text(text)
+    return compose.sources(tuple(names), folder, lambda: frozenset(committed or {}))
+
+
+def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), **settings: object) -> Resolved:
+    """Those services with the environment's values in them."""
+    environment = Environment.model_validate(
+        {"name": "staging", "engine": "local", "url": "https://shop.example.com", **settings}
+    )
+    return configured.resolve(PLACE, found, services, tag=sha("a"), settings=environment, folder=folder)
+
+
+def rendered(resolved: Resolved, shape: Shape | None = None) -> Rendered:
+    """The release's Compose project."""
+    return resolved.rendered(Release(Version(sha("a")), IMAGES, Sources({}), shape or Shape(("web",))), b"key")
+
+
+def read_back(release: Rendered, secrets: Mapping[str, str]) -> dict[str, Any]:
+    """What Compose makes of a rendered release, every value as a container would see it."""
+    filled = render.fill(render.adapt(release.model, (1, 51)), secrets)
+    environment = {name: secrets[name] for name in render.named(release.model)}
+
+    def unescape(value: Any) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, dict):
+            return {key: unescape(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [unescape(item) for item in value]
+        return value.replace("$$", "$") if isinstance(value, str) else value
+
+    found: dict[str, Any] = unescape(compose.interpolate(Sources(filled), environment))
+    return found
+
+
+def test_a_secret_arrives_as_it_is_whatever_is_in_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    found = sources(folder, {"services": {"web": {**WEB, "environment": {name: f"<${{{name}}}>" for name in HOSTILE}}}})
+
+    resolved = resolve(folder, found)
+    service = read_back(rendered(resolved), resolved.secrets)["services"]["web"]
+
+    assert service["environment"] == {name: f"<{value}>" for name, value in HOSTILE.items()}
+
+
+def test_no_value_of_a_secret_is_in_anything_that_may_be_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "s3cr3t")
+    (folder / "token.txt").write_text("t0k3n")
+    found = sources(
+        folder,
+        {
+            "services": {
+                "web": {**WEB, "environment": ["PASSWORD", "URL=pg://${PASSWORD:?}@db"], "secrets": ["p", "t"]}
+            },
+            "secrets": {"p": {"environment": "PASSWORD"}, "t": {"file": "token.txt"}},
+        },
+    )
+
+    resolved = resolve(folder, found)
+    release = rendered(resolved)
+    plan = plan_rollout(release, Observed(), Patience())
+
+    assert set(resolved.secrets.values()) == {"s3cr3t", "t0k3n"}
+    for text in (repr(release), "\n".join(map(str, plan)), repr(plan), repr(found)):
+        assert "s3cr3t" not in text
+        assert "t0k3n" not in text
+
+
+def test_an_error_shows_no_value_of_a_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "s3cr3t")
+    found = sources(folder, {"services": {"web": {**WEB, "mem_limit": "${PORT}", "cpus": "${PORT}"}}})
+
+    with pytest.raises(ConfigError) as caught:
+        rendered(resolve(folder, found))
+
+    assert "s3cr3t" not in f"{caught.value!r} {caught.value}"
+
+
+def test_a_variable_of_a_file_arrives_as_it_is(folder: Path) -> None:
+    (folder / ".env.staging").write_text("A='a$HOME$$b'\nB=\"c # d\"\n")
+    found = sources(folder, {"services": {"web": {**WEB, "environment": {"A": "${A}", "B": "${B:-x}", "C": "$$A"}}}})
+
+    resolved = resolve(folder, found, variables=".env.staging")
+    service = read_back(rendered(resolved), {})["services"]["web"]
+
+    assert service["environment"] == {"A": "a$HOME$$b", "B": "c # d", "C": "$A"}
+
+
+def test_the_deployers_own_shell_and_env_file_are_not_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text("COLOR=blue\nCOMPOSE_PROFILES=x\n")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "another")
+    monkeypatch.setenv("COMPOSE_FILE", "another.yml")
+    found = sources(folder, {"services": {"web": {**WEB, "environment": {"COLOR": "${COLOR:-none}"}}}})
+
+    assert found.model["name"] == "shop"
+    assert resolve(folder, found, secrets="env://NONE_").model["services"]["web"]["environment"] == {"COLOR": "none"}
+
+
+def test_every_variable_that_nothing_gives_a_value_is_named_at_once(folder: Path) -> None:
+    environment = {"A": "${MISSING_A:?say so}", "B": "$MISSING_B", "C": "${GIVEN:-x}", "D": "${TAGSHIP_SHA:?}"}
+    found = sources(
+        folder,
+        {"services": {"web": {**WEB, "environment": environment, "env_file": ".env.web"}}},
+        committed={".env.web": "URL=http://${MISSING_C}/\n"},
+    )
+
+    with pytest.raises(ConfigError, match="staging has no value for MISSING_A, MISSING_B, MISSING_C, which"):
+        resolve(folder, found)
+
+
+def test_env_files_are_interpolated_and_become_the_services_environment(folder: Path) -> None:
+    (folder / "vars").write_text("HOST=db.example.com\n")
+    found = sources(
+        folder,
+        {"services": {"web": {**WEB, "env_file": [{"path": ".env.web"}, {"path": ".env.local", "required": False}]}}},
+        committed={".env.web": "URL=pg://${HOST}/x\nPRICE='5$'\n"},
+    )
+
+    release = rendered(resolve(folder, found, variables="vars"))
+
+    assert "env_file" not in release.model["services"]["web"]
+    assert read_back(release, {})["services"]["web"]["environment"] == {"URL": "pg://db.example.com/x", "PRICE": "5$"}
+
+
+def test_a_file_that_is_not_in_the_commit_is_not_read(folder: Path) -> None:
+    (folder / ".env.web").write_text("PASSWORD=s3cr3t\n")
+    found = sources(folder, {"services": {"web": {**WEB, "env_file": ".env.web"}}})
+
+    assert "s3cr3t" not in repr(found)
+    with pytest.raises(ConfigError, match=r"names \.env\.web, which the commit doesn't hold"):
+        resolve(folder, found)
+
+
+def test_a_config_given_as_a_file_keeps_its_dollars(folder: Path) -> None:
+    nginx = "proxy_set_header Host $host;\nreturn 200 '$$ ${x} \\'';\n"
+    found = sources(
+        folder,
+        {
+            "services": {"web": {**WEB, "configs": [{"source": "nginx", "target": "/etc/nginx.conf"}]}},
+            "configs": {"nginx": {"file": "nginx.conf"}, "unused": {"file": "not-there.conf"}},
+        },
+        committed={"nginx.conf": nginx},
+    )
+
+    made = read_back(rendered(resolve(folder, found)), {})
+
+    assert made["configs"]["nginx"]["content"] == nginx
+
+
+def test_files_are_merged_in_their_order(folder: Path) -> None:
+    first = {"services": {"web": {"image": "x", "command": "one", "environment": {"A": "1", "B": "1"}}}}
+    second = {"services": {"web": {"command": "two", "environment": {"B": "2"}}}}
+
+    service = resolve(folder, sources(folder, first, second)).model["services"]["web"]
+
+    assert service["command"] == ["two"]
+    assert service["environment"] == {"A": "1", "B": "2"}
+
+
+def test_compose_takes_a_release_whatever_it_says_of_networks_and_dependencies(folder: Path) -> None:
+    web = {
+        "build": ".",
+        "depends_on": {
+            "db": {"condition": "service_healthy"},
+            "api": {"condition": "service_started", "required": False},
+        },
+        "networks": {"front": {"aliases": ["www"]}, "default": None},
+        "ports": ["8000:8000"],
+        "container_name": "web",
+        "restart": "always",
+        "profiles": ["full"],
+        "volumes": ["media:/media", "/cache", {"type": "tmpfs", "target": "/tmp"}],  # noqa: S108 - in a container
+        "healthcheck": {"test": "true", "interval": "30s"},
+    }
+    found = sources(
+        folder,
+        {
+            "services": {"web": web, "api": {"build": "."}, "db": {"image": "postgis", "volumes": ["pg:/var/lib"]}},
+            "networks": {"front": None},
+            "volumes": {"media": None, "pg": None},
+        },
+    )
+
+    release = rendered(resolve(folder, found))
+    made = read_back(release, {})
+
+    service = made["services"]["web"]
+    assert service["image"] == IMAGES["web"]
+    assert service["restart"] == "unless-stopped"
+    assert service["networks"] == {"default": {"aliases": ["www"]}}
+    assert service["healthcheck"]["start_interval"] == "250ms"
+    assert {"ports", "container_name", "profiles", "build", "depends_on"}.isdisjoint(service)
+    assert made["networks"]["default"] == {"name": release.name, "external": True, "ipam": {}}
+    assert made["volumes"] == {"media": {"name": "shop-staging_media", "external": True}}
+    assert release.volumes == ("shop-staging_media",)
+
+
+@pytest.mark.parametrize("mount", ["./src:/src", "~/src:/src", {"type": "bind", "source": "../x", "target": "/x"}])
+def test_a_mount_of_source_is_refused_however_it_is_written(folder: Path, mount: object) -> None:
+    found = sources(folder, {"services": {"web": {**WEB, "volumes": [mount]}}})
+
+    with pytest.raises(ConfigError, match="Service web mounts"):
+        rendered(resolve(folder, found))
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [({"scale": 3}, 3), ({"deploy": {"replicas": 2}}, 2), ({"deploy": {"mode": "replicated"}}, 1)],
+)
+def test_replicas_are_counted_as_compose_makes_them(folder: Path, settings: Mapping[str, Any], count: int) -> None:
+    assert (
+        rendered(resolve(folder, sources(folder, {"services": {"web": {**WEB, **settings}}}))).replicas("web") == count
+    )
+
+
+def test_building_needs_no_runtime_variable(folder: Path) -> None:
+    found = sources(
+        folder,
+        {
+            "services": {
+                "web": {
+                    "build": {"context": ".", "args": {"VERSION": "${TAGSHIP_SHA:-dev}"}},
+                    "environment": {"PASSWORD": "${PASSWORD:?}"},
+                }
+            }
+        },
+    )
+
+    built = compose.interpolate(render.build_part(found), {"TAGSHIP_SHA": sha("a")})
+
+    assert built["services"]["web"]["build"]["args"] == {"VERSION": sha("a")}
+
+
+def test_a_file_outside_the_project_is_refused(folder: Path) -> None:
+    outside = Sources({"name": "shop", "services": {"web": WEB}}, {"../../etc/passwd": "x"})
+
+    with pytest.raises(ConfigError, match="outside the project"):
+        compose.interpolate(outside, {})
+
+    assert not (folder.parent.parent / "etc").exists()
+
+
+def test_a_file_without_services_is_a_mistake(folder: Path) -> None:
+    with pytest.raises(ConfigError):
+        sources(folder, {})
+
+
+@pytest.mark.parametrize("text", ["services: [", "services: {web: {imag: x}}"])
+def test_a_file_that_compose_refuses_is_a_mistake_with_composes_words(folder: Path, text: str) -> None:
+    (folder / "broken.yml").write_text(text)
+
+    with pytest.raises(ConfigError, match=r"^docker-compose: "):
+        compose.sources(("broken.yml",), folder, frozenset)

@@ -1,0 +1,180 @@
+"""What a plan may count on, of an environment in memory and of a real one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tagship import ledger, render
+from tagship.adapters.registry import Registry, split
+from tagship.errors import RolloutError, SmokeTestError
+from tagship.ledger import Entry
+from tagship.model import Place, Release, Rendered, Route, Shape, Sources, Version
+from tagship.ports import Target
+from tagship.testing import MemoryTarget
+from tests.rig import Rig
+
+ROUTES = (Route("/*", "web", 8000),)
+HEALTHY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/')"
+SERVE = ["python3", "-m", "http.server", "8000", "--directory", "/etc/apt"]
+
+Made = Callable[[str], Rendered]
+
+
+@pytest.fixture
+def image(request: pytest.FixtureRequest, target: Target) -> str:
+    """An image by digest, that the rig's registry has where there is a rig."""
+    if isinstance(target, MemoryTarget):
+        return f"registry.example/python@sha256:{'1' * 64}"
+    rig: Rig = request.getfixturevalue("rig")
+    repository = rig.image("python").removesuffix(":latest")
+    host, name = split(repository)
+    return f"{repository}@{Registry(host).digest(name, 'latest')}"
+
+
+@pytest.fixture
+def made(place: Place, image: str) -> Made:
+    """Makes the release of a commit whose SHA is that digit: `web` with a route, and `worker` without."""
+
+    def rendered(digit: str) -> Rendered:
+        # `sleep` and http.server as process 1 don't mind SIGTERM
+        common = {"image": "built", "stop_signal": "SIGKILL", "networks": {"default": None}}
+        check = {"test": ["CMD", "python3", "-c", HEALTHY], "interval": "1s"}
+        resolved = {
+            "services": {
+                "web": {**common, "command": SERVE, "healthcheck": check},
+                "worker": {**common, "command": ["sleep", "600"]},
+            }
+        }
+        version = Version(digit * 40)
+        release = Release(version, {"web": image, "worker": image}, Sources(resolved), Shape(("web", "worker"), ROUTES))
+        return render.render_release(place, release, resolved, {}, place.release_name(version, "c0ffee"))
+
+    return rendered
+
+
+def create(target: Target, rendered: Rendered) -> None:
+    """Make a release's containers."""
+    target.pull(sorted(set(rendered.release.images.values())))
+    target.prepare(rendered)
+    target.create(rendered)
+
+
+def counts(target: Target, rendered: Rendered) -> tuple[dict[str, int], dict[str, int]]:
+    """How many containers of each service there are, and how many run."""
+    standing = target.observe().standing(rendered.name)
+    assert standing
+    return dict(standing.present), dict(standing.running)
+
+
+def test_a_release_is_created_started_service_by_service_stopped_and_resumed(target: Target, made: Made) -> None:
+    release = made("a")
+    both = {"web": 1, "worker": 1}
+
+    create(target, release)
+    assert counts(target, release) == (both, {})
+    assert target.observe().live == ""
+
+    target.start(release, ["web"])
+    assert counts(target, release) == (both, {"web": 1})
+
+    target.start(release, ["worker", "web"])
+    assert counts(target, release) == (both, both)
+
+    target.stop(release.name, ["worker"])
+    assert counts(target, release) == (both, {"web": 1})
+
+    target.resume(release.name, ["worker", "web"])
+    assert counts(target, release) == (both, both)
+
+    target.create(release)  # a killed deploy is finished: what is there stays as it is
+    assert counts(target, release) == (both, both)
+
+    target.stop(release.name, [])
+    assert counts(target, release) == (both, {})
+
+
+def test_a_candidate_is_reached_by_its_key_and_live_by_everyone(target: Target, made: Made) -> None:
+    old, new = made("a"), made("b")
+    for release in (old, new):
+        create(target, release)
+        target.start(release, ["web"])
+    target.serve(old.served, old.served)
+    target.cutover(old.name)
+
+    target.smoke_test(new.name, candidate=True)
+    target.smoke_test(old.name, candidate=False)
+    with pytest.raises(SmokeTestError, match=f"{old.name}.* answered, not {new.name}"):
+        target.smoke_test(new.name, candidate=False)
+    assert (target.observe().live, target.observe().live_release) == (old.name, old.release)
+
+    target.cutover(new.name)
+
+    target.smoke_test(new.name, candidate=False)
+    assert (target.observe().live, target.observe().live_release) == (new.name, new.release)
+
+
+def test_nothing_answers_for_a_release_that_does_not_run(target: Target, made: Made) -> None:
+    release = made("a")
+    create(target, release)
+    target.serve(release.served, release.served)
+    target.cutover(release.name)
+
+    with pytest.raises(SmokeTestError):
+        target.smoke_test(release.name, candidate=False)
+
+
+def test_a_removed_release_is_gone_and_can_be_made_again(target: Target, made: Made) -> None:
+    release = made("a")
+    create(target, release)
+    target.start(release, ["web"])
+
+    target.remove(release.name)
+    assert target.observe().releases == ()
+    target.remove(release.name)
+
+    create(target, release)
+    assert counts(target, release)[1] == {}
+
+
+def test_what_is_not_there_can_be_stopped_resumed_and_started(target: Target, made: Made) -> None:
+    release = made("a")
+
+    target.stop(release.name, [])
+    target.resume(release.name, ["worker", "web"])
+    target.start(release, ["web"])
+
+    assert target.observe().releases == ()
+
+
+def test_a_release_needs_its_network_before_its_containers(target: Target, made: Made) -> None:
+    release = made("a")
+    target.pull(sorted(set(release.release.images.values())))
+
+    with pytest.raises(RolloutError):
+        target.create(release)
+
+    assert target.observe().releases == ()
+
+
+def test_a_release_without_migrations_migrates_nothing(target: Target, made: Made) -> None:
+    release = made("a")
+    target.prepare(release)
+
+    assert target.migrate(release).applied == ()
+
+
+def test_the_ledger_is_what_was_recorded_in_that_order(target: Target, made: Made) -> None:
+    release = made("a")
+    entries = [
+        Entry("2026-01-01T00:00:00", "deploy", result, release.name, release.release.version.tag, why="'$x' ⟦S⟧ \\n")
+        for result in (ledger.FAILED, ledger.GOOD)
+    ]
+
+    for entry in entries:
+        target.observe()
+        target.record(ledger.line(entry, target.last_line()))
+
+    assert [(entry.result, entry.why) for entry in target.observe().history] == [
+        (entry.result, entry.why) for entry in entries
+    ]
+    assert target.observe().history[1].chain != target.observe().history[0].chain == "0" * 64

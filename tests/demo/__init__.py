@@ -1,0 +1,1 @@
+"""The demo: the example application shipped for real, under load, to two servers of the rig."""

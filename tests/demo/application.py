@@ -1,0 +1,83 @@
+"""The example application in a repository of its own, one commit for each version that the demo ships."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "atlas-investor"
+
+_MIGRATION = '''"""Version 2: how many bedrooms. It only adds, so version 1 still runs on it."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Expand."""
+
+    dependencies = (("properties", "0003_price_index"),)
+    operations = (
+        migrations.AddField("property", "bedrooms", models.PositiveSmallIntegerField(null=True)),
+    )
+'''
+
+
+class Application:
+    """A git repository with the example in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", ".venv", "__pycache__"))
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._git("config", "user.name", "Demo")
+        self._git("config", "user.email", "demo@example.com")
+
+    def commit(self, message: str) -> str:
+        """Commit everything. Returns the SHA."""
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--message", message)
+        return self._git("rev-parse", "HEAD")
+
+    def second_version(self) -> None:
+        """A schema change, and a line that people see."""
+        migrations = self.folder / "backend" / "properties" / "migrations"
+        (migrations / "0004_property_bedrooms.py").write_text(_MIGRATION)
+        self._replace(
+            "backend/properties/models.py",
+            "    location = models.PointField()\n",
+            "    bedrooms = models.PositiveSmallIntegerField(null=True)\n    location = models.PointField()\n",
+        )
+        self._replace("frontend/index.html", "<title>Atlas Investor</title>", "<title>Atlas Investor 2</title>")
+
+    def broken_version(self) -> None:
+        """A search that answers, and finds nothing: its containers are healthy, and only a smoke test can tell."""
+        self._replace(
+            "backend/properties/views.py", '{"count": len(found), "results": found}', '{"count": 0, "results": []}'
+        )
+
+    def configure(self, environments: str, variables: dict[str, str], build: dict[str, str]) -> None:
+        """Replace tagship.yml's environments by the rig's, and write their variables."""
+        config = self.folder / "tagship.yml"
+        kept = config.read_text().partition("\nenvironments:")[0]
+        config.write_text(f"{kept}\nvariables: .env.build\n{environments}")
+        (self.folder / ".env.build").write_text("".join(f"{name}={value}\n" for name, value in build.items()))
+        for name, text in variables.items():
+            (self.folder / f".env.{name}").write_text(text)
+
+    def use_registry(self, prefix: str) -> None:
+        """Push to a registry of the rig, and leave the suites to `nox -s tests`: they have images of their own."""
+        self._replace("tagship.yml", "registry: embedded", f"registry: {prefix}")
+        config = self.folder / "tagship.yml"
+        text = config.read_text()
+        config.write_text(text[: text.index("# In the development images")] + text[text.index("release:") :])
+
+    def _replace(self, path: str, old: str, new: str) -> None:
+        file = self.folder / path
+        text = file.read_text()
+        if old not in text:
+            msg = f"{path} no longer holds {old!r}: the demo's next version can't be made"
+            raise RuntimeError(msg)
+        file.write_text(text.replace(old, new))
+
+    def _git(self, *words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=self.folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()

@@ -1,0 +1,1 @@
+"""The whole path, on real engines, as a user types it."""

@@ -1,0 +1,149 @@
+"""Variables, secrets, accessories, workers and migrations of a release in an environment."""
+
+import json
+
+from tests.hello import Hello
+
+AWKWARD = "s3cr3t $HOME ${X} 'quoted' \"twice\" ünicode"  # what a password manager may make
+
+
+def test_a_secret_reaches_the_container_and_nothing_else(hello: Hello) -> None:
+    hello.compose["services"]["web"]["environment"] |= {"COLOR": "${API_KEY:?}"}
+    sha = hello.commit()
+
+    told = hello.run("ship", "--env", "host1")
+    assert told.returncode == 2
+    assert "API_KEY" in told.stderr
+
+    plan = hello.tagship("build") + hello.tagship("push")
+    plan += hello.tagship("deploy", "--env", "host1", "--dry-run", env={"API_KEY": AWKWARD})
+    done = hello.run("deploy", "--env", "host1", "--json", env={"API_KEY": AWKWARD})
+    assert done.returncode == 0, done.stderr
+    assert f"hello {sha} {AWKWARD}" in hello.get("host1")
+    for text in (plan, done.stdout, done.stderr, _state(hello)):
+        assert "s3cr3t" not in text
+
+
+def test_a_rotated_secret_is_a_deploy_and_never_rolled_back(hello: Hello) -> None:
+    hello.compose["services"]["web"]["environment"] |= {"COLOR": "${API_KEY:?}"}
+    first = hello.commit()
+    hello.tagship("ship", "--env", "host1", env={"API_KEY": "old-key"})
+    hello.commit()
+    hello.tagship("ship", "--env", "host1", env={"API_KEY": "old-key"})
+
+    hello.tagship("rollback", "--env", "host1", env={"API_KEY": "new-key"})
+
+    assert f"hello {first} new-key" in hello.get("host1")
+
+
+def test_configs_and_secrets_given_as_files_travel_inline(hello: Hello) -> None:
+    (hello.folder / "app.conf").write_text("host $host; price 5$$ ${NOT_A_VARIABLE}\n")
+    (hello.folder / "token.txt").write_text("file-token\n")
+    (hello.folder / ".gitignore").write_text("token.txt\n")
+    hello.compose |= {"configs": {"app": {"file": "./app.conf"}}, "secrets": {"token": {"file": "./token.txt"}}}
+    hello.compose["services"]["web"] |= {"configs": [{"source": "app", "target": "/app.conf"}], "secrets": ["token"]}
+    hello.commit()
+    shipped = hello.ship("host1")
+
+    container = f"{shipped['release']}-web-1"
+    host = hello.rig.hosts[0]
+    assert host.docker("exec", container, "cat", "/app.conf").strip() == "host $host; price 5$$ ${NOT_A_VARIABLE}"
+    assert host.docker("exec", container, "cat", "/run/secrets/token").strip() == "file-token"
+    assert "file-token" not in _state(hello)
+
+
+def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: Hello, environment: str) -> None:
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+    hello.compose["services"]["cache"] = {
+        "image": hello.rig.image("redis"),
+        "healthcheck": {"test": ["CMD", "redis-cli", "ping"], "interval": "1s"},
+        "volumes": ["cache:/data"],
+    }
+    hello.compose["volumes"] = {"cache": None}
+    hello.settings["release"] = {"services": ["web"], "accessories": ["cache"]}
+    hello.commit()
+
+    refused = hello.run("ship", "--env", environment)
+    assert refused.returncode == 9
+    assert "cache is not running" in refused.stderr
+
+    hello.tagship("accessories.up", "--env", environment)
+    before = host.docker(
+        "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", f"{hello.name}-{environment}-accessories-cache-1"
+    )
+    for _ in range(2):
+        release = hello.ship(environment)["release"]
+        hello.commit()
+    assert "All accessories run" in hello.tagship("accessories.up", "--env", environment)
+    after = host.docker(
+        "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", f"{hello.name}-{environment}-accessories-cache-1"
+    )
+    assert before == after
+    script = "import socket; print(socket.create_connection(('cache', 6379), 2).getpeername()[1])"
+    assert host.docker("exec", f"{release}-web-1", "python3", "-c", script).strip() == "6379"
+
+
+def test_workers_change_places_only_after_the_cutover_and_a_singleton_is_never_there_twice(hello: Hello) -> None:
+    python = hello.compose["services"]["web"]["build"]
+    for name in ("worker", "clock"):
+        hello.compose["services"][name] = {
+            "build": python,
+            "command": ["python3", "-c", "import time; time.sleep(3600)"],
+            "init": True,
+        }
+    hello.settings["release"] = {"singletons": ["clock"]}
+    hello.commit()
+    hello.ship("host1")
+    hello.commit()
+
+    steps = list(hello.ship("host1")["steps"])
+
+    cutover = next(at for at, step in enumerate(steps) if step.startswith("Cut over"))
+    stop_clock = next(at for at, step in enumerate(steps) if step.startswith("Stop clock"))
+    workers = next(at for at, step in enumerate(steps) if step.startswith("Start clock, worker"))
+    assert cutover < stop_clock < workers
+    running = hello.rig.hosts[0].docker(
+        "ps", "--format", '{{.Label "com.docker.compose.service"}}', "--filter", f"label=tagship.app={hello.name}"
+    )
+    assert sorted(running.split()) == ["clock", "web", "worker"]
+
+
+def test_migrations_of_any_framework_run_once_and_are_recorded(hello: Hello) -> None:
+    script = (
+        "import pathlib, sys; done = pathlib.Path('/state/done'); "
+        "sys.argv[1] == 'apply' and done.write_text('x'); done.exists() or print('0001_first')"
+    )
+    hello.compose["services"]["web"]["volumes"] = ["state:/state"]
+    hello.compose["volumes"] = {"state": None}
+    (hello.folder / "migrate.py").write_text(script)
+    hello.append("Dockerfile", "COPY migrate.py /migrate.py\n")
+    hello.settings["release"] = {
+        "migrations": {"service": "web", "pending": "python3 /migrate.py look", "apply": "python3 /migrate.py apply"}
+    }
+    hello.commit()
+    hello.tagship("build")
+    hello.tagship("push")
+
+    assert "pending  0001_first" in hello.tagship("migrate", "--env", "host1", "--dry-run")
+    assert json.loads(hello.tagship("deploy", "--env", "host1", "--json"))["migrations"] == ["0001_first"]
+    assert "Nothing is pending" in hello.tagship("migrate", "--env", "host1")
+
+
+def test_a_failed_migration_leaves_the_old_release_serving(hello: Hello) -> None:
+    good = hello.commit()
+    hello.ship("host1")
+    hello.settings["release"] = {
+        "migrations": {"service": "web", "pending": "echo 0002_second", "apply": "sh -c 'echo lock timeout; exit 3'"}
+    }
+    hello.commit()
+
+    refused = hello.run("ship", "--env", "host1")
+
+    assert refused.returncode == 11
+    assert "lock timeout" in refused.stderr
+    assert good in hello.get("host1")
+
+
+def _state(hello: Hello) -> str:
+    """Everything that the edge's volume holds of the application."""
+    return hello.rig.hosts[0].docker("exec", "tagship-edge", "sh", "-c", f"cat $(find /tagship/{hello.name}-* -type f)")

@@ -1,0 +1,105 @@
+"""What goes wrong leaves the old release serving, says why, and is put back."""
+
+import json
+import signal
+import time
+
+from tests.hello import Hello
+
+
+def test_a_release_that_crashes_at_start_is_refused_with_its_last_words(hello: Hello, environment: str) -> None:
+    good = hello.commit()
+    hello.ship(environment)
+    hello.commit(**{"import http.server": "raise SystemExit('no such table: users')\nimport http.server"})
+
+    load = hello.load(environment)
+    refused = hello.run("ship", "--env", environment)
+    seen = load.stop()
+
+    assert refused.returncode == 12
+    assert "web | no such table: users" in refused.stderr
+    assert "is serving" in refused.stderr
+    assert good in hello.get(environment)
+    assert seen["failures"] == []
+    assert [entry["result"] for entry in hello.history(environment)] == ["ok", "failed"]
+
+
+def test_a_release_that_fails_its_smoke_test_never_sees_the_public(hello: Hello, environment: str) -> None:
+    good = hello.commit()
+    hello.ship(environment)
+    hello.commit(**{'"hello"': '"goodbye"'})
+
+    load = hello.load(environment)
+    refused = hello.run("ship", "--env", environment)
+    seen = load.stop()
+
+    assert refused.returncode == 13
+    assert "'hello' is not in the body" in refused.stderr
+    assert good in hello.get(environment)
+    assert len(seen["releases"]) == 1
+    assert seen["failures"] == []
+    assert (
+        hello.rig.hosts[0].docker("ps", "-aq", "--filter", f"label=tagship.sha={hello.git('rev-parse', 'HEAD')}") == ""
+    )
+
+
+def test_ctrl_c_puts_everything_back_and_frees_the_lock(hello: Hello) -> None:
+    good = hello.commit()
+    hello.ship("host1")
+    hello.commit(**{"server = http": "time.sleep(30)\nserver = http"})
+    hello.tagship("build")
+    hello.tagship("push")
+
+    deploying = hello.start("deploy", "--env", "host1")
+    _wait_for_container(hello, hello.git("rev-parse", "HEAD").strip())
+    deploying.send_signal(signal.SIGINT)
+    _, said = deploying.communicate(timeout=60)
+
+    assert deploying.returncode == 130, said
+    assert good in hello.get("host1")
+    assert "Nobody is deploying" in hello.tagship("lock.status", "--env", "host1")
+    assert hello.history("host1")[-1]["why"] == "Stopped by SIGINT."
+
+
+def test_a_killed_deploy_is_finished_by_the_next_once_its_lock_is_free(hello: Hello) -> None:
+    hello.commit()
+    hello.ship("host1")
+    sha = hello.commit()
+    hello.tagship("build")
+    hello.tagship("push")
+    deploying = hello.start("deploy", "--env", "host1")
+    _wait_for_container(hello, sha)
+    deploying.kill()
+    deploying.communicate()
+
+    told = hello.run("deploy", "--env", "host1")
+    assert told.returncode == 10
+    assert "is locked by" in told.stderr
+
+    hello.tagship("lock.release", "--env", "host1")
+    hello.tagship("deploy", "--env", "host1")
+    assert sha in hello.get("host1")
+    running = hello.rig.hosts[0].docker("ps", "-q", "--filter", f"label=tagship.app={hello.name}").split()
+    assert len(running) == 1, "the killed deploy's containers are the live ones, or gone"
+
+
+def test_of_two_deploys_at_once_one_waits_for_the_other(hello: Hello) -> None:
+    sha = hello.commit()
+    hello.tagship("build")
+    hello.tagship("push")
+
+    both = [hello.start("deploy", "--env", "host1", "--wait", "60", "--json") for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted(json.loads(out)["changed"] for out, _ in said) == [False, True]
+    assert sha in hello.get("host1")
+    assert len(hello.history("host1")) == 1
+
+
+def _wait_for_container(hello: Hello, sha: str) -> None:
+    """Until the first container of a commit's release is there: the deploy is in the middle of things."""
+    deadline = time.monotonic() + 30
+    while not hello.rig.hosts[0].docker("ps", "-aq", "--filter", f"label=tagship.sha={sha}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,194 @@
+"""A trivial application of one service, in a git repository of its own, shipped from the rig's laptop as people do."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.rig import Rig
+
+TAGSHIP = str(Path(sys.executable).with_name("tagship"))
+
+_SERVER = """import http.server, os, signal, threading, time
+
+GREETING = "hello"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path.startswith("/slow"):
+            time.sleep(2)
+        body = f"{GREETING} {os.environ['RELEASE_SHA']} {os.environ.get('COLOR', '')}\\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("", 8000), Handler)
+server.daemon_threads = False
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever(poll_interval=0.05)
+server.server_close()
+"""
+_DOCKERFILE = """ARG PYTHON_IMAGE=python:3.12-slim
+FROM ${PYTHON_IMAGE}
+COPY server.py /server.py
+CMD ["python3", "/server.py"]
+"""
+_HEALTHY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/')"
+COMPOSE: dict[str, Any] = {
+    "name": "hello",
+    "services": {
+        "web": {
+            "build": {"context": ".", "args": {"PYTHON_IMAGE": "${PYTHON_IMAGE}"}},
+            "environment": {"RELEASE_SHA": "${TAGSHIP_SHA:-dev}", "COLOR": "${COLOR:-}"},
+            "healthcheck": {"test": ["CMD", "python3", "-c", _HEALTHY], "interval": "15s", "timeout": "3s"},
+        }
+    },
+}
+SMALL_LOAD = [["/", None, True]] * 4 + [["/", None, False]] * 3 + [["/", "x" * 2000, True], ["/", "x" * 2000, False]]
+SMALL_LOAD += [["/slow", None, True], ["/slow", None, False]]
+
+
+class Hello:
+    """The application and the laptop it is shipped from. Its Compose file and tagship.yml are JSON, which is YAML."""
+
+    def __init__(self, rig: Rig, folder: Path, name: str) -> None:
+        self.rig = rig
+        self.folder = folder
+        self.name = name
+        self.compose: dict[str, Any] = json.loads(json.dumps(COMPOSE))
+        self.settings: dict[str, Any] = {
+            "app": name,
+            "registry": f"{rig.registry.address}/{name}",
+            "variables": ".env.build",
+            "routes": {"/*": "web:8000"},
+            "smoke": [{"path": "/", "contains": "hello"}],
+            "smoke-within": "2s",
+            "edge": {"image": rig.image("caddy"), "https": 0},
+            "environments": {
+                f"host{number}": {"engine": host.ssh_url, "url": f"http://{host.address}"}
+                for number, host in enumerate(rig.hosts, 1)
+            },
+        }
+        folder.mkdir()
+        (folder / "server.py").write_text(_SERVER)
+        (folder / "Dockerfile").write_text(_DOCKERFILE)
+        (folder / ".env.build").write_text(f"PYTHON_IMAGE={rig.image('python')}\n")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "Test")
+        self.git("config", "user.email", "test@example.com")
+
+    def commit(self, **replacements: str) -> str:
+        """Write everything, replace words of the server's source, commit. Returns the SHA."""
+        (self.folder / "docker-compose.yml").write_text(json.dumps(self.compose, indent=1))
+        (self.folder / "tagship.yml").write_text(json.dumps(self.settings, indent=1))
+        server = (self.folder / "server.py").read_text()
+        for old, new in replacements.items():
+            assert old in server
+            server = server.replace(old, new)
+        (self.folder / "server.py").write_text(f"{server}# {time.time_ns()}\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "change")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def append(self, path: str, text: str) -> None:
+        """Add to the end of a file."""
+        with (self.folder / path).open("a") as file:
+            file.write(text)
+
+    def git(self, *words: str) -> str:
+        """Run git in the repository."""
+        return subprocess.run(["git", *words], cwd=self.folder, capture_output=True, text=True, check=True).stdout
+
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the console command to its end, whatever that is."""
+        process = self.start(*words, env=env)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start the console command."""
+        return subprocess.Popen(
+            self.rig.laptop.command([TAGSHIP, *words]),
+            cwd=self.folder,
+            env={**self.rig.laptop.environment, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def tagship(self, *words: str, env: Mapping[str, str] | None = None) -> str:
+        """Run the console command; what it printed. Fails the test with all it said when it fails."""
+        done = self.run(*words, env=env)
+        assert done.returncode == 0, f"tagship {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def ship(self, environment: str) -> dict[str, Any]:
+        """Build, push and deploy what is committed. Returns what `--json` says."""
+        shipped: dict[str, Any] = json.loads(self.tagship("ship", "--env", environment, "--json"))
+        return shipped
+
+    def history(self, environment: str) -> list[dict[str, Any]]:
+        """The ledger."""
+        entries: list[dict[str, Any]] = json.loads(self.tagship("history", "--env", environment, "--json"))
+        return entries
+
+    def get(self, environment: str, path: str = "/") -> str:
+        """The body that the environment's URL answers with."""
+        url = f"{self.settings['environments'][environment]['url']}{path}"
+        script = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
+        return self.rig.laptop.run([sys.executable, "-c", script, url]).stdout
+
+    def load(self, environment: str, clients: list[list[Any]] | None = None) -> "LoadRun":
+        """A steady load on the environment's URL, from now until `stop`."""
+        return LoadRun(self, self.settings["environments"][environment]["url"], clients or SMALL_LOAD)
+
+    def remove(self) -> None:
+        """Remove what the application left on the hosts, its routes included; their edges stay."""
+        for host in self.rig.hosts:
+            for kind, listing, remove in (
+                ("container", ("-a",), ("rm", "-fv")),
+                ("volume", (), ("rm",)),
+                ("network", (), ("rm",)),
+            ):
+                found = host.docker(kind, "ls", "-q", *listing, "--filter", f"label=tagship.app={self.name}").split()
+                if found:
+                    host.docker(kind, *remove, *found)
+            if host.docker("ps", "-q", "--filter", "label=tagship.edge"):
+                for environment in self.settings["environments"]:
+                    place = f"{self.name}-{environment}"
+                    forget = f"DELETE /id/{place} HTTP/1.1\\r\\nHost: 127.0.0.1:2019\\r\\nConnection: close\\r\\n\\r\\n"
+                    script = f"printf '{forget}' | nc 127.0.0.1 2019; rm -rf /tagship/{place}"
+                    host.docker("exec", "tagship-edge", "sh", "-c", script)
+
+
+class LoadRun:
+    """A load in a process of its own on the laptop."""
+
+    def __init__(self, app: Hello, url: str, clients: list[list[Any]]) -> None:
+        script = str(Path(__file__).with_name("load.py"))
+        argv = app.rig.laptop.command([sys.executable, script, url, json.dumps(clients)])
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=app.rig.laptop.environment)
+        time.sleep(0.5)  # every client has sent its first request
+
+    def stop(self) -> dict[str, Any]:
+        """`{requests, failures, releases}`."""
+        self._process.send_signal(signal.SIGTERM)
+        said, _ = self._process.communicate(timeout=60)
+        seen: dict[str, Any] = json.loads(said)
+        return seen
