@@ -1,0 +1,120 @@
+"""Runs a program, its lines and its events handed over as they come, and signals passed on as a terminal would."""
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CHUNK = 65536
+_POLL = 0.2
+
+Event = Callable[[str, Mapping[str, Any]], object]
+Line = Callable[[str], object]
+
+
+def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, on_line: Line, on_event: Event) -> int:
+    """Run to the end. Returns the exit code, negative for a signal.
+
+    stdout and stderr arrive as one, in lines. Events come through a pipe that only the program itself holds, so
+    nothing it starts can forge one; a mark on stdout says where among the lines each was made.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    mark = secrets.token_hex(16)
+    with os.fdopen(reader, "rb", buffering=0) as events:
+        process = subprocess.Popen(
+            argv, env={**env, EVENTS: str(writer), MARK: mark}, cwd=folder, pass_fds=(writer,), process_group=0,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        os.close(writer)
+        with _passing_on(process):
+            _Pump(events.fileno(), mark.encode(), on_line, on_event).run(process)
+            return process.wait()
+
+
+class _Pump:
+    """Bytes in, whole lines and events out, in the order they were made."""
+
+    def __init__(self, events: int, mark: bytes, on_line: Line, on_event: Event) -> None:
+        self._events = events
+        self._mark = mark
+        self._on_line = on_line
+        self._on_event = on_event
+        self._rest = b""
+        self._told = b""
+
+    def run(self, process: subprocess.Popen[bytes]) -> None:
+        """Until the program's end; what it left running may hold its stdout for ever."""
+        if process.stdout is None:
+            raise TypeError
+        with process.stdout as stdout, selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            while selector.select(_POLL) or process.poll() is None:
+                if selector.select(0):
+                    data = os.read(stdout.fileno(), _CHUNK)
+                    if not data:
+                        break
+                    self._take(data)
+        if self._rest:
+            self._say(self._rest)
+        while self._next_event():
+            pass
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            before, found, _ = line.partition(self._mark)
+            if before or not found:
+                self._say(before)
+            if found:
+                self._next_event()
+
+    def _say(self, line: bytes) -> None:
+        self._on_line(line.decode(errors="replace").rstrip("\r"))
+
+    def _next_event(self) -> bool:
+        """Hand the oldest event over. False when there is none: somebody else wrote that mark."""
+        while b"\n" not in self._told:
+            try:
+                data = os.read(self._events, _CHUNK)
+            except BlockingIOError:
+                return False
+            if not data:
+                return False
+            self._told += data
+        line, _, self._told = self._told.partition(b"\n")
+        event = json.loads(line)
+        self._on_event(event["kind"], event["facts"])
+        return True
+
+
+@contextmanager
+def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """The first signal goes to everything the program started, as Ctrl-C does; later ones only to it: it tidies up."""
+    first = True
+
+    def forward(number: int, _: FrameType | None) -> None:
+        nonlocal first
+        with contextlib.suppress(ProcessLookupError):
+            if first:
+                os.killpg(process.pid, number)
+            elif process.poll() is None:
+                process.send_signal(number)
+        first = False
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""Secrets and what derives from them, kept out of everything the action prints."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+SHORTEST = 4
+"""Characters; masking what is shorter would black out half of every log."""
+_HIDDEN = "***"
+
+
+class Masks:
+    """What must not be printed; the longest form is replaced first."""
+
+    def __init__(self) -> None:
+        self._forms: list[str] = []
+
+    def add(self, secrets: Iterable[str]) -> list[str]:
+        """Hide these and what derives from them. Returns the forms that are new, for `::add-mask::`."""
+        new = list(dict.fromkeys(form for secret in secrets for form in forms(secret) if form not in self._forms))
+        self._forms = sorted({*self._forms, *new}, key=len, reverse=True)
+        return new
+
+    def redact(self, text: str) -> str:
+        """The text with `***` for every form."""
+        for form in self._forms:
+            text = text.replace(form, _HIDDEN)
+        return text
+
+
+def forms(secret: str) -> Iterator[str]:
+    """The secret in base64, URL encoding, JSON and hex, and each of its lines; none shorter than SHORTEST."""
+    text = secret.strip()
+    lines = [line.strip() for line in text.splitlines()]
+    for form in [*(line for line in lines if not line.startswith("-----")), *(_derived(text) if text else ())]:
+        if len(text) >= SHORTEST and len(form) >= SHORTEST:
+            yield form
+
+
+def _derived(text: str) -> Iterator[str]:
+    yield json.dumps(text)[1:-1]
+    for encode in (quote, quote_plus):
+        yield encode(text, safe="")
+    for data in (text.encode(), text.encode() + b"\n"):
+        yield base64.b64encode(data).decode()
+        yield base64.urlsafe_b64encode(data).decode()
+    yield from _inside_longer(text.encode())
+    yield text.encode().hex()
+
+
+def _inside_longer(data: bytes) -> Iterator[str]:
+    """The part of base64 that is the same whatever stands before and after: `user:password` holds the password so."""
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + data).decode()
+        begin = (0, 2, 3)[shift]
+        whole = (len(data) + shift) // 3 * 4
+        yield encoded[begin:whole]

@@ -1,0 +1,35 @@
+"""Which values of the environment are an app's secrets: those its Compose files refer to."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tagship.adapters import variables
+from tagship.config import Config, Environment
+
+_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
+"""Values that say nothing, and whose masking would garble every line."""
+
+
+def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """The secrets of every environment of tagship.yml that this process holds."""
+    found: dict[str, None] = {}
+    for settings in config.environments.values():
+        for value in _of(settings, folder, environment):
+            found[value] = None
+    return [value for value in found if value.lower() not in _TELLING]
+
+
+def _of(settings: Environment, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    kind, _, prefix = settings.secrets.partition("://")
+    if kind != "env":
+        return []
+    referred = {name for file in settings.compose for name in _REFERENCE.findall(_text(folder / file))}
+    known = [name for name in settings.variables if (folder / name).is_file()]
+    plain = variables.read(known, folder)
+    return [environment[prefix + name] for name in sorted(referred - plain.keys()) if environment.get(prefix + name)]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""

@@ -1,0 +1,116 @@
+"""The child process: runs the tasks as the console command does, and tells the parent what happens."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tasks")]  # -I leaves the script's own folder out
+
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+from action import secret_values, words
+from action.errors import ActionError
+from tagship import events, namespace, services
+from tagship.config import Config
+from tagship.errors import TagshipError
+from tagship.signals import interruptible
+
+EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
+ENVIRONMENT, SHA = "TAGSHIP_ACTION_ENVIRONMENT", "TAGSHIP_ACTION_SHA"
+_WITHOUT_SSH = re.compile(r"smoke-test|github\.")
+USAGE = 64
+"""Exit code when the action is used wrongly (sysexits.h, EX_USAGE)."""
+
+
+def main(argv: list[str]) -> None:
+    """Check everything that can be checked first, then run. Ends with the tasks' own exit code."""
+    _listen(int(os.environ.pop(EVENTS)), os.environ.pop(MARK))
+    try:
+        with interruptible():
+            program = _Program(name="tagship", binary="tagship", namespace=namespace, version="of this action")
+            program.run(["tagship", *_prepare(argv)])
+    except (ActionError, TagshipError) as error:
+        code = error.exit_code if isinstance(error, TagshipError) else USAGE
+        _failed(error, code)
+        sys.exit(code)
+
+
+class _Program(Program):
+    """The console command; what fails is told before it is printed."""
+
+    def parse_tasks(self) -> None:
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            raise ActionError(f"`run` can't be carried out: {error}.".replace("..", "."), "") from None
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except TagshipError as error:
+            _failed(error, error.exit_code)
+            raise
+
+
+def _prepare(argv: list[str]) -> list[str]:
+    found = words.calls(argv, _tasks())
+    words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""))
+    if not services.config_path().exists():
+        raise ActionError(f"There is no {services.config_path()} in {Path.cwd().name}/.", "Did you check out first?")
+    config = services.config()
+    chosen = os.environ.pop(ENVIRONMENT, "")
+    if chosen:
+        config.environment(chosen)
+    events.tell("secrets", values=secret_values.of(config, services.folder(), os.environ))
+    _need_host_keys(config, found, chosen)
+    events.tell("ready", app=config.app, tasks=[call.task.name for call in found])
+    return words.complete(found, chosen, os.environ.pop(SHA, ""))
+
+
+def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) -> None:
+    """Raises ActionError with the line to run where SSH is meant and no host key is given."""
+    reaching = [call for call in found if "--env" in call.task.options and not _WITHOUT_SSH.match(call.task.name)]
+    if os.environ.get("TAGSHIP_KNOWN_HOSTS") or not reaching:
+        return
+    named = [config.environments[chosen]] if chosen else config.environments.values()
+    hosts = sorted({host for environment in named if (host := environment.engine.rpartition("@")[2]) != "local"})
+    if hosts:
+        scan = " ".join(host.removeprefix("ssh://").partition(":")[0] for host in hosts)
+        raise ActionError(
+            "`known-hosts` is empty, and no host key is accepted blindly.",
+            f"Run `ssh-keyscan -t ed25519 {scan}`, compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` "
+            "on the server, and give the lines as known-hosts.",
+        )
+
+
+def _tasks() -> Iterator[words.Task]:
+    for context in namespace.to_contexts():
+        options = {flag: bool(argument.takes_value) for flag, argument in context.flags.items()}
+        for name in (context.name, *context.aliases):
+            yield words.Task(str(name), options)
+
+
+def _failed(error: ActionError | TagshipError, code: int) -> None:
+    events.tell("failed", problem=error.problem, hint=error.hint, code=code, error=type(error).__name__)
+
+
+def _listen(descriptor: int, mark: str) -> None:
+    """Every event as a line of JSON into a pipe that programs started from here don't inherit; the mark says when."""
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - its signature
+    pipe = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
+
+    def write(kind: str, facts: object) -> None:
+        sys.stderr.flush()
+        pipe.write(json.dumps({"kind": kind, "facts": facts}, default=str) + "\n")
+        print(mark, flush=True)  # noqa: T201 - stdout is where the parent looks for it
+
+    events.listen(write)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

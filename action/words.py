@@ -1,0 +1,96 @@
+"""What `run:` names: tasks exactly as at the shell, with the inputs `environment` and `sha` filled in."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from action.errors import ActionError
+
+CHANGING = frozenset(
+    {"push", "deploy", "ship", "rollback", "migrate", "accessories.up", "lock.release", "github.protect"}
+)
+"""Tasks that change something outside the run: a pull request's tagship.yml must not say where."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the command line knows of one task: its options, and which of them take a value."""
+
+    name: str
+    options: Mapping[str, bool]
+
+    def takes(self, option: str) -> bool:
+        """Whether `option` is one of its options and has a value after it."""
+        return self.options.get(option.partition("=")[0], False) and "=" not in option
+
+
+@dataclass(frozen=True)
+class Call:
+    """One task and the words after it."""
+
+    task: Task
+    words: tuple[str, ...] = ()
+
+    def has(self, *options: str) -> bool:
+        """Whether one of the options is given, as `-e staging` or `--env=staging`."""
+        return any(word.partition("=")[0] in options for word in self.words)
+
+    @property
+    def bare(self) -> bool:
+        """Whether a word stands where a positional argument may: neither an option nor an option's value."""
+        before = ""
+        for word in self.words:
+            if not word.startswith("-") and not self.task.takes(before):
+                return True
+            before = word
+        return False
+
+
+def calls(words: Sequence[str], tasks: Iterable[Task]) -> tuple[Call, ...]:
+    """The tasks that words name. Raises ActionError for a word that is no task's, naming the nearest one."""
+    known = {task.name: task for task in tasks}
+    found: list[Call] = []
+    before = ""
+    for word in words:
+        if word in known and not (found and found[-1].task.takes(before)):
+            found.append(Call(known[word]))
+        elif found:
+            found[-1] = Call(found[-1].task, (*found[-1].words, word))
+        else:
+            _unknown(word, known)
+        before = word
+    for call in found:
+        if call.bare and "--env" not in call.task.options:
+            _unknown(next(word for word in call.words if not word.startswith("-")), known)
+    return tuple(found)
+
+
+def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
+    """The words as the command line takes them, the inputs added to tasks that take them and lack them."""
+    words: list[str] = []
+    for call in found:
+        words += [call.task.name, *call.words]
+        if environment and "--env" in call.task.options and not (call.has("--env", "-e") or call.bare):
+            words += ["--env", environment]
+        for option in ("--sha", "--to") if sha else ():
+            if option in call.task.options and not call.has(option, option[1:3]):
+                words += [option, sha]
+    return words
+
+
+def refuse_pull_request(found: Iterable[Call], event: str) -> None:
+    """Raises ActionError for a task that changes something outside while the files are a pull request's."""
+    if not event.startswith("pull_request"):
+        return
+    for call in found:
+        if call.task.name in CHANGING:
+            raise ActionError(
+                f"`{call.task.name}` doesn't run on {event}: tagship.yml and the images are the pull request's.",
+                "Deploy after the merge, from a push.",
+            )
+
+
+def _unknown(word: str, known: Mapping[str, Task]) -> None:
+    near = difflib.get_close_matches(word, known, 1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+    raise ActionError(f"`run` names {word!r}, which is no task.", hint)

@@ -1,0 +1,1 @@
+"""The action itself, run by act on the rig, and GitHub's API as it describes itself."""
