@@ -1,0 +1,222 @@
+"""Writes docs/reference.md and docs/tagship.schema.json from the code: `nox -s docs`, or `-- --check` to compare."""  # noqa: INP001 - a script among documents
+
+import builtins
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from tagship import config, errors, namespace
+
+Table = type[BaseModel]
+
+FOLDER = Path(__file__).parent
+SHARED_KEYS = frozenset(config.Settings.model_fields)
+
+INTRODUCTION = """\
+# Reference
+
+Written by `nox -s docs` from the code; a test fails when it is stale.
+
+[tagship.yml](#tagshipyml) · [Tasks](#tasks) · [Exit codes](#exit-codes)
+"""
+CONFIGURATION = """\
+## tagship.yml
+
+An unknown key is refused, with its line and the nearest known one. A duration is written `500ms`, `2s`, `1m30s`, or as
+a number of seconds; where a list of texts may stand, one text may. [tagship.schema.json](tagship.schema.json) gives
+editors completion: with the YAML language server by this first line, a copy of the schema lying beside the file.
+
+```yaml
+# yaml-language-server: $schema=./tagship.schema.json
+```
+"""
+SHARED = """\
+Keys marked ◦ may stand in an environment, too. What it says there is merged over the top level: tables key by key,
+lists as a whole.
+"""
+TASKS = """\
+## Tasks
+
+The same under `tagship` and, where a tasks.py says `from tagship import namespace`, under `inv`.
+"""
+EXIT_CODES = """\
+## Exit codes
+"""
+
+OTHER_CODES = (
+    ("0", "It went well."),
+    ("1", "The command line wasn't understood, or Tagship has a bug: its traceback is shown."),
+)
+
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "yes or no", Any: "anything"}
+
+
+def files() -> dict[Path, str]:
+    """Each generated file and what it should say."""
+    return {FOLDER / "reference.md": reference(), FOLDER / "tagship.schema.json": schema()}
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join((INTRODUCTION, CONFIGURATION, *tables(), TASKS, *tasks(), EXIT_CODES, exit_codes()))
+
+
+def tables() -> Iterator[str]:
+    """A section for each table of tagship.yml, headed by the places where it may stand."""
+    headings = {table: " · ".join(places) or "Top level" for table, places in _places().items()}
+    for table, heading in headings.items():
+        yield f"### {heading}\n\n{_prose(table)}\n"
+        if table is config.Config:
+            yield SHARED
+        fields = _own(table).items()
+        rows = ((_key(table, name, f), _value(f, headings), _default(f), f.description or "") for name, f in fields)
+        yield _markdown(("key", "value", "default", "meaning"), rows)
+
+
+def tasks() -> Iterator[str]:
+    """A section for each task, in the order of the package's contents page: what `--help` says."""
+    for context in namespace.to_contexts():
+        rows = []
+        for argument in context.args.values():
+            flags, text = context.help_for(f"--{argument.name.replace('_', '-')}")
+            rows.append((f"`{flags}`", "required" if argument.positional and argument.value is None else "", text))
+        yield f"### tagship {context.name}\n\n{_prose(namespace[context.name])}\n"
+        if rows:
+            yield _markdown(("option", "", "meaning"), rows)
+
+
+def exit_codes() -> str:
+    """A row for each kind of failure."""
+    kinds = [kind for kind in errors.TagshipError.__subclasses__() if kind.__module__ == errors.__name__]
+    failures = sorted((kind.exit_code, _prose(kind)) for kind in kinds)
+    return _markdown(("code", "meaning"), [*OTHER_CODES, *((str(code), text) for code, text in failures)])
+
+
+def schema() -> str:
+    """The JSON Schema of tagship.yml."""
+    made = config.Config.model_json_schema(schema_generator=_Strict) | {"title": "tagship.yml"}
+    return json.dumps({"$schema": _Strict.schema_dialect, **made}, indent=2, ensure_ascii=False) + "\n"
+
+
+class _Strict(GenerateJsonSchema):
+    """As strict as reading the file is, and without titles that only repeat the key."""
+
+    def field_is_present(self, field: core_schema.ModelField) -> bool:  # type: ignore[override]
+        """What is excluded is no key of the file."""
+        return not field.get("serialization_exclude")
+
+    def field_title_should_be_set(self, _schema: object) -> bool:
+        """Whether to repeat the key as a title."""
+        return False
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """A name that doesn't match the names' pattern is refused."""
+        made = super().dict_schema(schema)
+        return made | {"additionalProperties": False} if "patternProperties" in made else made
+
+
+def _places() -> dict[Table, list[str]]:
+    """Every table and where it may stand, the outer before the inner."""
+    found: dict[Table, list[str]] = {config.Config: []}
+    waiting: list[tuple[Table, str]] = [(config.Config, "")]
+    for table, place in waiting:
+        for name, field in _own(table).items():
+            for inner in _tables(field.annotation):
+                key = f"{place}{field.alias or name}{'.NAME' if get_origin(field.annotation) is dict else ''}"
+                if inner not in found:
+                    waiting.append((inner, f"{key}."))
+                found.setdefault(inner, []).append(key)
+    return found
+
+
+def _own(table: Table) -> dict[str, FieldInfo]:
+    """The keys to describe, those shared with environments last, and not again for an environment."""
+    shown = {name: field for name, field in table.model_fields.items() if not field.exclude}
+    own = {name: field for name, field in shown.items() if name not in SHARED_KEYS}
+    return own if table is config.Environment else {**own, **shown}
+
+
+def _key(table: Table, name: str, field: FieldInfo) -> str:
+    return f"`{field.alias or name}`{' ◦' if table is config.Config and name in SHARED_KEYS else ''}"
+
+
+def _value(field: FieldInfo, headings: Mapping[Table, str]) -> str:
+    """What may be written there, in words."""
+    return "duration" if _is_duration(field) else _type(field.annotation, headings)
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    return any(isinstance(item, BeforeValidator) and item.func is config.seconds for item in field.metadata)
+
+
+def _type(annotation: Any, headings: Mapping[Table, str]) -> str:  # noqa: ANN401 - type annotations have no common type
+    arguments = get_args(annotation)
+    match get_origin(annotation):
+        case typing.Literal:
+            return " or ".join(f"`{argument}`" for argument in arguments)
+        case typing.Annotated | typing.Union | types.UnionType:  # the rest is limits, or None
+            return _type(arguments[0], headings)
+        case builtins.dict:
+            return f"{_type(arguments[0], headings)} → {_type(arguments[1], headings)}"
+        case builtins.tuple:
+            return f"list of {_type(arguments[0], headings)}"
+        case _:
+            return _WORDS.get(annotation) or f"[table](#{_anchor(headings[annotation])})"
+
+
+def _tables(annotation: Any) -> Iterator[Table]:  # noqa: ANN401 - type annotations have no common type
+    """Those a value may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _tables(argument)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    shown = value if isinstance(value, tuple) else (f"{value:g}s",) if _is_duration(field) else (value,)
+    return ", ".join(f"`{item}`" for item in shown if isinstance(item, str | int | float) and item != "")
+
+
+def _prose(thing: object) -> str:
+    """A docstring, its lines joined."""
+    return " ".join((inspect.getdoc(thing) or "").split())
+
+
+def _anchor(heading: str) -> str:
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write what is stale, or with --check only say so; 1 when something was."""
+    stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
+    check = "--check" in arguments
+    for path, text in stale.items():
+        if not check:
+            path.write_text(text)
+        said = f"docs/{path.name} is stale: run `nox -s docs`." if check else f"Wrote docs/{path.name}."
+        print(said)  # noqa: T201 - it is a program
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
