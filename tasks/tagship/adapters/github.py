@@ -5,12 +5,12 @@ Reference: https://docs.github.com/rest/deployments
 
 import http.client
 import json
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from tagship.adapters import web
 from tagship.errors import TagshipError
 
 PUBLIC = "https://api.github.com"
@@ -39,7 +39,7 @@ class Repository:
     ) -> None:
         self.name = name
         self._token = token
-        self._url = urlsplit(api.rstrip("/"))
+        self._api = api.rstrip("/")
         self._sleep = sleep or time.sleep
 
     def environment(self, name: str) -> dict[str, Any] | None:
@@ -130,24 +130,25 @@ class Repository:
         problem = ""
         for attempt in range(TRIES):
             try:
-                status, headers, data = self._request(method, self._url.path + where, body)
+                reply = self._request(method, where, body)
             except (OSError, http.client.HTTPException) as error:
                 problem = str(error) or type(error).__name__
                 self._sleep(2.0**attempt / 2)
                 continue
-            if status < 300:  # noqa: PLR2004 - HTTP
-                return json.loads(data) if data else None
-            problem = f"{status}: {_message(data)}"
-            wait = _wait(status, headers, attempt)
+            if reply.status < 300:  # noqa: PLR2004 - HTTP
+                return json.loads(reply.body) if reply.body else None
+            problem = f"{reply.status}: {_message(reply.body)}"
+            wait = _wait(reply.status, reply.headers, attempt)
             if wait is None:
-                raise GitHubError(f"GitHub answered {problem} ({method} {where.partition('?')[0]}).", status=status)
+                asked = f"{method} {where.partition('?')[0]}"
+                raise GitHubError(f"GitHub answered {problem} ({asked}).", status=reply.status)
             if wait > LONGEST_WAIT:
-                raise GitHubError(f"GitHub's rate limit is used up for {wait / 60:.0f} minutes more.", status=status)
+                minutes = f"{wait / 60:.0f} minutes"
+                raise GitHubError(f"GitHub's rate limit is used up for {minutes} more.", status=reply.status)
             self._sleep(wait)
         raise GitHubError(f"GitHub could not be asked: {problem}.", hint="try again; is GITHUB_API_URL right?")
 
-    def _request(self, method: str, path: str, body: object) -> tuple[int, Mapping[str, str], bytes]:
-        connection = _connection(self._url.scheme, self._url.hostname or "", self._url.port)
+    def _request(self, method: str, path: str, body: object) -> web.Reply:
         headers = {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {self._token}",
@@ -155,20 +156,9 @@ class Repository:
             "X-GitHub-Api-Version": VERSION,
         }
         data = None if body is None else json.dumps(body)
-        try:
-            connection.request(
-                method, path, body=data, headers=headers | ({"Content-Type": "application/json"} if data else {})
-            )
-            response = connection.getresponse()
-            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-        finally:
-            connection.close()
-
-
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=WITHIN, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=WITHIN)
+        if data:
+            headers["Content-Type"] = "application/json"
+        return web.request(method, f"{self._api}{path}", headers, data, within=WITHIN)
 
 
 def _wait(status: int, headers: Mapping[str, str], attempt: int) -> float | None:

@@ -8,8 +8,8 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from tagship.adapters import web
 from tagship.adapters.programs import environment
 from tagship.config import SmokeCheck
 from tagship.errors import SmokeTestError
@@ -62,8 +62,7 @@ def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
 
 def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
     began = time.monotonic()
-    address = urlsplit(url)
-    connection = _connection(address.scheme, address.hostname or "", address.port, check.within)
+    connection = web.connection(url, check.within)
     try:
         connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
         response = connection.getresponse()
@@ -75,12 +74,6 @@ def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
     finally:
         connection.close()
     return f"{check.method} {check.path}: {said}" if said else ""
-
-
-def _connection(scheme: str, host: str, port: int | None, within: float) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=within, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=within)
 
 
 def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, took: float) -> str:
