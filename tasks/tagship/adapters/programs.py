@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,26 @@ PASSED_ON = (
 """What a program needs of this process's environment; the rest, secrets included, it doesn't get."""
 
 
+POLL = 0.1
+"""Seconds between two looks at a deadline that may be moved meanwhile."""
+
+
+@dataclass
+class Deadline:
+    """When to give up, on the monotonic clock; may be brought forward while somebody waits by it."""
+
+    at: float = float("inf")
+
+    def move(self, seconds: float) -> None:
+        """So many seconds from now."""
+        self.at = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, never below 0."""
+        return max(0.0, self.at - time.monotonic())
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a program printed."""
@@ -45,34 +66,59 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | proxies | dict(extra or {})
 
 
-def run(
+def run(  # noqa: PLR0913 - one door
     argv: list[str],
     *,
     stdin: str = "",
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     fails_as: type[TagshipError] = ToolError,
+    until: Deadline | None = None,
 ) -> Finished:
-    """Run to the end. Raises `fails_as` with the last lines the program said, ToolError when it isn't installed."""
+    """Run to the end. Raises `fails_as` with the last lines the program said, ToolError when it isn't installed.
+
+    At the deadline it is killed, and that is a failure like any other.
+    """
+    name = Path(argv[0]).name
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             argv,
-            input=stdin,
             env=environment(env),
             cwd=cwd,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
-            text=True,
             errors="backslashreplace",
-            check=False,
         )
     except FileNotFoundError:
         raise ToolError(f"{argv[0]} is not installed.") from None
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        name = Path(argv[0]).name
+    with process:
+        try:
+            done = _communicate(process, stdin, until)
+        except BaseException:
+            process.kill()
+            raise
+    if done is None:
+        raise fails_as(f"{name} was not done in time.")
+    if process.returncode:
+        said = (done.err.strip() or done.out.strip()).splitlines()
         raise fails_as(f"{name}: " + "\n  ".join(said[-12:]))
-    return Finished(done.stdout, done.stderr)
+    return done
+
+
+def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | None) -> Finished | None:
+    """What it printed; None when it had to be killed."""
+    if until is None:
+        return Finished(*process.communicate(stdin))
+    while True:
+        try:
+            return Finished(*process.communicate(stdin, timeout=min(POLL, until.left)))
+        except subprocess.TimeoutExpired:
+            stdin = ""  # it was taken at the first call
+            if not until.left:
+                process.kill()
+                return None
 
 
 def docker_plugin(name: str) -> list[str]:

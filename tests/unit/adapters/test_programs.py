@@ -1,10 +1,12 @@
 """One door to other programs."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from tagship.adapters import programs
+from tagship.adapters.programs import Deadline
 from tagship.errors import BuildError, ToolError
 
 
@@ -109,3 +111,26 @@ def test_a_machine_without_docker_is_told_what_to_install() -> None:
         programs.docker_plugin("ours")
 
     assert caught.value.hint == "install docker-ours-plugin"
+
+
+def test_at_its_deadline_a_program_is_killed_whatever_it_was_given() -> None:
+    until = Deadline()
+    until.move(0.05)
+
+    with pytest.raises(BuildError, match="sh was not done in time"):
+        programs.run(sh("cat >/dev/null; exec sleep 60"), stdin="text", fails_as=BuildError, until=until)
+
+
+def test_a_deadline_may_be_brought_forward_while_a_program_runs() -> None:
+    until = Deadline()
+    threading.Timer(0.05, until.move, [0]).start()
+
+    with pytest.raises(BuildError, match="not done in time"):
+        programs.run(sh("exec sleep 60"), fails_as=BuildError, until=until)
+
+
+def test_a_program_that_is_done_in_time_is_not_killed() -> None:
+    until = Deadline()
+    until.move(60)
+
+    assert programs.run(sh("sleep 0.2; cat"), stdin="text", until=until).out == "text"
