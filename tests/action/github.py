@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.action import openapi
+from tests.openapi import Description
 
 TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz"  # noqa: S105 - of a GitHub that exists only here
 RUN = "4711"
+DESCRIPTION = Description(Path(__file__).with_name("openapi.json"))
+"""GitHub's own; the file says its source."""
 
 Reply = tuple[int, Any]
 
@@ -44,7 +47,7 @@ class GitHub:
         """What GitHub itself does when a job names an environment: an unprotected one is made if it is missing."""
         if name not in self.environments:
             self._put(name, {})
-        deployment = openapi.example("deployment-items")[0]
+        deployment = DESCRIPTION.example("deployment-items")[0]
         number = 100 + len(self.deployments)
         deployment.update(id=number, sha=sha, ref=sha, environment=name)
         self.deployments.insert(0, deployment)
@@ -101,7 +104,7 @@ class GitHub:
         return 404, {"message": "Not Found"}
 
     def _put(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        made: dict[str, Any] = openapi.example("environment")
+        made: dict[str, Any] = DESCRIPTION.example("environment")
         person = made["protection_rules"][1]["reviewers"][0]["reviewer"]
         rules: list[dict[str, Any]] = []
         if body.get("reviewers"):
@@ -123,7 +126,7 @@ class GitHub:
         return policies[-1]
 
     def _say(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
-        status: dict[str, Any] = openapi.example("deployment-status") | body
+        status: dict[str, Any] = DESCRIPTION.example("deployment-status") | body
         self.statuses.setdefault(number, []).insert(0, status)
         return status
 
@@ -153,10 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _checked(self, method: str, path: str, body: Any) -> None:  # noqa: ANN401 - JSON
         try:
-            openapi.check_request(method, path, body)
+            DESCRIPTION.check_request(method, path, body)
             status, reply = self.github.answer(method, path, body)
             if status < 400:
-                openapi.check_reply(method, path, status, reply)
+                DESCRIPTION.check_reply(method, path, status, reply)
         except AssertionError as error:
             self.github.problems.append(f"{method} {path}: {error}")
             status, reply = 422, {"message": str(error)}

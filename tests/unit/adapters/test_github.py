@@ -8,7 +8,7 @@ import pytest
 from tagship import approval, protection
 from tagship.adapters.github import TRIES, GitHubError, Repository
 from tests.action import github as fake
-from tests.action import openapi
+from tests.openapi import ContractError
 
 
 @pytest.fixture
@@ -115,9 +115,9 @@ def test_a_name_with_a_slash_stays_one_name(github: fake.GitHub) -> None:
 
 
 def test_the_contract_refuses_what_github_does_not_describe() -> None:
-    with pytest.raises(openapi.ContractError):
-        openapi.check_request("PUT", "/repos/o/r/environments/x", {"reviewer": []})
-    with pytest.raises(openapi.ContractError):
-        openapi.check_request("POST", "/repos/o/r/deployments/1/statuses", {"state": "done"})
-    with pytest.raises(openapi.ContractError):
-        openapi.check_request("GET", "/repos/o/r/nothing", None)
+    with pytest.raises(ContractError):
+        fake.DESCRIPTION.check_request("PUT", "/repos/o/r/environments/x", {"reviewer": []})
+    with pytest.raises(ContractError):
+        fake.DESCRIPTION.check_request("POST", "/repos/o/r/deployments/1/statuses", {"state": "done"})
+    with pytest.raises(ContractError):
+        fake.DESCRIPTION.check_request("GET", "/repos/o/r/nothing", None)
