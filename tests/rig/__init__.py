@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.rig import cleanup, engine, lock
-from tests.rig.errors import RigError
+from tests.rig.browser import Browser
+from tests.rig.errors import MissingError, RigError
 from tests.rig.folder import Folder
 from tests.rig.host import Host
 from tests.rig.images import Images
@@ -21,9 +22,10 @@ from tests.rig.machine import Machine
 from tests.rig.network import Network
 from tests.rig.packages import Packages
 from tests.rig.registry import Registries, Registry
+from tests.rig.sentry import Sentry
 from tests.rig.shell import together
 
-__all__ = ["Host", "Laptop", "Registry", "Rig", "RigError", "leftovers"]
+__all__ = ["Browser", "Host", "Laptop", "MissingError", "Registry", "Rig", "RigError", "Sentry", "leftovers"]
 
 HOSTS = (engine.NEW, engine.OLD)
 PROGRAMS = ("apt-get", "dpkg", "nsenter", "perl", "ssh", "ssh-keygen", "unshare")
@@ -53,6 +55,8 @@ class Rig:
         self.registry: Registry = self._registries.open
         self.private_registry: Registry = self._registries.private
         self._images = Images(self.folder, self._packages, self.laptop, self.registry)
+        self._browser = Browser(self.folder, self._network, self._packages)
+        self._sentry = Sentry(self.folder, self._network, self._packages)
 
     def __enter__(self) -> Self:
         """Wait for the rig to be free, then use or start it."""
@@ -73,16 +77,34 @@ class Rig:
         """Stop what __enter__ started."""
         self._open.close()
 
-    def up(self) -> None:
+    def up(self, *, sentry: bool = False) -> None:
         """Start it, unless it runs, and leave it running for whoever comes."""
         with lock.held(), contextlib.ExitStack() as stop:
             self._ready(stop=stop)
+            if sentry:
+                self._sentry.start()
             self._state.write_text(json.dumps(self._description()))
             stop.pop_all()
 
     def image(self, name: str) -> str:
         """A base image's full name in the registry; built once, when first asked for."""
         return self._images.reference(name)
+
+    @functools.cached_property
+    def sentry(self) -> Sentry:
+        """A Sentry server, started when first asked for. Raises MissingError where none can be had."""
+        self._sentry.start()
+        return self._sentry
+
+    @functools.cached_property
+    def browser(self) -> Browser:
+        """A browser on a machine of its own, started when first asked for."""
+        self._browser.start()
+        return self._browser
+
+    def sentry_runs(self) -> bool:
+        """Whether somebody asked for it already."""
+        return self._sentry.answers()
 
     def reset(self, host: Host, *, images: bool = False) -> None:
         """Remove all containers, volumes and networks of a host; its images only if told to."""

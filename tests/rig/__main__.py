@@ -1,9 +1,11 @@
 """python -m tests.rig up | down | status | check: a rig that stays, to develop against."""
 
 import argparse
+import functools
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from tests.rig import HOSTS, Rig, RigError, cleanup, engine, lock
 from tests.rig.images import NAMES
@@ -13,7 +15,12 @@ def main() -> int:
     """Do what the command line says; 1 when it failed or, for check, when something is left."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    commands = {"up": up, "down": down, "check": check, "status": status}
+    commands: dict[str, Callable[[Rig], int]] = {
+        "up": functools.partial(up, sentry=options.sentry),
+        "down": down,
+        "check": check,
+        "status": status,
+    }
     try:
         rig = Rig(hosts=options.hosts, laptop=options.laptop, images=options.images)
         return commands[options.command](rig)
@@ -29,13 +36,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hosts", nargs="+", default=list(HOSTS), metavar="VERSION")
     parser.add_argument("--laptop", choices=engine.VERSIONS, default=engine.NEW)
     parser.add_argument("--images", nargs="*", choices=NAMES, default=["python"])
+    parser.add_argument("--sentry", action="store_true", help="with a Sentry server")
     return parser.parse_args()
 
 
-def up(rig: Rig) -> int:
+def up(rig: Rig, *, sentry: bool) -> int:
     """Start a rig and leave it running."""
     start = time.monotonic()
-    rig.up()
+    rig.up(sentry=sentry)
     print(f"up after {time.monotonic() - start:.1f} s")
     return status(rig)
 
@@ -55,6 +63,8 @@ def status(rig: Rig) -> int:
     private = rig.private_registry
     print(f"registry {rig.registry.address}")
     print(f"registry {private.address}  user {private.username}  password {private.password}")
+    if rig.sentry_runs():
+        print(f"sentry   {rig.sentry.url}  organization {rig.sentry.organization}  token {rig.sentry.token}")
     print("images   " + " ".join(f"{rig.registry.address}/base/{name}" for name in NAMES))
     return 0
 

@@ -3,3 +3,7 @@
 
 class RigError(Exception):
     """A part of the rig could not be started, or this machine can't hold one."""
+
+
+class MissingError(RigError):
+    """This machine lacks a program that one part needs; the rest of the rig can do without."""

@@ -63,10 +63,8 @@ class Machine:
                 "sh", str(BOOT), str(self.run_folder / "point"), lower,
                 *(f"{source}:{target}" for source, target in binds.items())]  # fmt: skip
         environment = {"PATH": PATH, MARK: str(self.folder.path)}
-        # Through a shell that ends at once, so that a machine is nobody's child, nor zombie.
-        script = 'log=$1; shift; setsid "$@" </dev/null >"$log" 2>&1 & echo $!'
         log = self.run_folder / "boot.log"
-        parent = int(shell.run(["sh", "-c", script, "sh", log, *argv], env=environment))
+        parent = shell.leave(argv, env=environment, log=log)
         self._wait_for_boot(parent, log)
         (self.run_folder / "pid").write_text(str(processes.children(parent)[0]))
         if self.network:
@@ -90,8 +88,8 @@ class Machine:
     def command(self, argv: Sequence[str | Path]) -> list[str]:
         """Give the argv that runs argv inside, as root."""
         spaces = ["--mount", "--pid", "--uts", "--ipc", *(["--net"] if self.network else [])]
-        return ["nsenter", f"--target={self.pid}", *spaces, "--root", "--wd=/", "--",
-                "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", *map(str, argv)]  # fmt: skip
+        return ["nsenter", f"--target={self.pid}", *spaces, "--root", "--",
+                "env", "-i", "--chdir=/", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", *map(str, argv)]  # fmt: skip
 
     def run(self, argv: Sequence[str | Path], *, stdin: str | None = None) -> str:
         """Run a program inside, as root, and return what it printed."""

@@ -41,8 +41,10 @@ class Network:
     def attach(self, machine: Machine, address: str) -> None:
         """Give a machine its address on the bridge."""
         outside = f"ts-{machine.name}"[:15]
-        self._ip("link", "add", outside, "mtu", str(mtu()), "type", "veth",
-                 "peer", "name", "eth0", "mtu", str(mtu()), "netns", str(machine.pid))  # fmt: skip
+        # Of the address, so that a machine started anew is found by those that spoke to the former one.
+        hardware = "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+        self._ip("link", "add", outside, "mtu", str(mtu()), "type", "veth", "peer", "name", "eth0",
+                 "address", hardware, "mtu", str(mtu()), "netns", str(machine.pid))  # fmt: skip
         self._ip("link", "set", outside, "master", BRIDGE, "up")
         batch = f"link set lo up\naddr add {address}/24 dev eth0\nlink set eth0 up\n"
         machine.run(["ip", "-batch", "-"], stdin=f"{batch}route add default via {GATEWAY}\n")

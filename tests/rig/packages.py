@@ -37,6 +37,25 @@ chroot "$root" apt-get clean
 chroot "$root" useradd --create-home --shell /bin/bash --groups docker --password '*' deploy
 """
 
+# An overlay's upper half becomes the layer. It is made in memory, for not every file system can hold one.
+LAYER = """\
+set -eu
+tree=$1 layer=$2
+shift 2
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay overlay -o "lowerdir=$tree,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/root
+mount -t proc proc /mnt/root/proc
+cp -L /etc/resolv.conf /mnt/root/etc/resolv.conf
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+chroot /mnt/root apt-get -q update
+chroot /mnt/root apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install "$@"
+chroot /mnt/root apt-get clean
+umount /mnt/root/proc /mnt/root
+rm -rf /mnt/upper/var/lib/apt /mnt/upper/etc/resolv.conf
+cp --archive /mnt/upper "$layer"
+"""
+
 
 class Packages:
     """Fetches packages through a private apt and unpacks them below the rig's cache."""
@@ -50,7 +69,7 @@ class Packages:
     def unpacked(self, name: str, *packages: str) -> Path:
         """Unpack these packages together, once, and give the folder."""
         target = self._folder.tools / name
-        with _making(target) as part:
+        with making(target) as part:
             if part:
                 debs = target.with_name(f"debs-{name}")
                 remove(debs)
@@ -66,7 +85,7 @@ class Packages:
     def tree(self) -> Path:
         """Make the smallest Debian tree; base images and machines start from it."""
         target = self._folder.cache / "debian"
-        with _making(target) as part:
+        with making(target) as part:
             if part:
                 self._debstrap(part)
                 spare(part)
@@ -74,12 +93,21 @@ class Packages:
 
     def root(self) -> Path:
         """Make the tree that the rig's machines boot from: the smallest one and their programs."""
-        with _making(self._folder.root) as part:
+        with making(self._folder.root) as part:
             if part:
                 self._run(["cp", "--archive", self.tree(), part])
                 spaces = ["unshare", "--mount", "--propagation=private", "--pid", "--fork"]
                 self._run([*spaces, "sh", "-c", FURNISH, "sh", str(part), *MACHINE_PACKAGES])
         return self._folder.root
+
+    def layer(self, name: str, *packages: str) -> Path:
+        """Install packages over the tree that machines boot from, once, and give what that adds to it."""
+        target = self._folder.cache / "layers" / name
+        with making(target) as part:
+            if part:
+                spaces = ["unshare", "--mount", "--propagation=private", "--pid", "--fork"]
+                self._run([*spaces, "sh", "-c", LAYER, "sh", self.root(), part, *packages])
+        return target
 
     @contextlib.contextmanager
     def archive(self) -> Iterator[Path]:
@@ -178,7 +206,7 @@ _makers: dict[Path, threading.Lock] = {}
 
 
 @contextlib.contextmanager
-def _making(target: Path) -> Iterator[Path | None]:
+def making(target: Path) -> Iterator[Path | None]:
     """Give a name to make a folder under, or None if it is there; a half-made one never counts."""
     with _makers.setdefault(target, threading.Lock()):
         if target.exists():

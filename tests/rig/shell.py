@@ -40,6 +40,13 @@ def run(
     return done.stdout
 
 
+def leave(argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path) -> int:
+    """Start a program that outlives this one, its output in `log`, and give its process id."""
+    # Through a shell that ends at once, so that it is nobody's child, nor zombie.
+    script = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!'
+    return int(run(["sh", "-c", script, "sh", log, *argv], env=env))
+
+
 def succeeds(argv: Sequence[str | Path]) -> bool:
     """Whether a program ends with exit code 0."""
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
