@@ -1,4 +1,5 @@
 // How the frontend is developed, built and tested.
+import { sentryVitePlugin } from "@sentry/vite-plugin";
 import react from "@vitejs/plugin-react";
 import { loadEnv, type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
@@ -16,20 +17,32 @@ const configuration: Plugin = {
           environment: variables.ENVIRONMENT ?? "development",
           apiUrl: variables.API_URL ?? "",
           mapboxToken: variables.MAPBOX_TOKEN ?? "",
+          sentryDsn: variables.SENTRY_FRONTEND_DSN ?? "",
+          sentryRelease: variables.SENTRY_RELEASE ?? "",
+          sentryEnvironment: variables.SENTRY_ENVIRONMENT ?? "",
+          sentryTracesSampleRate: Number(variables.SENTRY_TRACES_SAMPLE_RATE || 0.1),
+          demo: /^(1|true|yes|on)$/i.test(variables.DEMO_ENDPOINTS ?? ""),
         }),
       );
     });
   },
 };
 
+/** Gives each bundle and its map a debug id made from the bundle, and no more: Tagship uploads them. */
+const debugIds = sentryVitePlugin({
+  sourcemaps: { disable: "disable-upload" },
+  release: { inject: false, create: false, finalize: false },
+  telemetry: false,
+});
+
 export default defineConfig({
-  plugins: [react(), configuration],
+  plugins: [react(), configuration, debugIds],
   server: {
     port: 5173,
     strictPort: true,
     proxy: { "/api": variables.BACKEND_URL ?? "http://localhost:8000" },
   },
-  // Sentry gets the source maps; no page names them.
+  // Sentry gets the maps; no page names them.
   build: { sourcemap: "hidden" },
   test: { unstubGlobals: true },
 });

@@ -1,7 +1,8 @@
-"""Slow and streamed responses, to watch a deploy under load; served only with DEMO_ENDPOINTS=1."""
+"""Slow, streamed and failed responses, to watch a deploy by; served only with DEMO_ENDPOINTS=1."""
 
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 
@@ -24,6 +25,11 @@ def slow(request: HttpRequest) -> JsonResponse:
 def stream(_: HttpRequest) -> StreamingHttpResponse:
     """Answer in ten pieces within a second, each a line."""
     return StreamingHttpResponse(pieces(), content_type="text/plain")
+
+
+def error(_: HttpRequest) -> NoReturn:
+    """Fail, for Sentry to show."""
+    raise RuntimeError("Atlas Investor's demo error")
 
 
 def pieces() -> Iterator[str]:

@@ -50,6 +50,17 @@ class Environment:
             self._malformed.append(f"{name} must be a whole number")
             return default
 
+    def share(self, name: str, default: float) -> float:
+        """Return a number from 0 to 1."""
+        value = self._variables.get(name, "").strip()
+        try:
+            share = float(value or default)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self._malformed.append(f"{name} must be a number from 0 to 1")
+        return share
+
     def url(self, name: str, *schemes: str) -> SplitResult:
         """Return a required URL of one of the schemes, with a host."""
         value = self.text(name)

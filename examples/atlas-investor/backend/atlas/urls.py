@@ -14,7 +14,11 @@ urlpatterns = [
     path("api/districts/", districts),
 ]
 if settings.DEMO_ENDPOINTS:
-    urlpatterns += [path("api/slow", demo.slow), path("api/stream", demo.stream)]
+    urlpatterns += [
+        path("api/slow", demo.slow),
+        path("api/stream", demo.stream),
+        path("api/error", demo.error),
+    ]
 
 handler400 = views.bad_request
 handler404 = views.not_found

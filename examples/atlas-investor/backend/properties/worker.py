@@ -53,13 +53,18 @@ class Worker:
         """Do one job. One of a kind this release doesn't know is another release's: say so."""
         handler = self._handlers.get(job["name"])
         if handler is None:
-            logger.warning("no handler for job", extra={"data": {"job": job}})
+            logger.warning("no handler for job", extra=about(job))
             return
         started = time.monotonic()
         try:
             handler(**job["arguments"])
         except Exception:
-            logger.exception("job failed", extra={"data": {"job": job}})
+            logger.exception("job failed", extra=about(job))
             return
         seconds = round(time.monotonic() - started, 3)
-        logger.info("job done", extra={"data": {"job": job, "seconds": seconds}})
+        logger.info("job done", extra=about(job, seconds=seconds))
+
+
+def about(job: dict[str, Any], **figures: float) -> dict[str, Any]:
+    """Describe a job: our log lines get `data`, all of it; Sentry the rest, its kind."""
+    return {"data": {"job": job, **figures}, "job": job["name"]}

@@ -27,6 +27,7 @@ def pytest_configure() -> None:
         IDEALISTA_API_SECRET="",
         INE_API_TOKEN="",
         SENTRY_DSN="",
+        SENTRY_TRACES_SAMPLE_RATE="",
         EMAIL_HOST="",
         HEALTH_MAX_DISK="",
         HEALTH_MAX_MEMORY="",

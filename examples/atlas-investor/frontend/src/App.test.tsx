@@ -5,6 +5,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Property } from "./api";
 import { App } from "./App";
+import { PLAIN } from "./configuration";
 
 const LISBON: Property = {
   reference: "PT-0001",
@@ -59,11 +60,7 @@ beforeEach(() => {
 afterEach(cleanup);
 
 function draw(configuration = {}) {
-  render(
-    <App
-      configuration={{ environment: "staging", apiUrl: "", mapboxToken: "", ...configuration }}
-    />,
-  );
+  render(<App configuration={{ ...PLAIN, environment: "staging", ...configuration }} />);
 }
 
 function titles(): (string | null)[] {

@@ -67,6 +67,15 @@ def test_other_origins_need_permission(client: Client, origin: str, allowed: boo
     assert ("Access-Control-Allow-Origin" in response.headers) == allowed
 
 
+def test_the_demo_error_says_no_more_than_its_status(client: Client) -> None:
+    client.raise_request_exception = False
+
+    response = client.get("/api/error")
+
+    assert response.status_code == 500
+    assert response.json() == {"error": "Internal Server Error"}
+
+
 def test_slow_is_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)

@@ -7,10 +7,13 @@ from atlas.environment import Environment
 
 
 def test_names_everything_that_is_missing_or_wrong_at_once() -> None:
-    env = Environment({"PORT": "many", "DEBUG": "perhaps", "REDIS_URL": "localhost:6379"})
+    env = Environment(
+        {"PORT": "many", "RATE": "2", "DEBUG": "perhaps", "REDIS_URL": "localhost:6379"}
+    )
     env.text("SECRET_KEY")
     env.words("ALLOWED_HOSTS")
     env.number("PORT", 1)
+    env.share("RATE", 0.1)
     env.flag("DEBUG")
     env.url("REDIS_URL", "redis")
     env.url("DATABASE_URL", "postgis")
@@ -21,6 +24,7 @@ def test_names_everything_that_is_missing_or_wrong_at_once() -> None:
     assert str(raised.value).split("; ") == [
         "missing environment variables: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL",
         "PORT must be a whole number",
+        "RATE must be a number from 0 to 1",
         "DEBUG must be a switch such as 1 or 0",
         "REDIS_URL must be a URL like redis://host/…",
     ]
@@ -46,11 +50,15 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 
 
 def test_reads_words_switches_and_numbers() -> None:
-    env = Environment({"HOSTS": "a.example.com, ,b.example.com", "ON": "Yes", "PORT": " 25 "})
+    env = Environment(
+        {"HOSTS": "a.example.com, ,b.example.com", "ON": "Yes", "PORT": " 25 ", "RATE": "0.5"}
+    )
 
     assert env.words("HOSTS") == ["a.example.com", "b.example.com"]
     assert env.flag("ON")
     assert not env.flag("OFF")
     assert env.number("PORT", 587) == 25
     assert env.number("OTHER_PORT", 587) == 587
+    assert env.share("RATE", 0.1) == 0.5
+    assert env.share("OTHER_RATE", 0.1) == 0.1
     env.check()
