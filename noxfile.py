@@ -93,19 +93,21 @@ def lock(session: nox.Session) -> None:
     """Lock the newest versions that pyproject.toml allows, with hashes, for every Python and platform at once."""
     session.install("--require-hashes", "-r", str(LOCKS["lock"]))
     for group, path in LOCKS.items():
-        sources = ["pyproject.toml"] if group == "dev" else []
+        sources = ["pyproject.toml", "--extra", "sentry"] if group == "dev" else []
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
             *sources, "--group", f"pyproject.toml:{group}", "--output-file", str(path), *session.posargs,
         )  # fmt: skip
 
-    # what the action installs: of the same versions, only what the package itself needs
-    session.run(
-        "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
-        "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock", "--constraint", str(LOCKS["dev"]),
-        "pyproject.toml", "--output-file", "action/requirements.txt", *session.posargs,
-    )  # fmt: skip
+    # what the action installs: of the same versions, only what the package itself needs, with and without an extra
+    for name, extra in (("requirements", ()), ("requirements-sentry", ("--extra", "sentry"))):
+        session.run(
+            "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
+            "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
+            "--constraint", str(LOCKS["dev"]), "pyproject.toml", *extra,
+            "--output-file", f"action/{name}.txt", *session.posargs,
+        )  # fmt: skip
 
 
 def check_workflows(session: nox.Session) -> None:

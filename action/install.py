@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,17 @@ from pathlib import Path
 from action.errors import ActionError
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+WITH_SENTRY = REQUIREMENTS.with_stem("requirements-sentry")
+_SENTRY = re.compile(r"(?:^|[{,])[ \t]*[\"']?sentry[\"']?[ \t]*:", re.MULTILINE)
 
 
-def install(folder: Path, environment: Mapping[str, str]) -> Path:
+def requirements(config: Path, environment: Mapping[str, str]) -> Path:
+    """What a project needs: sentry-cli and Sentry's SDK, 30 MB, only where it speaks of Sentry."""
+    text = config.read_text(errors="replace") if config.is_file() else ""
+    return WITH_SENTRY if _SENTRY.search(text) or environment.get("TAGSHIP_SENTRY_DSN") else REQUIREMENTS
+
+
+def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIREMENTS) -> Path:
     """An environment in a folder of its own; returns its Python. Raises ActionError with what the installer said.
 
     The user's Python and PATH are left alone, and nothing is resolved: the closure is locked, wheels only.
@@ -26,12 +35,12 @@ def install(folder: Path, environment: Mapping[str, str]) -> Path:
             [uv, "venv", "--quiet", "--no-project", "--no-config", "--python", sys.executable, str(folder)], environment
         )
         sync = [uv, "pip", "sync", "--quiet", "--no-config", "--python", str(python), "--require-hashes"]
-        _run([*sync, "--only-binary", ":all:", str(REQUIREMENTS)], environment)
+        _run([*sync, "--only-binary", ":all:", str(wanted)], environment)
         return python
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [str(python), "-I", _pip(), "install", "--quiet", "--no-input", "--no-deps", "--no-compile"]
     options = ["--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
-    _run([*pip, *options, "--requirement", str(REQUIREMENTS)], environment)
+    _run([*pip, *options, "--requirement", str(wanted)], environment)
     return python
 
 

@@ -75,7 +75,8 @@ class Job:
             self._console.group("Set up Tagship")
             # the key is loaded while nothing else runs yet: a bad one is told before the packages are fetched
             access = {} if self._untrusted else self._access(given, folder, stack)
-            python = install.install(folder / "venv", self._environment)
+            wanted = install.requirements(given.folder / (given.config or "tagship.yml"), self._environment)
+            python = install.install(folder / "venv", self._environment, wanted)
             self._console.say(f"Ready after {time.monotonic() - self._began:.1f} s.")
             self._console.ungroup()
             argv = [str(python), "-IuB", str(ROOT / "action" / "task.py"), *given.run]

@@ -8,6 +8,8 @@ from tagship.adapters import variables
 from tagship.config import Config, Environment
 
 _REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_OWN = ("SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN")
+"""What Tagship itself takes from the environment, and nothing else masks."""
 _TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
 """Values that say nothing, and whose masking would garble every line."""
 
@@ -18,7 +20,9 @@ def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str
     for settings in config.environments.values():
         for value in _of(settings, folder, environment):
             found[value] = None
-    return [value for value in found if value.lower() not in _TELLING]
+    for name in _OWN:
+        found[environment.get(name, "")] = None
+    return [value for value in found if value and value.lower() not in _TELLING]
 
 
 def _of(settings: Environment, folder: Path, environment: Mapping[str, str]) -> list[str]:

@@ -89,7 +89,7 @@ def tasks() -> Iterator[str]:
     for context in namespace.to_contexts():
         rows = []
         for argument in context.args.values():
-            flags, text = context.help_for(f"--{argument.name.replace('_', '-')}")
+            flags, text = context.help_for(f"--{argument.name.strip('_').replace('_', '-')}")
             rows.append((f"`{flags}`", "required" if argument.positional and argument.value is None else "", text))
         yield f"### tagship {context.name}\n\n{_prose(namespace[context.name])}\n"
         if rows:

@@ -10,12 +10,14 @@ from tagship.commands.demo import demo
 from tagship.commands.images import build, push
 from tagship.commands.release import deploy, migrate, rollback, ship, smoke_test
 from tagship.commands.reports import history, status
+from tagship.commands.sentry import sentry_release, watch
 
 namespace = Collection(
     "tagship",
     test, lint,
     build, push,
     deploy, migrate, smoke_test, rollback, ship,
+    sentry_release, watch,
     status, history, demo,
     Collection("accessories", up=accessory_tasks.up, status=accessory_tasks.status),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),

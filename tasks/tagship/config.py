@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tagship.errors import ConfigError
+from tagship.health import Limits
 from tagship.model import Migrations, Place, Route, Shape
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,6 +31,11 @@ def seconds(value: object) -> object:
 def listed(value: object) -> object:
     """One value where a list may stand."""
     return [value] if isinstance(value, str) else value
+
+
+def spelt_out(value: object) -> object:
+    """`bake: 10m` is `bake: {for: 10m}`."""
+    return {"for": value} if isinstance(value, str | int | float) else value
 
 
 Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
@@ -94,6 +100,18 @@ class MigrationSettings(Table):
         )
 
 
+class BakeSettings(Table):
+    """How long the new release is watched after cutover, and what follows when Sentry finds it unhealthy."""
+
+    for_: Duration = Field(default=0, alias="for", description="How long; a bare duration means this.")
+    on_unhealthy: Literal["rollback", "report"] = Field(
+        default="report", description="With `sentry`: go back to the old release, or only say so."
+    )
+
+
+Bake = Annotated[BakeSettings, BeforeValidator(spelt_out, json_schema_input_type=float | str | BakeSettings)]
+
+
 class ReleaseSettings(Table):
     """What a deploy replaces, and how patiently."""
 
@@ -103,7 +121,9 @@ class ReleaseSettings(Table):
     migrations: MigrationSettings | None = Field(default=None, description="Run before the new release starts.")
     ready_within: Duration = Field(default=120, description="How long a service may take to become ready.")
     drain_within: Duration = Field(default=30, description="How long requests in flight may take to finish.")
-    bake: Duration = Field(default=0, description="How long the new release is watched after cutover.")
+    bake: Bake = Field(
+        default_factory=BakeSettings, description="How the new release is watched after cutover; a duration, or:"
+    )
 
 
 class SmokeCheck(Table):
@@ -137,6 +157,49 @@ class EdgeSettings(Table):
     networks: str = Field(default="10.213.0.0/16", description="Range that Tagship's networks are cut from.")
 
 
+class SourceMaps(Table):
+    """A frontend's source maps, taken from its built image."""
+
+    service: str = Field(description="The service whose image holds them.")
+    project: str = Field(default="", description="The Sentry project they belong to; all of them if left out.")
+    served: str = Field(pattern="^/", description="Folder of the image that is served: bundles with debug ids.")
+    maps: str = Field(pattern="^/", description="Folder of the image with their maps, outside of what is served.")
+
+
+class WatchSettings(Table):
+    """What a healthy release may look like in Sentry, beside the release before it."""
+
+    new_issues: int = Field(default=0, ge=0, description="Issues first seen in this release that are let pass.")
+    error_factor: float = Field(
+        default=2, ge=1, description="Errors may be this many times those of the release before it, in as long a time."
+    )
+    min_errors: int = Field(default=10, ge=0, description="So few errors are never too many.")
+    crash_free_drop: float = Field(
+        default=1, ge=0, le=100, description="Percentage points by which the rate of crash-free sessions may be lower."
+    )
+    min_sessions: int = Field(
+        default=50, ge=0, description="Fewer sessions of a release say nothing: inconclusive. 0: sessions don't count."
+    )
+
+    def freeze(self) -> Limits:
+        """The same for the judgement."""
+        return Limits(**self.model_dump())
+
+
+class SentrySettings(Table):
+    """Where errors are tracked. SENTRY_AUTH_TOKEN is taken from the environment, never from here."""
+
+    org: str = Field(default="", description="Organization's slug; SENTRY_ORG, where set, wins.")
+    projects: Strings = Field(default=(), description="Projects' slugs; SENTRY_PROJECT, where set, wins.")
+    url: str = Field(
+        default="https://sentry.io", pattern=r"^https?://\S+$", description="The server; SENTRY_URL, where set, wins."
+    )
+    source_maps: SourceMaps | None = Field(default=None, description="Source maps to upload with each release.")
+    required: bool = Field(default=False, description="Whether a deploy fails, before anything is changed, without.")
+    within: Duration = Field(default=5, description="The most that a deploy waits for Sentry in the end.")
+    watch: WatchSettings = Field(default_factory=WatchSettings, description="When a release is unhealthy.")
+
+
 class Settings(Table):
     """What holds for every environment, and what an environment may say differently."""
 
@@ -154,6 +217,7 @@ class Settings(Table):
     smoke_within: Duration = Field(default=15, description="Deadline of all smoke checks; retried until then.")
     keep: int = Field(default=5, ge=1, description="Stopped releases kept for rollback.")
     edge: EdgeSettings = Field(default_factory=EdgeSettings, description="The server's reverse proxy.")
+    sentry: SentrySettings | None = Field(default=None, description="Tell Sentry of releases and deploys.")
 
 
 class Environment(Settings):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagship import render
+from tagship import render, telemetry
 from tagship.adapters import compose, variables
 from tagship.config import Environment
 from tagship.errors import ConfigError
@@ -40,9 +40,12 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     given = variables.read(settings.variables, folder)
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
     secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
+    telemetry.conceal(secrets.values())
     _refuse_missing(place, settings, [n for n, must in needed.items() if must and n not in given and n not in secrets])
     known = {name: value for name, value in given.items() if name in needed}
     model = compose.interpolate(wanted, known | {name: render.marker(name) for name in secrets})
+    if settings.sentry:
+        model = render.with_environment(model, render.sentry_variables(place, tag))
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
     return Resolved(place, model, wanted.files, secrets | taken | _secret_files(wanted, folder))
 

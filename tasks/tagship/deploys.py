@@ -67,6 +67,9 @@ class Outcome:
     images: Mapping[str, str]
     migrations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    at: str = ""
+    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
+    seconds: float = 0
 
 
 def rollout(session: Session, choose: Choice, holder: Holder, options: Options) -> Outcome:
@@ -83,7 +86,8 @@ def rollout(session: Session, choose: Choice, holder: Holder, options: Options) 
             return outcome
         refuse(findings(configured, before))
         entry = _entry(session, options.action, holder, outcome)
-        return Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome)
+        with _sentry(session, target, configured, before, options) as tell:
+            return tell(Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome))
 
 
 def migrate(session: Session, wanted: Wanted, holder: Holder, options: Options) -> Migrated:
@@ -115,6 +119,35 @@ def _locked(session: Session, holder: Holder, options: Options) -> Iterator[Serv
             yield target
 
 
+@contextmanager
+def _sentry(
+    session: Session, target: Server, wanted: Rendered, before: Observed, options: Options
+) -> Iterator[Callable[[Outcome], Outcome]]:
+    """Around a rollout: Sentry is told of the release meanwhile, and of the deploy when it succeeded.
+
+    While the release bakes, Sentry is asked how it does.
+    """
+    settings = session.settings
+    if settings.sentry is None:
+        yield lambda outcome: outcome
+        return
+    from tagship import sentry  # noqa: PLC0415 - only who uses it pays for it
+
+    back = options.action == "rollback"
+    subject = sentry.subject(session.place, settings, wanted.release, before.live_release, back=back)
+    with sentry.beside(subject, settings.sentry, session.engine, options.credentials) as telling:
+        target.onlooker = telling.onlooker(settings.release.bake)
+
+        def tell(outcome: Outcome) -> Outcome:
+            with options.progress.step("Tell Sentry"):
+                remarks = telling.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
+            for remark in remarks:
+                options.progress.note(remark)
+            return dataclasses.replace(outcome, warnings=(*outcome.warnings, *remarks))
+
+        yield tell
+
+
 def refuse(found: Iterable[str]) -> None:
     """Raises CheckError with every finding, if there is any: nothing has been changed yet."""
     if lines := list(found):
@@ -144,8 +177,10 @@ class Rollout:
                 error.add_hint(f"{serving} is serving" if serving else "nothing is serving: this was the first deploy")
             raise
         with self.progress.step("Record"):
-            self._record(self.entry, migrated.leaves)
-        return dataclasses.replace(outcome, migrations=migrated.applied, warnings=tuple(warnings))
+            took = self._record(self.entry, migrated.leaves)
+        return dataclasses.replace(
+            outcome, migrations=migrated.applied, warnings=tuple(warnings), at=self.entry.at, seconds=took
+        )
 
     def migrate(self, *, dry_run: bool) -> Migrated:
         """Only the schema: the release's containers aren't made, and its network goes again."""
@@ -194,11 +229,13 @@ class Rollout:
             self.progress.note(f"could not put everything back: {second.problem}; the next deploy will")
         return live
 
-    def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> None:
+    def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> float:
+        """A line in the ledger; returns the seconds since the beginning that it states."""
         known = leaves or next((past.migrations for past in reversed(self.before.history) if past.migrations), ())
         took = round(time.monotonic() - self.began, 2)
         line = ledger.line(dataclasses.replace(entry, seconds=took, migrations=known), self.target.last_line())
         self.target.record(line)
+        return took
 
 
 def preview(session: Session, choose: Choice, options: Options) -> str:
@@ -245,5 +282,5 @@ def _entry(session: Session, action: str, holder: Holder, outcome: Outcome) -> l
 
 def _plan(wanted: Rendered, observed: Observed, session: Session, options: Options) -> Plan:
     settings = session.settings
-    patience = Patience(settings.release.drain_within, settings.release.bake, settings.keep)
+    patience = Patience(settings.release.drain_within, settings.release.bake.for_, settings.keep)
     return plan_rollout(wanted, observed, patience, migrate=options.action == "deploy")

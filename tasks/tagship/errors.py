@@ -15,6 +15,9 @@ TagshipError                1   anything below
 ├── SmokeTestError         13   a smoke test failed
 ├── EngineError            14   the engine refused a call that should have worked
 ├── ApprovalError          15   the environment isn't protected as tagship.yml demands
+├── SentryError            16   Sentry refused or doesn't answer, where it is asked for or required
+├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that bakes has gone back
+├── InconclusiveError      18   Sentry knows too little of the release to call it healthy
 └── StoppedError          130   Ctrl-C, or the run was cancelled: what was begun has been put back
 """
 
@@ -115,6 +118,28 @@ class ApprovalError(TagshipError):
     """The environment isn't protected as tagship.yml demands."""
 
     exit_code = 15
+
+
+class SentryError(TagshipError):
+    """Sentry refused or doesn't answer, where it is asked for or required. Carries the HTTP status, 0 for none."""
+
+    exit_code = 16
+
+    def __init__(self, problem: str, *, status: int = 0, hint: str = "") -> None:
+        self.status = status
+        super().__init__(problem, hint=hint)
+
+
+class UnhealthyError(TagshipError):
+    """Sentry finds the release unhealthy."""
+
+    exit_code = 17
+
+
+class InconclusiveError(TagshipError):
+    """Sentry knows too little of the release to call it healthy."""
+
+    exit_code = 18
 
 
 class StoppedError(TagshipError):

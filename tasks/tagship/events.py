@@ -13,6 +13,11 @@ def listen(listener: Listener) -> None:
     _listeners.append(listener)
 
 
+def forget(listener: Listener) -> None:
+    """Tell it no more."""
+    _listeners.remove(listener)
+
+
 def tell(kind: str, **facts: object) -> None:
     """Something happened. Costs nothing when nobody listens."""
     for listener in _listeners:

@@ -108,6 +108,20 @@ def configuration(
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
+def sentry_variables(place: Place, tag: str) -> dict[str, str]:
+    """A release and its environment, under the names that Sentry's SDKs read by themselves."""
+    return {"SENTRY_RELEASE": f"{place.app}@{tag}", "SENTRY_ENVIRONMENT": place.environment}
+
+
+def with_environment(model: Model, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The same with variables for every service, where it has none of that name."""
+    services = {
+        name: {**service, "environment": {**variables, **(service.get("environment") or {})}}
+        for name, service in model["services"].items()
+    }
+    return {**model, "services": services}
+
+
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
     """The Compose project of a release. Raises ConfigError, all problems at once, for what can't run there."""
     problems = [*_source_mounts(resolved), *_long_names(name, resolved)]

@@ -12,6 +12,8 @@ from tagship.config import Config, Environment
 from tagship.errors import ConfigError
 
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+SCHEDULE = "17 */6 * * *"
+"""When the smoke tests run, five cron fields in UTC: not at the full hour, when everybody's do."""
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9][\w.-]*")
@@ -72,7 +74,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
         f"{folder}/deploy.yml": _fill("deploy", deploy | {"jobs": "".join([*first, *jobs]).rstrip()}),
         f"{folder}/ci.yml": _fill("ci", known),
         f"{folder}/rollback.yml": _fill("rollback", {"environments": f"[{names}]", "jobs": "".join(back).rstrip()}),
-        f"{folder}/smoke.yml": _fill("smoke", known | {"environments": f"[{names}]"}),
+        f"{folder}/smoke.yml": _fill("smoke", known | _smoke(shipped) | {"environments": f"[{names}]"}),
         ".github/dependabot.yml": _fill("dependabot", {}),
     }
 
@@ -98,15 +100,31 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
     ssh = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
     prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
     env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for name in secrets.get(settings.name, ())]
+    if settings.sentry:
+        env.append("SENTRY_AUTH_TOKEN: ${{ secrets.SENTRY_AUTH_TOKEN }}")
     return _registry(config, read=True) | {
         "environment": settings.name,
         "branch": settings.branch,
         "needs": "test" if embedded else "build",
         "run": ("build push deploy" if config.registry else "build deploy") if embedded else "deploy",
         "held": held,
+        "history": _lines(["fetch-depth: 0 # Sentry is told which commits a release brings"])
+        if settings.sentry
+        else "",
         "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
         "access": _lines(ssh) if settings.engine != "local" else "",
         "secrets": "        env:\n" + _lines(env) if env else "",
+    }
+
+
+def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:
+    """Where Sentry is told of releases, its monitors hear of the scheduled runs; a DSN is no secret."""
+    told = any(settings.sentry for settings in shipped)
+    env = "        env:\n" + _lines(["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"])
+    return {
+        "schedule": SCHEDULE,
+        "run": f'smoke-test --check-in "{SCHEDULE}"' if told else "smoke-test",
+        "reporting": env if told else "",
     }
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from tagship.progress import table
-from tests.demo.application import Application
+from tests.demo.application import Application, build_variables, runtime_variables
 from tests.rig import Rig
 
 LOAD = Path(__file__).parents[1] / "load.py"
@@ -45,13 +45,6 @@ _ENVIRONMENT = """  {name}:
     variables: [.env.build, .env.{name}]
     edge: {{image: {edge}, https: 0}}
     smoke-within: 6s
-"""
-_VARIABLES = """ALLOWED_HOSTS={address}
-CORS_ALLOWED_ORIGINS=http://{address}
-DEFAULT_FROM_EMAIL=atlas@example.com
-DEMO_ENDPOINTS=1
-POSTGIS_IMAGE={postgis}
-REDIS_IMAGE={redis}
 """
 
 
@@ -143,12 +136,8 @@ def _stage(rig: Rig, folder: Path) -> Demo:
         _ENVIRONMENT.format(name=name, engine=host.ssh_url, address=host.address, edge=rig.image("caddy"))
         for name, host in names.items()
     )
-    variables = {
-        name: _VARIABLES.format(address=host.address, postgis=rig.image("postgis"), redis=rig.image("redis"))
-        for name, host in names.items()
-    }
-    build = {"PYTHON_IMAGE": rig.image("python"), "NODE_IMAGE": rig.image("node"), "CADDY_IMAGE": rig.image("caddy")}
-    app.configure(f"environments:\n{environments}", variables, build)
+    variables = {name: runtime_variables(rig, host.address) for name, host in names.items()}
+    app.configure(f"environments:\n{environments}", variables, build_variables(rig))
     app.use_registry(f"{rig.registry.address}/atlas")
     made_up = {name: secrets.token_urlsafe(24) for name in ("SECRET_KEY", "POSTGRES_PASSWORD")}
     return Demo(rig, app, {**os.environ, **rig.laptop.environment, **made_up})

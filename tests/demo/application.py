@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.rig import Rig
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "atlas-investor"
 
 _MIGRATION = '''"""Version 2: how many bedrooms. It only adds, so version 1 still runs on it."""
@@ -19,6 +21,25 @@ class Migration(migrations.Migration):
         migrations.AddField("property", "bedrooms", models.PositiveSmallIntegerField(null=True)),
     )
 '''
+
+
+_VARIABLES = """ALLOWED_HOSTS={address}
+CORS_ALLOWED_ORIGINS=http://{address}
+DEFAULT_FROM_EMAIL=atlas@example.com
+DEMO_ENDPOINTS=1
+POSTGIS_IMAGE={postgis}
+REDIS_IMAGE={redis}
+"""
+
+
+def build_variables(rig: Rig) -> dict[str, str]:
+    """The base images, as the rig has them."""
+    return {"PYTHON_IMAGE": rig.image("python"), "NODE_IMAGE": rig.image("node"), "CADDY_IMAGE": rig.image("caddy")}
+
+
+def runtime_variables(rig: Rig, address: str) -> str:
+    """The content of an environment's file of variables, for a host of the rig."""
+    return _VARIABLES.format(address=address, postgis=rig.image("postgis"), redis=rig.image("redis"))
 
 
 class Application:
@@ -41,16 +62,16 @@ class Application:
         """A schema change, and a line that people see."""
         migrations = self.folder / "backend" / "properties" / "migrations"
         (migrations / "0004_property_bedrooms.py").write_text(_MIGRATION)
-        self._replace(
+        self.replace(
             "backend/properties/models.py",
             "    location = models.PointField()\n",
             "    bedrooms = models.PositiveSmallIntegerField(null=True)\n    location = models.PointField()\n",
         )
-        self._replace("frontend/index.html", "<title>Atlas Investor</title>", "<title>Atlas Investor 2</title>")
+        self.replace("frontend/index.html", "<title>Atlas Investor</title>", "<title>Atlas Investor 2</title>")
 
     def broken_version(self) -> None:
         """A search that answers, and finds nothing: its containers are healthy, and only a smoke test can tell."""
-        self._replace(
+        self.replace(
             "backend/properties/views.py", '{"count": len(found), "results": found}', '{"count": 0, "results": []}'
         )
 
@@ -64,13 +85,14 @@ class Application:
             (self.folder / f".env.{name}").write_text(text)
 
     def use_registry(self, prefix: str) -> None:
-        """Push to a registry of the rig, and leave the suites to `nox -s tests`: they have images of their own."""
-        self._replace("tagship.yml", "registry: embedded", f"registry: {prefix}")
+        """Push to a registry of the rig; no Sentry, and the suites are left to `nox -s tests`, with their images."""
+        self.replace("tagship.yml", "registry: embedded", f"registry: {prefix}")
         config = self.folder / "tagship.yml"
         text = config.read_text()
-        config.write_text(text[: text.index("# In the development images")] + text[text.index("release:") :])
+        config.write_text(text[: text.index("# Told of what is deployed")] + text[text.index("release:") :])
 
-    def _replace(self, path: str, old: str, new: str) -> None:
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace a text of a file, wherever it stands; it has to stand somewhere."""
         file = self.folder / path
         text = file.read_text()
         if old not in text:

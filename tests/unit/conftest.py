@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tagship.adapters.engine import Engine
+from tests.unit import sentries
 from tests.unit.repositories import Repository
+from tests.unit.sentries import TOKEN, Sentry
 from tests.unit.servers import Server, on_port, on_socket
 
 
@@ -37,6 +39,17 @@ def web() -> Iterator[Server]:
     """An HTTP server on this machine."""
     with on_port() as server:
         yield server
+
+
+@pytest.fixture
+def sentry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sentry]:
+    """A Sentry on this machine that the environment names."""
+    with sentries.serve() as served:
+        monkeypatch.setenv("SENTRY_URL", served.url)
+        monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
+        for name in ("SENTRY_ORG", "SENTRY_PROJECT", "http_proxy", "https_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        yield served
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ environments:
     )
     staging, production = found.environment("staging"), found.environment("production")
 
-    assert (staging.keep, staging.release.bake, staging.release.drain_within) == (9, 0, 5)
-    assert (production.keep, production.release.bake, production.smoke) == (2, 90, ())
+    assert (staging.keep, staging.release.bake.for_, staging.release.drain_within) == (9, 0, 5)
+    assert (production.keep, production.release.bake.for_, production.smoke) == (2, 90, ())
     assert [check.path for check in staging.smoke] == ["/health/"]
 
 

@@ -458,3 +458,19 @@ def test_rendering_changes_nothing_it_was_given() -> None:
 
     assert json.dumps(model) == before
     assert dataclasses.replace(first) == rendered(model)
+
+
+def test_sentrys_sdks_are_told_release_and_environment_by_their_own_names() -> None:
+    told = render.sentry_variables(PLACE, "c" * 40)
+
+    assert told == {"SENTRY_RELEASE": f"{PLACE.app}@{'c' * 40}", "SENTRY_ENVIRONMENT": PLACE.environment}
+
+
+def test_variables_are_added_to_every_service_and_its_own_win() -> None:
+    model = {"services": {"web": {"environment": {"A": "own"}}, "worker": {}}}
+
+    added = render.with_environment(model, {"A": "x", "B": "y"})
+
+    assert added["services"]["web"]["environment"] == {"A": "own", "B": "y"}
+    assert added["services"]["worker"]["environment"] == {"A": "x", "B": "y"}
+    assert model["services"]["worker"] == {}

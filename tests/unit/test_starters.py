@@ -1,13 +1,15 @@
 """The starter workflows: what they say for three different apps, and what no workflow or action of ours may say."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tagship import config_file, starters
-from tagship.config import Config
+from tagship.config import Config, Environment, SentrySettings
 from tagship.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,7 +51,7 @@ def test_production_is_held_by_its_environment_and_no_deploy_is_lost(registry: s
     assert job["environment"] == "production"
     assert job["if"] == "github.ref_name == 'main'"
     assert job["concurrency"] == {"group": "deploy-production", "cancel-in-progress": False, "queue": "max"}
-    assert job["steps"][-1]["env"] == {"SECRET_KEY": "${{ secrets.SECRET_KEY }}"}
+    assert "secrets.SECRET_KEY" in job["steps"][-1]["env"]["SECRET_KEY"]
 
 
 def test_a_registry_gets_one_build_whose_digests_are_handed_on() -> None:
@@ -72,6 +74,29 @@ def test_an_embedded_registry_builds_and_deploys_in_one_job() -> None:
 
     assert list(jobs) == ["test", "staging", "production"]
     assert jobs["staging"]["steps"][-1]["with"]["run"] == "build push deploy"
+
+
+def test_where_sentry_is_told_a_deploy_has_the_history_and_the_token_and_smoke_tests_check_in() -> None:
+    config = example()
+    told = {name: e.model_copy(update={"sentry": SentrySettings()}) for name, e in config.environments.items()}
+    silent = {name: e.model_copy(update={"sentry": None}) for name, e in config.environments.items()}
+
+    def steps(environments: dict[str, Environment]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        found = starters.render(config.model_copy(update={"environments": environments}), ACTION)
+        deploy = yaml.safe_load(found[".github/workflows/deploy.yml"])["jobs"]["production"]["steps"]
+        smoke = yaml.safe_load(found[".github/workflows/smoke.yml"])["jobs"]["smoke"]["steps"]
+        return deploy[0]["with"], deploy[-1].get("env", {}), smoke[-1]
+
+    checkout, env, smoke = steps(told)
+    assert checkout["fetch-depth"] == 0
+    assert "secrets.SENTRY_AUTH_TOKEN" in env["SENTRY_AUTH_TOKEN"]
+    assert shlex.split(smoke["with"]["run"]) == ["smoke-test", "--check-in", starters.SCHEDULE]
+    assert smoke["env"] == {"TAGSHIP_SENTRY_DSN": "${{ vars.TAGSHIP_SENTRY_DSN }}"}
+
+    checkout, env, smoke = steps(silent)
+    assert "fetch-depth" not in checkout
+    assert "SENTRY_AUTH_TOKEN" not in env
+    assert (smoke["with"]["run"], "env" in smoke) == ("smoke-test", False)
 
 
 def test_a_pull_request_gets_no_secret() -> None:

@@ -74,10 +74,16 @@ class Engine:
         with self._response("PUT", path, tar, {"Content-Type": "application/x-tar"}, {"path": folder}) as response:
             response.read()
 
-    def get_archive(self, container: str, path: str) -> bytes:
-        """A path of a container's file system, as a tar."""
+    @contextmanager
+    def archive(self, container: str, path: str) -> Iterator[http.client.HTTPResponse]:
+        """A path of a container's file system, as a tar to be read as it comes."""
         with self._response("GET", f"/containers/{quote(container)}/archive", query={"path": path}) as response:
-            return response.read()
+            yield response
+
+    def get_archive(self, container: str, path: str) -> bytes:
+        """The same, whole."""
+        with self.archive(container, path) as tar:
+            return tar.read()
 
     def load(self, tar: bytes, repository: str, tag: str) -> None:
         """Import a root file system as an image."""

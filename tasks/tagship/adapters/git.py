@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tagship.adapters.programs import run
@@ -75,6 +77,49 @@ def remote() -> str:
     scp = re.fullmatch(r"[^@/]+@([^:/]+):(.+)", url)
     url = f"https://{scp[1]}/{scp[2]}" if scp else re.sub(r"://[^@/]*@", "://", url)
     return url.removesuffix(".git")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit as Sentry takes it. `at` is ISO 8601; `files` maps a path to A, M or D."""
+
+    id: str
+    author: str
+    email: str
+    at: str
+    message: str
+    files: Mapping[str, str]
+
+
+def commits(since: str, sha: str, most: int) -> list[Commit]:
+    """Those in `sha` and not in `since`, newest first; the newest `most` when `since` is empty.
+
+    Raises SourceError, saying what to do in a shallow clone, when `since` isn't in this repository.
+    """
+    if since:
+        _need(since)
+    form = "%x01%H%x00%an%x00%ae%x00%cI%x00%B%x00"
+    wanted = f"{since}..{sha}" if since else sha
+    said = _git("log", "-z", f"--format={form}", "--name-status", "--no-renames", f"--max-count={most}", wanted)
+    return [_commit(*part.split("\0")) for part in said.split("\x01")[1:]]
+
+
+def _commit(sha: str, author: str, email: str, at: str, message: str, *rest: str) -> Commit:
+    """Git ends a commit's own part with an empty field, and a file's status and path stand in turn."""
+    fields = [field.strip("\n") for field in rest if field.strip("\n")]
+    return Commit(sha, author, email, at, message.strip(), dict(zip(fields[1::2], fields[::2], strict=True)))
+
+
+def _need(sha: str) -> None:
+    try:
+        _git("cat-file", "-e", f"{sha}^{{commit}}")
+    except TagshipError:
+        shallow = _git("rev-parse", "--is-shallow-repository").strip() == "true"
+        hint = "fetch all of it: `fetch-depth: 0` for actions/checkout, `git fetch --unshallow` elsewhere"
+        raise SourceError(
+            f"Commit {sha[:8]} is not in this {'shallow ' if shallow else ''}clone.",
+            hint=hint if shallow else "fetch it, if it still exists",
+        ) from None
 
 
 def export(version: Version, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,9 @@ from tagship.model import Place, Release, Rendered, Served
 from tagship.ports import Migrated, Observed
 
 DRAIN_POLL = 0.05
+
+Onlooker = Callable[[bool], object]
+"""Called about every second while a release bakes, at last with True; raises TagshipError to end it."""
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
@@ -80,6 +83,8 @@ class Server(Reader):
         self._prepare = True
         self.secrets: Mapping[str, str] = {}
         self.credentials: Mapping[str, str] = {}
+        self.onlooker: Onlooker | None = None
+        """Looks on while a release bakes."""
         self._edge = edge
         self._edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
         self._lease = lease
@@ -171,6 +176,8 @@ class Server(Reader):
                     words = render.hide(containers.last_words(self._engine, container.id), self.secrets)
                     raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
             smoke.run(self._settings.smoke, self._settings.url, 5, release=release)
+            if self.onlooker:
+                self.onlooker(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:
         """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship import approval, deploys, events, images, releases, services
+from tagship import approval, deploys, events, images, releases, services, telemetry
 from tagship.adapters import git, smoke
 from tagship.commands import checks
 from tagship.commands.options import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
@@ -144,11 +144,18 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
         print("\n".join(f"{said}  {name}" for name in done.applied) or "Nothing is pending.")
 
 
-@task(help={"env": ENV})
-def smoke_test(_: Context, env: str = "") -> None:
+@task(
+    help={
+        "env": ENV,
+        "check-in": "The schedule it runs by, five cron fields in UTC: Sentry's monitor APP-smoke-test-ENV is told.",
+    }
+)
+def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
     """Run the smoke tests of tagship.yml against an environment's URL."""
-    settings = services.config().environment(env)
-    with Progress().step(f"Smoke-test {settings.url}"):
+    config = services.config()
+    settings = config.environment(env)
+    scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in) if check_in else nullcontext()
+    with scheduled, Progress().step(f"Smoke-test {settings.url}"):
         smoke.run(settings.smoke, settings.url, settings.smoke_within)
 
 

@@ -48,6 +48,26 @@ def test_pip_installs_only_locked_wheels_into_the_new_environment(
     assert Path(ran[0][2]).name == "pip"
 
 
+@pytest.mark.parametrize(
+    ("config", "dsn", "wanted"),
+    [
+        ("app: shop\n", "", install.REQUIREMENTS),
+        ("app: shop\n# sentry: later\n", "", install.REQUIREMENTS),
+        ("app: shop\nsentry: {org: acme}\n", "", install.WITH_SENTRY),
+        ("environments:\n  production:\n    sentry:\n      org: acme\n", "", install.WITH_SENTRY),
+        ("environments: {production: {engine: local, sentry: {org: acme}}}\n", "", install.WITH_SENTRY),
+        ('{"app": "shop",\n"sentry": {"org": "acme"}}', "", install.WITH_SENTRY),
+        ("app: shop\n", "https://key@sentry.example.com/1", install.WITH_SENTRY),
+    ],
+)
+def test_what_sentry_needs_is_installed_only_where_it_is_spoken_of(
+    tmp_path: Path, config: str, dsn: str, wanted: Path
+) -> None:
+    (tmp_path / "tagship.yml").write_text(config)
+
+    assert install.requirements(tmp_path / "tagship.yml", {"TAGSHIP_SENTRY_DSN": dsn}) == wanted
+
+
 def test_a_python_without_pip_takes_the_one_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pip" else find(name))

@@ -186,3 +186,47 @@ def test_the_remote_is_named_without_anybodys_credentials(repository: Repository
 @pytest.mark.usefixtures("repository")
 def test_there_may_be_no_remote() -> None:
     assert git.remote() == ""
+
+
+def test_the_commits_of_a_release_are_those_since_the_one_before_it(repository: Repository) -> None:
+    repository.write("new.py", "x")
+    repository.write("app.py", "y")
+    second = repository.commit("Add a file\n\nFor a reason.")
+    third = repository.commit("nothing changed")
+
+    newest, older = git.commits(repository.first, third, 9)
+
+    assert (newest.id, newest.files) == (third, {})
+    assert (older.id, older.author, older.email) == (second, "T", "t@example.com")
+    assert older.message == "Add a file\n\nFor a reason."
+    assert older.files == {"app.py": "M", "new.py": "A"}
+
+
+def test_a_first_release_brings_only_the_newest_commits(repository: Repository) -> None:
+    repository.commit("second")
+
+    assert [commit.message for commit in git.commits("", git.head(), 1)] == ["second"]
+
+
+def test_an_older_commit_brings_none(repository: Repository) -> None:
+    newer = repository.commit("second")
+
+    assert git.commits(newer, repository.first, 9) == []
+
+
+def test_names_with_any_character_survive(repository: Repository) -> None:
+    repository.write("naïve file\twith a tab.py", "x")
+    repository.commit("add")
+
+    (commit,) = git.commits(repository.first, git.head(), 9)
+
+    assert commit.files == {"naïve file\twith a tab.py": "A"}
+
+
+def test_a_commit_that_was_never_fetched_is_said_with_what_to_do(repository: Repository) -> None:
+    with pytest.raises(SourceError, match="is not in this clone"):
+        git.commits("c" * 40, repository.first, 9)
+
+    repository.write(".git/shallow", f"{repository.first}\n")
+    with pytest.raises(SourceError, match="fetch-depth: 0"):
+        git.commits("c" * 40, repository.first, 9)

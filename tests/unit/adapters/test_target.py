@@ -186,6 +186,20 @@ def test_a_finished_one_shot_does_not_fail_the_bake(
     assert len(web.requests) == 1
 
 
+def test_somebody_may_look_on_while_a_release_bakes_and_knows_when_it_is_the_last_time(
+    daemon: servers.Server, engine: Engine, web: servers.Server
+) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[])
+    web.answers["GET /"] = Answer(headers={"X-Tagship-Release": f"{RELEASE.name}-web-1"})
+    baking = server(engine, url=f"http://localhost:{web.port}")
+    looks: list[bool] = []
+    baking.onlooker = looks.append
+
+    baking.bake(RELEASE.name, 0.001)
+
+    assert looks == [True]
+
+
 def test_drains_until_no_request_is_in_flight(engine: Engine) -> None:
     edge = Busy(3)
 

@@ -1,0 +1,170 @@
+"""`sentry-release` and `watch`: what Sentry is told of a release, and what it has seen of it."""
+
+import json as jsonlib
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from invoke.context import Context
+
+from tagship import ledger, services
+from tagship.adapters.target import Reader
+from tagship.commands.options import ENV, JSON, task
+from tagship.config import Config, Environment, SentrySettings, seconds
+from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceError, UnhealthyError
+from tagship.model import Release
+from tagship.ports import Observed
+from tagship.progress import Progress, table
+
+
+@task(
+    help={
+        "env": ENV,
+        "sha": "The release to tell of, any unambiguous prefix of its SHA; the live one if left out.",
+        "dry-run": "Print what would be told and tell nothing.",
+        "json": JSON,
+    }
+)
+def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
+    """Tell Sentry of a release that was deployed: commits, source maps, finalize, deploy record. May be repeated."""
+    from tagship import sentry  # noqa: PLC0415 - only who uses it pays for it
+    from tagship.adapters import credentials, registry, sentry_account  # noqa: PLC0415 - the same
+
+    config = services.config()
+    settings, wanted = _configured(config, env)
+    account = sentry_account.of(wanted, os.environ)
+    progress = Progress(quiet=json)
+    with services.connect(config.app, settings) as opening:
+        session = opening.session()
+        found = _deployed(session, sha)
+        back = found.entry.action == "rollback"
+        subject = sentry.subject(session.place, settings, found.release, found.previous, back=back)
+        told = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
+        if not dry_run:
+            signed = credentials.credentials(registry.split(subject.image)[0]) if subject.image else {}
+            teller = sentry.Teller(subject, wanted, account, session.engine, signed)
+            teller.until.move(sentry.REQUIRED_WITHIN)
+            with progress.step(f"Tell Sentry of {subject.version}"):
+                teller.prepare()
+                if teller.known:
+                    teller.record(found.began, found.entry.seconds, again=True)
+            for remark in teller.remarks:
+                progress.note(remark)
+            if teller.failures:
+                raise SentryError("\n".join(teller.failures), hint="what was told is kept; repeat it when mended")
+    if json:
+        print(jsonlib.dumps(told))
+    elif dry_run:
+        print(table([(key, str(value)) for key, value in told.items()]))
+
+
+@task(
+    help={
+        "env": ENV,
+        "for": "How long, 10m if left out. An unhealthy release ends it at once.",
+        "json": JSON,
+    }
+)
+def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
+    """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""
+    from tagship import render, watching  # noqa: PLC0415 - only who uses it pays for it
+    from tagship.adapters import sentry_account  # noqa: PLC0415 - the same
+    from tagship.adapters.sentry_api import SentryApi  # noqa: PLC0415 - the same
+    from tagship.health import Verdict  # noqa: PLC0415 - the same
+
+    config = services.config()
+    settings, wanted = _configured(config, env)
+    account = sentry_account.of(wanted, os.environ)
+    patience = _duration(for_)
+    with services.connect(config.app, settings) as opening:
+        found = _deployed(opening.session(), "")
+    place, previous = config.place(settings.name), found.previous
+    name = render.sentry_variables(place, found.release.version.tag)["SENTRY_RELEASE"]
+    before = render.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else ""
+    api = SentryApi(account)
+    looking = watching.Watch(api, settings.name, name, before, found.began, wanted.watch.freeze())
+    looked = looking.until(patience, _Shown(quiet=json), time.sleep)
+    links = api.links(name, settings.name)
+    if json:
+        signals = [asdict(signal) for signal in looked.signals]
+        print(
+            jsonlib.dumps({
+                "release": name, "before": before, "verdict": looked.verdict, "signals": signals,
+                "remarks": looked.remarks, "links": links,
+            })
+        )  # fmt: skip
+    else:
+        rows = [(signal.name, signal.verdict, signal.said) for signal in looked.signals]
+        print(table(rows), *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
+    if looked.verdict is Verdict.UNHEALTHY:
+        raise UnhealthyError(f"{name} is {looked}.", hint=f"tagship rollback --env {env}")
+    if looked.verdict is Verdict.INCONCLUSIVE:
+        raise InconclusiveError(f"{name} is {looked}.", hint="nothing bad is known of it; nor is enough good")
+    if not json:
+        print(f"{name} is healthy.")
+
+
+@dataclass(frozen=True)
+class _Deployed:
+    """A release that was proven live, as the ledger has it."""
+
+    entry: ledger.Entry
+    release: Release
+    previous: Release | None
+
+    @property
+    def began(self) -> float:
+        """When its deploy began, seconds since the epoch."""
+        return datetime.fromisoformat(self.entry.at).timestamp()
+
+
+class _Shown:
+    """A line for each look that says something new."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._said = ""
+        self._began = time.monotonic()
+
+    def __call__(self, looked: object) -> None:
+        if not self._quiet and str(looked) != self._said:
+            self._said = str(looked)
+            sys.stderr.write(f"  {time.monotonic() - self._began:6.1f} s  {looked}\n")
+            sys.stderr.flush()
+
+
+def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
+    settings = config.environment(env)
+    if settings.sentry is None:
+        raise ConfigError("tagship.yml says nothing of Sentry.", hint="add `sentry`; docs/sentry.md shows how")
+    return settings, settings.sentry
+
+
+def _deployed(session: services.Session, sha: str) -> _Deployed:
+    """The last good deploy of the live release, or of that commit. Raises SourceError."""
+    with session.files() as edge:
+        reader = Reader(session.engine, edge, session.place)
+        observed = reader.observe()
+        entry = _entry(observed, sha)
+        release = reader.release(entry.release)
+        if release is None:
+            raise SourceError(f"The ledger has no record of {entry.release}.")
+        return _Deployed(entry, release, reader.release(entry.previous))
+
+
+def _entry(observed: Observed, sha: str) -> ledger.Entry:
+    for entry in reversed(observed.history):
+        if entry.proves and (entry.tag.startswith(sha) if sha else entry.release == observed.live):
+            return entry
+    raise SourceError(
+        f"{sha} was never live there." if sha else "Nothing was deployed there yet.", hint="see tagship history"
+    )
+
+
+def _duration(text: str) -> float:
+    try:
+        return float(str(seconds(text)))
+    except ValueError as error:
+        raise ConfigError(f"--for: {error}.") from None

@@ -1,0 +1,123 @@
+"""Watches a release in Sentry, beside the one before it, until it is known to be bad or the time is over."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tagship.adapters.programs import Deadline
+from tagship.adapters.sentry_api import SentryApi
+from tagship.errors import SentryError, UnhealthyError
+from tagship.health import Limits, Seen, Signal, Verdict, judge, verdict
+
+T = TypeVar("T")
+
+LOOK_EVERY = 15.0
+"""Seconds between two looks; each is at most five requests."""
+BASELINE = 86400.0
+"""Seconds before a release went live whose sessions say how the one before it did: a day, with its busy hours."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look at Sentry gave."""
+
+    signals: tuple[Signal, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all signals together."""
+        return verdict(self.signals)
+
+    def __str__(self) -> str:
+        worst = [signal for signal in self.signals if signal.verdict is self.verdict]
+        return f"{self.verdict}: {'; '.join(f'{signal.name}: {signal.said}' for signal in worst)}"
+
+
+@dataclass
+class Watch:
+    """One release in one environment. `since`: when it went live, seconds since the epoch."""
+
+    api: SentryApi
+    environment: str
+    version: str
+    before: str
+    """The release before it, `APP@SHA`; empty for none."""
+    since: float
+    limits: Limits
+    clock: Callable[[], float] = time.time
+
+    def look(self) -> Looked:
+        """Ask Sentry now: what it can't say is None, and why is a remark."""
+        now = self.clock()
+        lived, api, remarks = now - self.since, self.api, dict[str, None]()
+
+        def ask(question: Callable[..., T], *about: object) -> T | None:
+            try:
+                return question(*about)
+            except SentryError as error:
+                remarks[error.problem] = None
+                return None
+
+        here = (self.version, self.environment)
+        new = Seen(
+            ask(api.new_issues, *here),
+            ask(api.errors, *here, (self.since, now)),
+            ask(api.sessions, *here, (self.since, now)),
+        )
+        old = None
+        if self.before and self.before != self.version:
+            there = (self.before, self.environment)
+            old = Seen(
+                errors=ask(api.errors, *there, (self.since - lived, self.since)),
+                sessions=ask(api.sessions, *there, (self.since - BASELINE, self.since)),
+            )
+        return Looked(judge(new, old, self.limits), tuple(remarks))
+
+    def until(self, seconds: float, show: Callable[[Looked], object], sleep: Callable[[float], object]) -> Looked:
+        """Look again and again, for so long; a bad release is bad at once."""
+        end = self.clock() + seconds
+        while True:
+            looked = self.look()
+            show(looked)
+            left = end - self.clock()
+            if left <= 0 or looked.verdict is Verdict.UNHEALTHY:
+                return looked
+            sleep(min(LOOK_EVERY, left))
+
+
+@dataclass
+class Bake:
+    """Looks on while a release bakes."""
+
+    api: SentryApi
+    environment: str
+    version: str
+    before: str
+    limits: Limits
+    goes_back: bool
+    """Whether an unhealthy release is to be replaced by the old one."""
+    patience: Deadline
+    """That of `api`: one look takes `within` seconds at most."""
+    within: float
+    remarks: list[str] = field(default_factory=list)
+    _watch: Watch | None = None
+    _next: float = 0
+
+    def glance(self, last: bool) -> None:  # noqa: FBT001 - an Onlooker
+        """Called every second; asks Sentry when it is time. Raises UnhealthyError where the deploy is to go back."""
+        now = time.monotonic()
+        if now < self._next and not last:
+            return
+        self._next = now + LOOK_EVERY
+        self.patience.move(self.within)
+        self._watch = self._watch or Watch(
+            self.api, self.environment, self.version, self.before, time.time(), self.limits
+        )
+        looked = self._watch.look()
+        said = f"Sentry finds {self.version} {looked}"
+        if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
+            raise UnhealthyError(said, hint=f"look: {self.api.links(self.version, self.environment)['new issues']}")
+        if looked.verdict is not Verdict.HEALTHY and last:
+            self.remarks += [said, *looked.remarks]

@@ -1,0 +1,157 @@
+"""What is uploaded to Sentry is what the image serves, and nothing an image holds can be written elsewhere."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tagship.adapters import source_maps
+from tagship.adapters.engine import Engine
+from tagship.config import SourceMaps
+from tagship.errors import EngineError, SentryError
+from tests.unit.servers import Answer, Request, Server
+
+ID, OTHER = "0b3c9a52-5a0e-4d5b-9a4e-0c2f6d0f1a11", "11111111-5a0e-4d5b-9a4e-0c2f6d0f1a11"
+IMAGE = f"registry.example/shop/frontend@sha256:{'a' * 64}"
+SETTINGS = SourceMaps.model_validate({"service": "frontend", "served": "/srv", "maps": "/maps"})
+
+
+def bundle(debug_id: str = ID) -> str:
+    return f"console.log(1)\n//# debugId={debug_id}\n"
+
+
+def source_map(debug_id: str = ID) -> str:
+    return json.dumps({"version": 3, "sources": ["a.ts"], "mappings": "", "debug_id": debug_id})
+
+
+def tar(files: Mapping[str, str], links: Mapping[str, str] | None = None) -> bytes:
+    """As an engine gives a folder: its own name first."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    return made.getvalue()
+
+
+@pytest.fixture
+def image(daemon: Server) -> Server:
+    """An engine that has the image, with one good bundle."""
+    folders = {
+        "/srv": tar({"srv/index.html": "<p>", "srv/assets/app.js": bundle()}),
+        "/maps": tar({"maps/assets/app.js.map": source_map()}),
+    }
+
+    def archive(request: Request) -> Answer:
+        found = folders.get(request.query["path"])
+        return Answer(body=found) if found else Answer(404, {"message": "Could not find the file"})
+
+    daemon.answers |= {
+        f"GET /images/{IMAGE}/json": Answer(body={"Id": "sha256:1"}),
+        "POST /containers/create": Answer(201, {"Id": "c1"}),
+        "GET /containers/c1/archive": archive,
+        "DELETE /containers/c1": Answer(204),
+    }
+    daemon.folders = folders  # type: ignore[attr-defined]
+    return daemon
+
+
+def put(image: Server, folder: str, archive: bytes) -> None:
+    image.folders[folder] = archive  # type: ignore[attr-defined]
+
+
+def test_bundles_and_their_maps_are_copied_and_the_container_never_starts(
+    image: Server, engine: Engine, tmp_path: Path
+) -> None:
+    found = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+    assert (found.pairs, found.remarks) == (1, ())
+    copied = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert copied == ["maps/assets/app.js.map", "srv/assets/app.js"]
+    assert image.asked("DELETE /containers/c1")
+    assert not image.asked("POST /containers/c1/start")
+    assert not image.asked("POST /images/create")
+
+
+def test_an_image_that_is_not_there_yet_is_pulled_by_digest(image: Server, engine: Engine, tmp_path: Path) -> None:
+    del image.answers[f"GET /images/{IMAGE}/json"]
+    image.answers["POST /images/create"] = Answer(lines=[{"status": "Pulling"}])
+
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", {"username": "u"})
+
+    assert image.asked("POST /images/create")[0].query["tag"] == f"sha256:{'a' * 64}"
+
+
+def test_an_image_of_a_local_engine_is_named_by_id(image: Server, engine: Engine, tmp_path: Path) -> None:
+    source_maps.fetch(engine, "sha256:1", SETTINGS, tmp_path / "out")
+
+    assert image.asked("POST /containers/create")[0].json()["Image"] == "sha256:1"
+
+
+def test_a_folder_that_the_image_lacks_is_named(image: Server, engine: Engine, tmp_path: Path) -> None:
+    wanted = SETTINGS.model_copy(update={"maps": "/nowhere"})
+
+    with pytest.raises(SentryError, match="The image has no /nowhere"):
+        source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out")
+
+    assert image.asked("DELETE /containers/c1")
+
+
+def test_another_refusal_of_the_engine_stays_what_it_is(image: Server, engine: Engine, tmp_path: Path) -> None:
+    image.answers["GET /containers/c1/archive"] = Answer(500, {"message": "no space"})
+
+    with pytest.raises(EngineError, match="no space"):
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"srv/app.js": "console.log(1)\n"}, {"srv/app.js": bundle(OTHER)}, {"srv/index.html": "<p>"}],
+    ids=["no id", "another id", "no bundle"],
+)
+def test_bundles_without_a_map_of_the_same_debug_id_are_refused(
+    image: Server, engine: Engine, tmp_path: Path, files: dict[str, str]
+) -> None:
+    put(image, "/srv", tar(files))
+
+    with pytest.raises(SentryError, match="No bundle in /srv has a source map in /maps"):
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+
+def test_a_map_left_in_what_is_served_and_a_bundle_without_one_are_remarks(
+    image: Server, engine: Engine, tmp_path: Path
+) -> None:
+    files = {"srv/app.js": bundle(), "srv/more.js": bundle(OTHER), "srv/app.js.map": source_map()}
+    put(image, "/srv", tar(files))
+
+    found = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+    assert found.remarks == (
+        "1 bundles of /srv have no source map",
+        "1 source maps are left in /srv, which is served",
+    )
+
+
+def test_nothing_is_written_outside_the_folder_and_no_link_is_followed(
+    image: Server, engine: Engine, tmp_path: Path
+) -> None:
+    put(image, "/srv", tar({"srv/app.js": bundle(), "srv/../../evil.js": "x"}, {"srv/link.js": "/etc/passwd"}))
+
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "a" / "out")
+
+    assert [path.name for path in tmp_path.rglob("*.js")] == ["app.js"]
+
+
+def test_what_is_no_tar_is_said(image: Server, engine: Engine, tmp_path: Path) -> None:
+    put(image, "/srv", b"not a tar at all" * 64)
+
+    with pytest.raises(SentryError, match="can't be read"):
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
