@@ -1,6 +1,7 @@
 """The example, shipped for real, is known to a real Sentry: commits, maps, deploys, and the errors it throws."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.atlas import Atlas
+from tests.hello import Hello
 from tests.recorder import recording
 from tests.rig import Rig, Sentry
 from tests.rig.errors import MissingError
@@ -38,6 +40,25 @@ def atlas(rig: Rig, sentry: Sentry, tmp_path_factory: pytest.TempPathFactory) ->
     app.ship()
     yield app
     rig.reset(host)
+
+
+def test_tagships_own_runs_are_traces_and_scheduled_ones_check_in(hello: Hello, sentry: Sentry) -> None:
+    hello.commit()
+    hello.ship("host1")
+    project = f"tagship-{hello.name}-{secrets.token_hex(3)}"
+    reporting = {"TAGSHIP_SENTRY_DSN": sentry.dsn(project), "HELLO_PASSWORD": "canary-password"}
+
+    hello.tagship("smoke-test", "--env", "host1", "--check-in", "17 */6 * * *", env=reporting)
+
+    (transaction,) = (item.payload for item in sentry.received(project, "transaction"))
+    assert transaction["transaction"] == "release.smoke_test"
+    assert [span["description"] for span in transaction["spans"]] == [
+        f"Smoke-test {hello.settings['environments']['host1']['url']}"
+    ]
+    (monitor,) = (m for m in sentry.get("organizations/acme/monitors/") if m["project"]["slug"] == project)
+    assert (monitor["slug"], monitor["config"]["schedule"]) == (f"{hello.name}-smoke-test-host1", "17 */6 * * *")
+    assert [environment["status"] for environment in monitor["environments"]] == ["ok"]
+    assert "canary" not in json.dumps([item.payload for item in sentry.received(project)])
 
 
 def until(look: Callable[[], Any], seconds: float = 20) -> Any:  # noqa: ANN401 - whatever it finds
