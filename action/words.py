@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from action.errors import ActionError
 
-CHANGING = frozenset(
-    {"push", "deploy", "ship", "rollback", "migrate", "accessories.up", "lock.release", "github.protect"}
-)
-"""Tasks that change something outside the run: a pull request's tagship.yml must not say where."""
+CHANGING = frozenset({
+    "push", "deploy", "ship", "rollback", "migrate", "accessories.up", "lock.release", "github.protect",
+    "sentry-release", "watch",
+})  # fmt: skip
+"""Tasks that change something outside, or show a token there: a pull request's tagship.yml mustn't say where."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import pytest
 
 from action import words
 from action.errors import ActionError
+from tagship import namespace
 
 TASKS = [
     words.Task("test", {"--component": True, "-c": True}),
@@ -44,6 +45,15 @@ def test_the_value_of_an_option_is_no_task() -> None:
 def test_a_word_that_is_no_task_is_refused(given: str, says: str) -> None:
     with pytest.raises(ActionError, match=says):
         words.calls(given.split(), TASKS)
+
+
+def test_every_task_that_reaches_an_environment_is_known_to_change_it_or_not_to() -> None:
+    reaching = {str(c.name) for c in namespace.to_contexts() if "--env" in c.flags} | {"push"}
+
+    assert reaching - words.CHANGING == {
+        "status", "history", "smoke-test", "lock.status", "accessories.status", "github.check",
+    }  # fmt: skip
+    assert reaching >= words.CHANGING
 
 
 def test_a_pull_request_changes_nothing() -> None:
