@@ -18,6 +18,12 @@ BASELINE = 86400.0
 """Seconds before a release went live whose sessions say how the one before it did: a day, with its busy hours."""
 
 
+def short(version: str) -> str:
+    """A release's name, `APP@SHA`, for people: eight digits of the SHA."""
+    app, _, sha = version.partition("@")
+    return f"{app}@{sha[:8]}"
+
+
 @dataclass(frozen=True)
 class Looked:
     """What one look at Sentry gave."""
@@ -31,8 +37,12 @@ class Looked:
         return verdict(self.signals)
 
     def __str__(self) -> str:
-        worst = [signal for signal in self.signals if signal.verdict is self.verdict]
-        return f"{self.verdict}: {'; '.join(f'{signal.name}: {signal.said}' for signal in worst)}"
+        """The verdict and what led to it, signals that say the same together."""
+        said: dict[str, list[str]] = {}
+        for signal in self.signals:
+            if signal.verdict is self.verdict:
+                said.setdefault(signal.said, []).append(signal.name)
+        return f"{self.verdict}: " + "; ".join(f"{', '.join(names)}: {what}" for what, names in said.items())
 
 
 @dataclass
@@ -76,14 +86,14 @@ class Watch:
         return Looked(judge(new, old, self.limits), tuple(remarks))
 
     def until(self, seconds: float, show: Callable[[Looked], object], sleep: Callable[[float], object]) -> Looked:
-        """Look again and again, for so long; a bad release is bad at once."""
+        """Look again and again, for so long; a bad release is bad at once. Shows every look but the last."""
         end = self.clock() + seconds
         while True:
             looked = self.look()
-            show(looked)
             left = end - self.clock()
             if left <= 0 or looked.verdict is Verdict.UNHEALTHY:
                 return looked
+            show(looked)
             sleep(min(LOOK_EVERY, left))
 
 
@@ -116,7 +126,7 @@ class Bake:
             self.api, self.environment, self.version, self.before, time.time(), self.limits
         )
         looked = self._watch.look()
-        said = f"Sentry finds {self.version} {looked}"
+        said = f"Sentry finds {short(self.version)} {looked}"
         if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
             raise UnhealthyError(said, hint=f"look: {self.api.links(self.version, self.environment)['new issues']}")
         if looked.verdict is not Verdict.HEALTHY and last:

@@ -174,7 +174,7 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
     with beside(a_subject(repository), settings(), engine, {}) as telling:
         remarks = telling.finish(1767225600, 7)
 
-    assert remarks[0].startswith("Sentry, release: releases new: sentry-cli")
+    assert remarks[0].startswith("Sentry, release: releases new: [7] Could not connect to server")
     assert remarks[-1] == "tell it again with `tagship sentry-release --env staging`"
     assert len(remarks) == 2
 
@@ -251,7 +251,7 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
         look(True)  # noqa: FBT003 - as a bake calls it
         remarks = telling.finish(1767225600, 7)
 
-    assert remarks == (f"Sentry finds {sentries.VERSION} unhealthy: new issues: 4, of 0 allowed",)
+    assert remarks == ("Sentry finds shop@bbbbbbbb unhealthy: new issues: 4, of 0 allowed",)
 
 
 @pytest.mark.usefixtures("sentry")

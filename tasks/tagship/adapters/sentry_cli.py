@@ -3,6 +3,7 @@
 https://docs.sentry.io/cli/
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ from tagship.adapters.programs import Deadline
 from tagship.adapters.sentry_account import ORG, TOKEN, URL, Account
 from tagship.errors import SentryError, ToolError
 
-_NOISE = ("Add --log-level", "Please attach", "Caused by:")
+_NOISE = re.compile(r"Add --log-level|Please attach|Caused by:|API request failed$")
 """Lines that sentry-cli puts around what went wrong."""
+_NUMBER = re.compile(r"(sentry-cli: )?(error: |\d+: )?")
+"""What stands before each cause."""
 
 
 class SentryCli:
@@ -65,8 +68,8 @@ class SentryCli:
         try:
             programs.run([self._program, *words], env=env, until=self._until, fails_as=SentryError)
         except SentryError as error:
-            lines = (line.strip() for line in error.problem.splitlines())
-            said = " ".join(line for line in lines if line and not line.startswith(_NOISE))
+            lines = [_NUMBER.sub("", line.strip(), count=1) for line in error.problem.splitlines()]
+            said = " ".join(line for line in lines if line and not _NOISE.match(line)) or lines[0]
             raise SentryError(f"{' '.join(words[:2])}: {self._account.hide(said)}") from None
 
 

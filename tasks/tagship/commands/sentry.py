@@ -4,8 +4,10 @@ import json as jsonlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
@@ -17,6 +19,9 @@ from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceEr
 from tagship.model import Release
 from tagship.ports import Observed
 from tagship.progress import Progress, table
+
+if TYPE_CHECKING:
+    from tagship.sentry import Subject
 
 
 @task(
@@ -46,7 +51,7 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
             signed = credentials.credentials(registry.split(subject.image)[0]) if subject.image else {}
             teller = sentry.Teller(subject, wanted, account, session.engine, signed)
             teller.until.move(sentry.REQUIRED_WITHIN)
-            with progress.step(f"Tell Sentry of {subject.version}"):
+            with progress.step(f"Tell Sentry of {subject.version.partition('@')[0]} {subject.sha[:8]}"):
                 teller.prepare()
                 if teller.known:
                     teller.record(found.began, found.entry.seconds, again=True)
@@ -57,7 +62,7 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
     if json:
         print(jsonlib.dumps(told))
     elif dry_run:
-        print(table([(key, str(value)) for key, value in told.items()]))
+        print(table(_rows(subject, account.projects, found.entry)))
 
 
 @task(
@@ -99,11 +104,13 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
         rows = [(signal.name, signal.verdict, signal.said) for signal in looked.signals]
         print(table(rows), *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
     if looked.verdict is Verdict.UNHEALTHY:
-        raise UnhealthyError(f"{name} is {looked}.", hint=f"tagship rollback --env {env}")
+        raise UnhealthyError(f"{watching.short(name)} is {looked}.", hint=f"tagship rollback --env {env}")
     if looked.verdict is Verdict.INCONCLUSIVE:
-        raise InconclusiveError(f"{name} is {looked}.", hint="nothing bad is known of it; nor is enough good")
+        raise InconclusiveError(
+            f"{watching.short(name)} is {looked}.", hint="nothing bad is known of it; nor is enough good"
+        )
     if not json:
-        print(f"{name} is healthy.")
+        print(f"{watching.short(name)} is healthy.")
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,20 @@ class _Deployed:
     def began(self) -> float:
         """When its deploy began, seconds since the epoch."""
         return datetime.fromisoformat(self.entry.at).timestamp()
+
+
+def _rows(subject: "Subject", projects: Sequence[str], entry: ledger.Entry) -> list[tuple[str, str]]:
+    """What would be told, for people."""
+    brought = (
+        f"{subject.previous[:8]}..{subject.sha[:8]}" if subject.previous else f"the newest, up to {subject.sha[:8]}"
+    )
+    return [
+        ("release", subject.version),
+        ("projects", ", ".join(projects)),
+        ("commits", "told when it first came" if subject.back else brought),
+        ("source maps", "told when it first came" if subject.back else subject.image or "none"),
+        ("deploy", f"{subject.environment}, {subject.url}, {entry.at}, {entry.seconds:g} s"),
+    ]
 
 
 class _Shown:

@@ -55,7 +55,7 @@ def test_told_again_nothing_is_recorded_twice(run: Run, deployed: Sentry, reach:
 def test_an_older_release_is_told_by_any_prefix_and_a_dry_run_tells_nothing(run: Run, deployed: Sentry) -> None:
     ran = run("sentry-release", "--env", "staging", "--sha", "aaaa", "--dry-run")
 
-    assert f"version      {BEFORE}" in ran.out
+    assert f"release      {BEFORE}" in ran.out
     assert deployed.calls == []
 
 
@@ -80,7 +80,7 @@ def test_a_healthy_release_ends_well(run: Run, deployed: Sentry) -> None:
 
     ran = run("watch", "--env", "staging", "--for", "0s")
 
-    assert (ran.code, ran.out.splitlines()[-1]) == (0, f"{VERSION} is healthy.")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "shop@bbbbbbbb is healthy.")
     assert "crash-free sessions  healthy  100.00%, after 100.00%" in ran.out
 
 
@@ -90,7 +90,7 @@ def test_an_unhealthy_release_has_an_exit_code_of_its_own_and_links(run: Run, de
     ran = run("watch", "--env", "staging", "--for", "10m")
 
     assert ran.code == 17
-    assert f"{VERSION} is unhealthy: new issues: 2, of 0 allowed.\n  hint: tagship rollback --env staging" in ran.err
+    assert "shop@bbbbbbbb is unhealthy: new issues: 2, of 0 allowed.\n  hint: tagship rollback --env staging" in ran.err
     assert f"{deployed.url}/organizations/acme/issues/" in ran.out
 
 
