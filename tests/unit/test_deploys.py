@@ -13,7 +13,15 @@ from tagship.adapters.lease import Holder, Lease
 from tagship.config import Environment as Settings
 from tagship.configured import Resolved
 from tagship.deploys import Choice, Options, Outcome, Recorded, Rollout, Wanted
-from tagship.errors import CheckError, EngineError, LockedError, MigrationError, SmokeTestError, StoppedError
+from tagship.errors import (
+    CheckError,
+    ConfigError,
+    EngineError,
+    LockedError,
+    MigrationError,
+    SmokeTestError,
+    StoppedError,
+)
 from tagship.model import Rendered
 from tagship.plans.rollout import Patience, plan_rollout
 from tagship.plans.steps import Plan
@@ -344,3 +352,49 @@ def test_a_preview_is_the_numbered_plan_and_takes_no_lock(daemon: Server, engine
     assert lines[1] == "  1. Pull 1 image by digest"
     assert lines[-1] == " 10. Bake for 1 s"
     assert (environment.changes, locks.held, daemon.requests) == ([], {}, [])
+
+
+def told(environment: Environment, **sentry: object) -> Environment:
+    """The same with Sentry configured, by an account that nobody gave a token."""
+    wanted = {"org": "acme", "projects": ["shop"], **sentry}
+    known = environment.settings.model_dump(by_alias=True)
+    environment.settings = Settings.model_validate({**known, "name": "staging", "sentry": wanted})
+    return environment
+
+
+def test_a_sentry_that_cannot_be_told_is_a_warning_of_a_good_deploy(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
+    Locks(daemon, engine)
+    environment = told(Environment())
+
+    outcome = deploys.rollout(environment.connected(engine), choice(), ME, options())
+
+    assert outcome.warnings == ("Sentry is configured, and SENTRY_AUTH_TOKEN is not set.",)
+    assert environment.live == outcome.release
+    assert (outcome.at, outcome.seconds >= 0) == (last(environment)["at"], True)
+
+
+def test_where_sentry_is_required_nothing_is_changed_without_it(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
+    locks = Locks(daemon, engine)
+    environment = told(Environment(), required=True)
+
+    with pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"):
+        deploys.rollout(environment.connected(engine), choice(), ME, options())
+
+    assert (environment.changes, environment.ledger, locks.held) == ([], [], {})
+
+
+def test_what_is_live_already_is_not_told_again(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    deploys.rollout(environment.connected(engine), choice(), ME, options())
+    monkeypatch.setattr("tagship.sentry.beside", lambda *_: pytest.fail("nothing happened"))
+
+    assert deploys.rollout(told(environment).connected(engine), choice(), ME, options()).warnings == ()
