@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tagship.errors import ConfigError
 from tagship.model import Version
 
 _PASSED_ON = (
@@ -14,7 +15,6 @@ _PASSED_ON = (
     "platforms",
     "shm_size",
     "ssh",
-    "additional_contexts",
     "cache_from",
 )
 
@@ -44,6 +44,8 @@ def definition(  # noqa: PLR0913 - what an image is made of
         "group": {"default": {"targets": names}},
         "target": {
             name: _target(resolved["services"][name]["build"], folder)
+            | _contexts(resolved["services"][name]["build"], images, folder, f"{prefix}/{{}}:{version.tag}")
+            | _secrets(resolved["services"][name]["build"], resolved.get("secrets") or {}, folder)
             | {"tags": [f"{prefix}/{name}:{version.tag}"], "labels": dict(labels)}
             for name in names
         },
@@ -75,5 +77,44 @@ def _target(build: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return target
 
 
+def _contexts(build: Mapping[str, Any], images: Mapping[str, str], folder: Path, reference: str) -> dict[str, Any]:
+    """Further folders, images, and other services' images, built now or before, that a Dockerfile may copy from."""
+
+    def named(source: str) -> str:
+        kind, _, service = source.partition(":")
+        if kind == "service":
+            return f"target:{images[service]}" if service in images else f"docker-image://{reference.format(service)}"
+        return source if "://" in source or kind == "target" else str(folder / source)
+
+    found = build.get("additional_contexts") or {}
+    return {"contexts": {name: named(source) for name, source in found.items()}} if found else {}
+
+
+def _secrets(build: Mapping[str, Any], known: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Secrets by name: buildx reads their values itself, from its environment or a file. Raises ConfigError."""
+    found = []
+    for used in build.get("secrets") or ():
+        source = known.get(used["source"]) or {}
+        if "environment" in source:
+            place = f"env={source['environment']}"
+        elif "file" in source:
+            place = f"src={folder / source['file']}"
+        else:
+            raise ConfigError(f"The build secret {used['source']!r} has neither `environment` nor `file`.")
+        found.append(f"id={used.get('target') or used['source']},{place}")
+    return {"secret": found} if found else {}
+
+
+def secret_variables(resolved: Mapping[str, Any]) -> set[str]:
+    """The variables that builds take their secrets from."""
+    used = {
+        item["source"]
+        for service in resolved["services"].values()
+        for item in (service.get("build") or {}).get("secrets") or ()
+    }
+    secrets = resolved.get("secrets") or {}
+    return {secrets[name]["environment"] for name in used if "environment" in secrets.get(name, {})}
+
+
 def _bake_key(key: str) -> str:
-    return {"additional_contexts": "contexts", "cache_from": "cache-from", "shm_size": "shm-size"}.get(key, key)
+    return {"cache_from": "cache-from", "shm_size": "shm-size"}.get(key, key)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagship import bake, render
+from tagship import bake, render, telemetry
 from tagship.adapters import builder, compose, embedded, git, variables
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry, UnreachableRegistryError, split
 from tagship.config import Environment, Settings, shape
-from tagship.errors import RegistryError, SourceError
+from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.model import Digest, Shape, Sources, Version
 
 
@@ -92,10 +92,18 @@ def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
         return []
     known = {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
     resolved = compose.interpolate(render.build_part(images.sources), known)
+    needed = bake.secret_variables(resolved)
+    secrets = variables.secrets(settings.secrets, needed)
+    telemetry.conceal(secrets.values())
+    if lacking := sorted(needed - secrets.keys()):
+        raise ConfigError(
+            f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
+        )
     labels = bake.labels(images.version, git.remote(), git.committed_at(images.version))
     builder.bake(
         engine.socket,
         bake.definition(resolved, wanted, images.folder, prefix=images.prefix, version=images.version, labels=labels),
+        secrets,
     )
     return sorted(set(wanted.values()))
 

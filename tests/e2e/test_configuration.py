@@ -1,5 +1,6 @@
 """Variables, secrets, accessories, workers and migrations of a release in an environment."""
 
+import hashlib
 import json
 
 from tests.hello import Hello
@@ -50,6 +51,25 @@ def test_configs_and_secrets_given_as_files_travel_inline(hello: Hello) -> None:
     assert host.docker("exec", container, "cat", "/app.conf").strip() == "host $host; price 5$$ ${NOT_A_VARIABLE}"
     assert host.docker("exec", container, "cat", "/run/secrets/token").strip() == "file-token"
     assert "file-token" not in _state(hello)
+
+
+def test_a_build_may_use_a_secret_and_a_folder_beside_its_context(hello: Hello) -> None:
+    (hello.folder / "shared").mkdir()
+    (hello.folder / "shared" / "name.txt").write_text("shared\n")
+    hello.append("Dockerfile", "COPY --from=common name.txt /name.txt\n")
+    hello.append("Dockerfile", "RUN --mount=type=secret,id=token sha256sum < /run/secrets/token > /proof.txt\n")
+    hello.compose["secrets"] = {"token": {"environment": "BUILD_TOKEN"}}
+    hello.compose["services"]["web"]["build"] |= {"secrets": ["token"], "additional_contexts": {"common": "./shared"}}
+    hello.commit()
+
+    told = hello.run("build")
+    assert (told.returncode, "BUILD_TOKEN" in told.stderr) == (2, True)
+    shipped = json.loads(hello.tagship("ship", "--env", "host1", "--json", env={"BUILD_TOKEN": AWKWARD}))
+
+    container, host = f"{shipped['release']}-web-1", hello.rig.hosts[0]
+    proof = host.docker("exec", container, "cat", "/proof.txt", "/name.txt").split()
+    assert proof == [hashlib.sha256(AWKWARD.encode()).hexdigest(), "-", "shared"]
+    assert "s3cr3t" not in host.docker("history", "--no-trunc", shipped["images"]["web"])
 
 
 def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: Hello, environment: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tagship import bake
+from tagship.errors import ConfigError
 from tagship.model import Version
 from tests.unit.builders import sha
 
@@ -106,3 +107,41 @@ def test_labels_leave_out_what_is_not_known() -> None:
         "org.opencontainers.image.version": sha("a") + "-dirty-01234567",
         "org.opencontainers.image.created": "2026-01-01T00:00:00Z",
     }
+
+
+def test_further_contexts_are_absolute_or_another_image_of_the_same_build() -> None:
+    contexts = {
+        "shared": "../shared", "base": "docker-image://alpine", "now": "service:worker", "before": "service:ui",
+    }  # fmt: skip
+    services = {"api": {"build": {"context": ".", "additional_contexts": contexts}}, "jobs": {"build": {}}}
+
+    said = bake.definition(
+        {"services": services}, {"api": "api", "worker": "jobs"}, FOLDER,
+        prefix="r.example/shop", version=VERSION, labels={},
+    )  # fmt: skip
+
+    assert said["target"]["api"]["contexts"] == {
+        "shared": "/src/shop/../shared", "base": "docker-image://alpine", "now": "target:jobs",
+        "before": f"docker-image://r.example/shop/ui:{VERSION.tag}",
+    }  # fmt: skip
+
+
+def test_build_secrets_travel_by_name_and_never_by_value() -> None:
+    resolved = {
+        "services": {"web": {"build": {
+            "context": ".", "secrets": [{"source": "npm", "target": "npmrc"}, {"source": "key"}],
+        }}, "db": {}},
+        "secrets": {"npm": {"environment": "NPM_TOKEN"}, "key": {"file": "key.pem"}, "other": {"environment": "X"}},
+    }  # fmt: skip
+
+    said = bake.definition(resolved, {"web": "web"}, FOLDER, prefix="r", version=VERSION, labels={})
+
+    assert said["target"]["web"]["secret"] == ["id=npmrc,env=NPM_TOKEN", "id=key,src=/src/shop/key.pem"]
+    assert bake.secret_variables(resolved) == {"NPM_TOKEN"}
+
+
+def test_a_build_secret_from_nowhere_is_refused() -> None:
+    resolved = {"services": {"web": {"build": {"context": ".", "secrets": [{"source": "npm"}]}}}}
+
+    with pytest.raises(ConfigError, match="'npm' has neither"):
+        bake.definition(resolved, {"web": "web"}, FOLDER, prefix="r", version=VERSION, labels={})

@@ -40,12 +40,14 @@ def local_socket() -> Path:
     return Path(said.removeprefix("unix://"))
 
 
-def bake(socket: Path, definition: Mapping[str, Any]) -> None:
-    """Build every target, in one parallel build. Raises BuildError with the last lines of what was said."""
+def bake(socket: Path, definition: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
+    """Build every target, in one parallel build. Raises BuildError with the last lines of what was said.
+
+    `secrets`: the variables that the definition takes build secrets from.
+    """
     argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
-    env = programs.environment(
-        {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
-    )
+    settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
+    env = programs.environment({**(secrets or {}), **settings})
     done = subprocess.run(
         argv, input=json.dumps(definition), env=env, text=True, errors="backslashreplace", check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -33,7 +33,8 @@ def history(_: Context, env: str = "", limit: int = 20, json: bool = False) -> N
     with services.connect(config.app, config.environment(env)) as opening:
         session = opening.session()
         with session.files() as edge:
-            entries = Reader(session.engine, edge, session.place).observe().history[-limit:]
+            entries = Reader(session.engine, edge, session.place).observe().history
+    entries = entries[-limit:] if limit > 0 else ()
     if json:
         print(jsonlib.dumps([asdict(entry) for entry in entries]))
         return
