@@ -27,6 +27,7 @@ sentry:
   projects: [{backend}, {frontend}]
   source-maps: {{service: frontend, project: {frontend}, served: /srv, maps: /sourcemaps}}
   required: false
+  within: 60s
 """
 _REPORTING = """SENTRY_DSN={backend}
 SENTRY_FRONTEND_DSN={frontend}
@@ -53,6 +54,7 @@ class Atlas:
             build_variables(rig),
         )
         self.app.use_registry(f"{rig.registry.address}/atlas")
+        self.app.git("remote", "add", "origin", "https://github.com/acme/atlas")
         self._environment = {
             **os.environ,
             **rig.laptop.environment,

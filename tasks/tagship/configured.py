@@ -40,14 +40,15 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     given = variables.read(settings.variables, folder)
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
     secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
-    telemetry.conceal(secrets.values())
+    files = _secret_files(wanted, folder)
+    telemetry.conceal((*secrets.values(), *files.values()))
     _refuse_missing(place, settings, [n for n, must in needed.items() if must and n not in given and n not in secrets])
     known = {name: value for name, value in given.items() if name in needed}
     model = compose.interpolate(wanted, known | {name: render.marker(name) for name in secrets})
     if settings.sentry:
         model = render.with_environment(model, render.sentry_variables(place, tag))
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
-    return Resolved(place, model, wanted.files, secrets | taken | _secret_files(wanted, folder))
+    return Resolved(place, model, wanted.files, secrets | taken | files)
 
 
 def _refuse_missing(place: Place, settings: Environment, missing: list[str]) -> None:

@@ -87,7 +87,9 @@ def rollout(session: Session, choose: Choice, holder: Holder, options: Options) 
         refuse(findings(configured, before))
         entry = _entry(session, options.action, holder, outcome)
         with _sentry(session, target, configured, before, options) as tell:
-            return tell(Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome))
+            done = Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome)
+            with uninterrupted():  # it is live and recorded: what is left takes seconds, and puts nothing back
+                return tell(done)
 
 
 def migrate(session: Session, wanted: Wanted, holder: Holder, options: Options) -> Migrated:

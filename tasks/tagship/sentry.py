@@ -1,8 +1,11 @@
 """What Sentry is told of a release: beside its rollout, which it neither fails nor holds up for long."""
 
 import os
+import sys
 import tempfile
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +23,13 @@ from tagship.adapters.target import Onlooker
 from tagship.config import BakeSettings, Environment, SentrySettings
 from tagship.errors import ConfigError, SentryError, SourceError, TagshipError
 from tagship.model import Place, Release
-from tagship.watching import Bake
+from tagship.watching import Bake, Watch
 
 FIRST_COMMITS = 20
 """How many commits the first release of an environment is said to bring: sentry-cli's own default."""
 MOST_COMMITS = 500
+MOMENT = 2.0
+"""Seconds that a call whose deadline has passed may take to end: a program to be killed, a container removed."""
 REQUIRED_WITHIN = 120.0
 """Seconds after which a Sentry that is required counts as not answering."""
 AGAIN = "tell it again with `tagship sentry-release --env {}`"
@@ -79,6 +84,8 @@ class Teller:
     failures: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     """What was told, and isn't as it should be."""
+    at: str = ""
+    """The part that is being told."""
 
     def prepare(self) -> None:
         """The release, its commits and its source maps: all that doesn't depend on how the rollout ends."""
@@ -93,9 +100,9 @@ class Teller:
         With `again`, a deploy that is recorded already isn't recorded twice.
         """
         span = (int(started), int(started + seconds))
-        if not (again and self._recorded(span)):
-            self._part("finalize", lambda: self._cli.finalize(self.subject.version))
-            self._part("deploy", lambda: self._deployed(span))
+        if not self.subject.back:
+            self._part("finalize", self._finalize)
+        self._part("deploy", lambda: self._deployed(span, again=again))
 
     @property
     def _cli(self) -> SentryCli:
@@ -106,10 +113,18 @@ class Teller:
         return SentryApi(self.account, self.until)
 
     def _part(self, name: str, work: Callable[[], None]) -> None:
+        """One part; whatever goes wrong with it, a bug of ours included, is a failure of that part alone."""
+        self.at = name
+        if not self.until.left:
+            self.failures.append(f"Sentry, {name}: there was no time left")
+            return
         try:
             work()
         except TagshipError as error:
             self.failures.append(f"Sentry, {name}: {error.problem}{f' ({error.hint})' if error.hint else ''}")
+        except Exception as error:  # noqa: BLE001 - our bug keeps its traceback, and fails no deploy
+            sys.stderr.write(self.account.hide(traceback.format_exc()))
+            self.failures.append(f"Sentry, {name}: a bug of Tagship's, {type(error).__name__}; its traceback is above")
 
     def _release(self) -> None:
         self._cli.new(self.subject.version)
@@ -124,6 +139,8 @@ class Teller:
         if repository:
             self._cli.set_commits(told.version, repository, told.previous, told.sha)
             return
+        if not told.previous and git.shallow():
+            self.remarks.append("Sentry, commits: this clone is shallow, so the first release has only what is in it")
         commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS)
         if commits:
             name = "/".join(remote.split("/")[-2:]) or told.version.partition("@")[0]
@@ -136,20 +153,29 @@ class Teller:
         if not self.subject.image:
             raise SourceError(f"no image of the release is {wanted.service}'s")
         with tempfile.TemporaryDirectory(prefix="tagship-maps-") as folder:
-            found = source_maps.fetch(self.engine, self.subject.image, wanted, Path(folder), self.credentials)
-            self.remarks += [f"Sentry, source maps: {remark}" for remark in found.remarks]
+            remarks = source_maps.fetch(
+                self.engine, self.subject.image, wanted, Path(folder), credentials=self.credentials, until=self.until
+            )
+            self.remarks += [f"Sentry, source maps: {remark}" for remark in remarks]
             self._cli.upload(self.subject.version, wanted.project, Path(folder))
+
+    def _finalize(self) -> None:
+        """Once: Sentry orders releases by when they were finalized first, not where they went since."""
+        if not self._api.released(self.subject.version):
+            self._cli.finalize(self.subject.version)
 
     def _recorded(self, span: tuple[int, int]) -> bool:
         deploys = self._api.deploys(self.subject.version)
         return any(
             deploy["environment"] == self.subject.environment
+            and deploy["dateFinished"]
             and int(datetime.fromisoformat(deploy["dateFinished"]).timestamp()) == span[1]
             for deploy in deploys
         )
 
-    def _deployed(self, span: tuple[int, int]) -> None:
-        self._cli.deployed(self.subject.version, self.subject.environment, self.subject.url, span)
+    def _deployed(self, span: tuple[int, int], *, again: bool) -> None:
+        if not (again and self._recorded(span)):
+            self._cli.deployed(self.subject.version, self.subject.environment, self.subject.url, span)
 
 
 class Telling:
@@ -163,8 +189,7 @@ class Telling:
 
     def insist(self) -> None:
         """Wait until all is told. Raises SentryError when something couldn't be."""
-        self._teller.until.move(REQUIRED_WITHIN)
-        self._thread.join()
+        self._wait(REQUIRED_WITHIN)
         self._teller.until.at = float("inf")
         if failures := self._teller.failures:
             raise SentryError("\n".join(failures), hint="nothing was changed; tagship.yml says that Sentry is required")
@@ -174,11 +199,13 @@ class Telling:
         if not bake.for_:
             return None
         teller, patience = self._teller, Deadline()
-        self._bake = Bake(
-            SentryApi(teller.account, patience), teller.subject.environment, teller.subject.version,
-            teller.subject.before, teller.settings.watch.freeze(),
-            goes_back=bake.on_unhealthy == "rollback", patience=patience, within=teller.settings.within,
+        told = teller.subject
+        watch = Watch(
+            SentryApi(teller.account, patience), told.environment, told.version, told.before, time.time(),
+            teller.settings.watch.freeze(),
         )  # fmt: skip
+        goes_back = bake.on_unhealthy == "rollback" and not told.back
+        self._bake = Bake(watch, goes_back, patience, teller.settings.within)
         return self._bake.glance
 
     def finish(self, started: float, seconds: float) -> tuple[str, ...]:
@@ -187,17 +214,24 @@ class Telling:
         `started`: seconds since the epoch. Returns what is to be said of it.
         """
         teller = self._teller
-        teller.until.move(teller.settings.within)
-        self._thread.join(teller.settings.within + 1)  # its calls end by their deadline
-        if teller.known and not self._thread.is_alive():
+        if self._wait(teller.settings.within) and teller.known:
             teller.record(started, seconds)
         seen = tuple(self._bake.remarks) if self._bake else ()
         again = (AGAIN.format(teller.subject.environment),) if teller.failures else ()
         return (*seen, *teller.failures, *teller.remarks, *again)
 
     def give_up(self) -> None:
-        """The rollout failed: nothing more is told."""
-        self._teller.until.move(0)
+        """The rollout failed: nothing more is told, and what was begun is ended."""
+        self._wait(0)
+
+    def _wait(self, seconds: float) -> bool:
+        """For what is being told, at most so long and a moment: its calls end by their deadline. Whether it ended."""
+        teller = self._teller
+        teller.until.move(seconds)
+        self._thread.join(seconds + MOMENT)
+        if self._thread.is_alive():
+            teller.failures.append(f"Sentry, {teller.at}: was not done in time")
+        return not self._thread.is_alive()
 
 
 class Unknown:
@@ -228,7 +262,7 @@ def beside(
         return
     telling = Telling(Teller(subject, settings, account, engine, credentials))
     try:
-        if settings.required:
+        if settings.required and not subject.back:  # a way back that needs Sentry would be none
             telling.insist()
         yield telling
     except BaseException:

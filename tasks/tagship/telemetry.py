@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 DSN = "TAGSHIP_SENTRY_DSN"
-FLUSH_WITHIN = 2.0
+FLUSH_WITHIN = 5.0
 """Seconds that a task's end waits for what isn't sent yet."""
 HIDDEN = "[hidden]"
 _KEPT = frozenset({
@@ -30,6 +30,11 @@ _KEPT = frozenset({
 _CONTEXTS = frozenset({"trace", "runtime"})
 _FRAME = frozenset({"filename", "function", "module", "lineno", "in_app"})
 """Parts of a stack frame: no variables, no source, no path of this machine."""
+_NAMES = frozenset({
+    "check_in_id", "event_id", "monitor_config", "monitor_slug", "parent_span_id", "span_id", "status", "trace_id",
+    "type",
+})  # fmt: skip
+"""What things are told apart by: never hidden, and never made of a secret."""
 _TELLING = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|AUTH|PRIVATE", re.IGNORECASE)
 _SHORTEST_SECRET, _SHORTEST_VALUE = 4, 8
 _USER_INFO = re.compile(r"://[^/\s@]+@")
@@ -39,9 +44,9 @@ _on = False
 
 
 def conceal(values: Iterable[str]) -> None:
-    """Have these secrets, and each line of them, hidden wherever they would appear."""
+    """Have these secrets hidden wherever they would appear."""
     for value in values:
-        _concealed.update(part for part in (value, *value.splitlines()) if len(part.strip()) >= _SHORTEST_SECRET)
+        _concealed.update(_forms(value, _SHORTEST_SECRET))
 
 
 @contextmanager
@@ -86,7 +91,8 @@ def checked_in(slug: str, schedule: str) -> Iterator[None]:
     `schedule`: five cron fields, in UTC; the monitor is made, or changed, to expect runs by it. Nothing when off.
     """
     if not _on:
-        sys.stderr.write(f"  no check-in of {slug}: {DSN} is not set\n")
+        why = "can't be used" if os.environ.get(DSN) else "is not set"
+        sys.stderr.write(f"  no check-in of {slug}: {DSN} {why}\n")
         yield
         return
     from sentry_sdk.crons import monitor  # noqa: PLC0415 - only where it is on
@@ -121,6 +127,16 @@ def _start() -> bool:
     except ImportError:
         sys.stderr.write(f"{DSN} is set, and sentry-sdk is not installed: pip install 'tagship[sentry]'\n")
         return False
+    try:
+        _init(sentry_sdk)
+    except Exception as error:  # noqa: BLE001 - reporting never stands in a task's way
+        sys.stderr.write(f"{DSN} can't be used ({type(error).__name__}): this run is not reported\n")
+        return False
+    _on = True
+    return True
+
+
+def _init(sentry_sdk: Any) -> None:  # noqa: ANN401 - a module
     sentry_sdk.init(
         dsn=os.environ[DSN],
         release=f"tagship@{VERSION}",
@@ -136,8 +152,6 @@ def _start() -> bool:
         before_send=scrub,
         before_send_transaction=scrub,
     )
-    _on = True
-    return True
 
 
 @contextmanager
@@ -163,11 +177,18 @@ def _spans(transaction: "Span") -> Iterator[None]:
 def _secrets() -> list[str]:
     """The longest first: one may hold another."""
     known = {
-        value
+        form
         for name, value in os.environ.items()
-        if len(value) >= (_SHORTEST_SECRET if _TELLING.search(name) else _SHORTEST_VALUE)
+        for form in _forms(value, _SHORTEST_SECRET if _TELLING.search(name) else _SHORTEST_VALUE)
     }
     return sorted(known | _concealed, key=len, reverse=True)
+
+
+def _forms(value: str, shortest: int) -> Iterator[str]:
+    """A value as it may stand in a text, each of its lines, and the whole as `repr` writes it."""
+    for part in (value, *value.splitlines(), repr(value)[1:-1]):
+        if len(part.strip()) >= shortest:
+            yield part
 
 
 def _hide(value: Any, secrets: list[str]) -> Any:  # noqa: ANN401 - any part of an event
@@ -176,7 +197,7 @@ def _hide(value: Any, secrets: list[str]) -> Any:  # noqa: ANN401 - any part of 
             value = value.replace(secret, HIDDEN)
         return _USER_INFO.sub(f"://{HIDDEN}@", value)
     if isinstance(value, Mapping):
-        return {key: _hide(item, secrets) for key, item in value.items()}
+        return {key: item if key in _NAMES else _hide(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_hide(item, secrets) for item in value]
     return value

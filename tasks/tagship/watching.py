@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +14,9 @@ from tagship.health import Limits, Seen, Signal, Verdict, judge, verdict
 T = TypeVar("T")
 
 LOOK_EVERY = 15.0
-"""Seconds between two looks; each is at most five requests."""
+"""Seconds between two looks."""
+_QUESTIONS = 5
+"""Asked in one look; each is a request a project."""
 BASELINE = 86400.0
 """Seconds before a release went live whose sessions say how the one before it did: a day, with its busy hours."""
 
@@ -47,43 +50,45 @@ class Looked:
 
 @dataclass
 class Watch:
-    """One release in one environment. `since`: when it went live, seconds since the epoch."""
+    """One release in one environment. `since`: when its deploy began, seconds since the epoch."""
 
     api: SentryApi
     environment: str
     version: str
     before: str
-    """The release before it, `APP@SHA`; empty for none."""
+    """The release before it, `APP@SHA`, the same one where only its configuration changed; empty for none."""
     since: float
     limits: Limits
     clock: Callable[[], float] = time.time
 
     def look(self) -> Looked:
-        """Ask Sentry now: what it can't say is None, and why is a remark."""
-        now = self.clock()
-        lived, api, remarks = now - self.since, self.api, dict[str, None]()
+        """Ask Sentry now, all questions at once: what it can't say is None, and why is a remark."""
+        now, api, remarks = self.clock(), self.api, dict[str, None]()
+        new, old, where = self.version, self.before, self.environment
+        lived, as_long = (self.since, now), (2 * self.since - now, self.since)
+        a_day = (self.since - BASELINE, self.since)
 
-        def ask(question: Callable[..., T], *about: object) -> T | None:
+        def answer(question: Callable[[], T]) -> T | None:
             try:
-                return question(*about)
+                return question()
             except SentryError as error:
                 remarks[error.problem] = None
                 return None
 
-        here = (self.version, self.environment)
-        new = Seen(
-            ask(api.new_issues, *here),
-            ask(api.errors, *here, (self.since, now)),
-            ask(api.sessions, *here, (self.since, now)),
-        )
-        old = None
-        if self.before and self.before != self.version:
-            there = (self.before, self.environment)
-            old = Seen(
-                errors=ask(api.errors, *there, (self.since - lived, self.since)),
-                sessions=ask(api.sessions, *there, (self.since - BASELINE, self.since)),
-            )
-        return Looked(judge(new, old, self.limits), tuple(remarks))
+        answer(api.identify)  # once, not in each question
+        with ThreadPoolExecutor(_QUESTIONS) as threads:
+
+            def ask(question: Callable[[], T]) -> Callable[[], T | None]:
+                return threads.submit(answer, question).result
+
+            issues = ask(lambda: api.new_issues(new, where, self.since))
+            errors, sessions = ask(lambda: api.errors(new, where, lived)), ask(lambda: api.sessions(new, where, lived))
+            before = None
+            if old:
+                errors_before = ask(lambda: api.errors(old, where, as_long))
+                before = Seen(sessions=ask(lambda: api.sessions(old, where, a_day))(), errors=errors_before())
+            found = Seen(issues(), errors(), sessions())
+        return Looked(judge(found, before, self.limits), tuple(remarks))
 
     def until(self, seconds: float, show: Callable[[Looked], object], sleep: Callable[[float], object]) -> Looked:
         """Look again and again, for so long; a bad release is bad at once. Shows every look but the last."""
@@ -101,18 +106,13 @@ class Watch:
 class Bake:
     """Looks on while a release bakes."""
 
-    api: SentryApi
-    environment: str
-    version: str
-    before: str
-    limits: Limits
+    watch: Watch
     goes_back: bool
     """Whether an unhealthy release is to be replaced by the old one."""
     patience: Deadline
-    """That of `api`: one look takes `within` seconds at most."""
+    """That of the watch's API: one look takes `within` seconds at most."""
     within: float
     remarks: list[str] = field(default_factory=list)
-    _watch: Watch | None = None
     _next: float = 0
 
     def glance(self, last: bool) -> None:  # noqa: FBT001 - an Onlooker
@@ -122,12 +122,10 @@ class Bake:
             return
         self._next = now + LOOK_EVERY
         self.patience.move(self.within)
-        self._watch = self._watch or Watch(
-            self.api, self.environment, self.version, self.before, time.time(), self.limits
-        )
-        looked = self._watch.look()
-        said = f"Sentry finds {short(self.version)} {looked}"
+        looked = self.watch.look()
+        said = f"Sentry finds {short(self.watch.version)} {looked}"
         if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
-            raise UnhealthyError(said, hint=f"look: {self.api.links(self.version, self.environment)['new issues']}")
+            links = self.watch.api.links(self.watch.version, self.watch.environment)
+            raise UnhealthyError(said, hint=f"look: {links['new issues']}")
         if looked.verdict is not Verdict.HEALTHY and last:
             self.remarks += [said, *looked.remarks]

@@ -48,15 +48,15 @@ class Application:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", ".venv", "__pycache__"))
-        self._git("init", "--quiet", "--initial-branch=main")
-        self._git("config", "user.name", "Demo")
-        self._git("config", "user.email", "demo@example.com")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "Demo")
+        self.git("config", "user.email", "demo@example.com")
 
     def commit(self, message: str) -> str:
         """Commit everything. Returns the SHA."""
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--message", message)
-        return self._git("rev-parse", "HEAD")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
 
     def second_version(self) -> None:
         """A schema change, and a line that people see."""
@@ -100,6 +100,7 @@ class Application:
             raise RuntimeError(msg)
         file.write_text(text.replace(old, new))
 
-    def _git(self, *words: str) -> str:
+    def git(self, *words: str) -> str:
+        """Run git; what it printed."""
         done = subprocess.run(["git", *words], cwd=self.folder, capture_output=True, text=True, check=True)
         return done.stdout.strip()

@@ -170,14 +170,14 @@ def test_a_rollback_is_a_deploy_of_the_older_release(atlas: Atlas, sentry: Sentr
 
 def test_an_unhealthy_release_that_bakes_is_switched_back(rig: Rig, atlas: Atlas, sentry: Sentry) -> None:
     serving = json.loads(atlas.get("/api/version"))["sha"]
-    atlas.bake("10s", on_unhealthy="rollback")
+    atlas.bake("2m", on_unhealthy="rollback")
     atlas.app.replace("frontend/src/demo.ts", "percentage", "share")  # an error nobody has seen before
     atlas.commit("Version 3: nobody knows yet that it throws")
     baking = atlas.start("ship", "--env", "staging")
 
-    until(lambda: json.loads(atlas.get("/api/version"))["sha"] == atlas.sha, 120)
+    assert until(lambda: json.loads(atlas.get("/api/version"))["sha"] == atlas.sha, 600)
     rig.browser.open(f"{atlas.url}/#throw")
-    _, said = baking.communicate(timeout=300)
+    _, said = baking.communicate(timeout=600)
 
     assert baking.returncode == 17, said
     assert "unhealthy" in said

@@ -58,6 +58,8 @@ class Sentry:
         self.url = f"http://127.0.0.1:{server.port}"
         self.issues: dict[str, int] = {}
         """Project's id → new issues."""
+        self.first_seen = "2099-01-01T00:00:00Z"
+        """When those were: after any release, if nothing else is said."""
         self.errors: dict[str, dict[str, int]] = {}
         """Release → project's id → error events."""
         self.sessions: dict[str, dict[str, tuple[int, int]]] = {}
@@ -88,6 +90,7 @@ class Sentry:
             f"PUT {quoted}": self._described(RELEASE),
             f"GET {release}previous-with-commits/": Answer(body={}),
             f"GET {ORG}/repos/": self._described([]),
+            f"GET {quoted}": Answer(body={**RELEASE, "dateReleased": None}),
             f"GET {quoted}deploys/": self._described([]),
             f"POST {release}deploys/": Answer(201, deploy()),
             f"GET {ORG}/chunk-upload/": Answer(body={**UPLOADS, "url": f"{self.url}{ORG}/chunk-upload/"}),
@@ -117,7 +120,8 @@ class Sentry:
 
     def _issues(self, request: Request) -> Answer:
         DESCRIPTION.check_request("GET", request.line, None)
-        return Answer(body=[{"id": str(number)} for number in range(self.issues.get(request.query["project"], 0))])
+        count = self.issues.get(request.query["project"], 0)
+        return Answer(body=[{"id": str(number), "firstSeen": self.first_seen} for number in range(count)])
 
     def _events(self, request: Request) -> Answer:
         count = self.errors.get(_release(request), {}).get(request.query["project"], 0)

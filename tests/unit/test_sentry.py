@@ -2,15 +2,16 @@
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tagship import render
-from tagship.adapters import source_maps
+from tagship.adapters import sentry_account, source_maps
 from tagship.adapters.engine import Engine
-from tagship.adapters.source_maps import Found
 from tagship.config import BakeSettings, Environment, SentrySettings
 from tagship.errors import ConfigError, SentryError
 from tagship.model import Place, Release, Shape, Sources, Version
@@ -31,19 +32,19 @@ def image(monkeypatch: pytest.MonkeyPatch) -> None:
     """The release's image has one bundle with its map."""
     debug_id = "0b3c9a52-5a0e-4d5b-9a4e-0c2f6d0f1a11"
 
-    def fetch(_engine: Engine, _image: str, _settings: object, folder: Path, _credentials: object) -> Found:
-        (folder / "srv").mkdir(parents=True)
+    def fetch(_engine: Engine, _image: str, _settings: object, folder: Path, **_: object) -> tuple[str, ...]:
+        (folder / "served").mkdir(parents=True)
         (folder / "maps").mkdir()
-        (folder / "srv/app.js").write_text(f"console.log(1)\n//# debugId={debug_id}\n")
+        (folder / "served/app.js").write_text(f"console.log(1)\n//# debugId={debug_id}\n")
         content = {"version": 3, "sources": ["a.ts"], "sourcesContent": ["x"], "mappings": "AAAA", "names": []}
         (folder / "maps/app.js.map").write_text(json.dumps({**content, "debug_id": debug_id, "debugId": debug_id}))
-        return Found(1, ())
+        return ()
 
     monkeypatch.setattr(source_maps, "fetch", fetch)
 
 
 def settings(**over: Any) -> SentrySettings:  # noqa: ANN401 - tagship.yml's
-    return SentrySettings.model_validate({"org": "acme", "projects": ["backend", "frontend"], **over})
+    return SentrySettings.model_validate({"org": "acme", "projects": ["backend", "frontend"], "within": 60, **over})
 
 
 def a_subject(repository: Repository, **over: Any) -> Subject:  # noqa: ANN401 - its fields
@@ -57,9 +58,17 @@ def a_subject(repository: Repository, **over: Any) -> Subject:  # noqa: ANN401 -
     return Subject(**{**known, **over})
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds; half a minute at most."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def teller(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Teller:  # noqa: ANN401 - tagship.yml's
     found = Teller(told, settings(**over), sentry.account(), engine)
-    found.until.move(20)
+    found.until.move(60)
     return found
 
 
@@ -67,6 +76,7 @@ def teller(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Teller
 def test_a_full_release_makes_every_call_that_was_written_down(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
+    repository.run("remote", "add", "origin", "https://github.com/acme/shop.git")
     telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
 
     telling.prepare()
@@ -159,10 +169,34 @@ def test_a_deploy_that_is_recorded_already_is_not_recorded_twice(
     sentry.server.answers[f"GET {ORG}/releases/{quoted}/deploys/"] = Answer(body=[sentries.deploy()])
 
     teller(sentry, engine, told).record(1767225600, 7.4, again=True)
-    assert sentry.calls == [f"GET /releases/{quoted}/deploys/"]
+    assert f"POST /releases/{told.version}/deploys/" not in sentry.calls
+    assert f"PUT /releases/{told.version}/" in sentry.calls, "what wasn't finalized is"
 
     teller(sentry, engine, told).record(1767225600, 8.4, again=True)
     assert sentry.calls[-1] == f"POST /releases/{told.version}/deploys/"
+
+
+def test_a_release_is_finalized_once(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    told = a_subject(repository)
+    done = {**sentries.RELEASE, "dateReleased": "2026-01-01T00:00:00Z"}
+    sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/"] = Answer(body=done)
+
+    teller(sentry, engine, told).record(1767225600, 7.4)
+
+    assert not [call for call in sentry.calls if call.startswith("PUT")]
+
+
+def test_a_deploy_list_that_cannot_be_read_is_a_failure_of_that_part_alone(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    told = a_subject(repository)
+    sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/deploys/"] = Answer(500, b"oops")
+    telling = teller(sentry, engine, told)
+
+    telling.record(1767225600, 7.4, again=True)
+
+    assert [failure.partition(": ")[0] for failure in telling.failures] == ["Sentry, deploy"]
+    assert f"PUT /releases/{told.version}/" in sentry.calls
 
 
 def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
@@ -174,7 +208,7 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
     with beside(a_subject(repository), settings(), engine, {}) as telling:
         remarks = telling.finish(1767225600, 7)
 
-    assert remarks[0].startswith("Sentry, release: releases new: [7] Could not connect to server")
+    assert remarks[0].startswith("Sentry, release: releases new: ")
     assert remarks[-1] == "tell it again with `tagship sentry-release --env staging`"
     assert len(remarks) == 2
 
@@ -188,8 +222,27 @@ def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
     with beside(a_subject(repository), settings(within=0.3), engine, {}) as telling:
         remarks = telling.finish(1767225600, 7)
 
-    assert "releases new: sentry-cli was not done in time" in remarks[0]
+    assert "not done in time" in remarks[0]
+    assert remarks[-1].startswith("tell it again")
     let_go.set()
+
+
+def test_what_is_still_being_told_when_time_is_up_is_named(
+    sentry: Sentry, engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr("tagship.sentry.MOMENT", 0.01)
+    monkeypatch.setattr(Teller, "_source_maps", lambda _: let_go.wait())
+    told = a_subject(repository)
+
+    with beside(told, settings(within=0.01), engine, {}) as telling:
+        wait_for(lambda: f"PUT /releases/{told.version.replace('@', '%40')}/" in sentry.calls)
+        wait_for(lambda: isinstance(telling, Telling) and telling._teller.at == "source maps")  # noqa: SLF001 - it is there
+        remarks = telling.finish(1767225600, 7)
+    let_go.set()
+
+    assert remarks[0] == "Sentry, source maps: was not done in time"
+    assert not [call for call in sentry.calls if "deploys" in call]
 
 
 def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
@@ -258,35 +311,79 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
 def test_a_release_that_does_not_bake_is_not_looked_at(engine: Engine, repository: Repository) -> None:
     with beside(a_subject(repository), settings(), engine, {}) as telling:
         assert telling.onlooker(BakeSettings()) is None
+        telling.finish(1767225600, 7)
 
 
 @pytest.mark.usefixtures("sentry")
 def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
-    engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    crashes: list[object] = []
-    monkeypatch.setattr(threading, "excepthook", lambda crash: crashes.append(crash.exc_value))
     monkeypatch.setattr(Teller, "_commits", lambda _: 1 / 0)
 
     with beside(a_subject(repository, image=""), settings(), engine, {}) as telling:
-        telling.finish(1767225600, 7)
+        remarks = telling.finish(1767225600, 7)
 
-    assert isinstance(crashes[0], ZeroDivisionError)
+    assert "a bug of Tagship's, ZeroDivisionError" in remarks[0]
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+    with (
+        pytest.raises(SentryError, match="ZeroDivisionError"),
+        beside(a_subject(repository, image=""), settings(required=True), engine, {}),
+    ):
+        pytest.fail("the rollout must not begin")
 
 
+def test_a_way_back_needs_no_sentry(engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
+
+    with beside(a_subject(repository, back=True), settings(required=True), engine, {}) as telling:
+        assert "Sentry, release" in telling.finish(1767225600, 7)[0]
+
+
+def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_time(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    sentry.issues = {"1": 4}
+    bake = BakeSettings.model_validate({"for": "1s", "on-unhealthy": "rollback"})
+
+    with beside(a_subject(repository, image="", back=True), settings(), engine, {}) as telling:
+        look = telling.onlooker(bake)
+        assert look is not None
+        look(True)  # noqa: FBT003 - as a bake calls it
+        assert "unhealthy" in telling.finish(1767225600, 7)[0]
+
+
+@pytest.mark.usefixtures("image")
 def test_the_token_never_reaches_the_command_line(
     sentry: Sentry, engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spy = tmp_path / "spy"
-    spy.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/argv\necho "refused for $SENTRY_AUTH_TOKEN" >&2\nexit 1\n')
+    spy.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/argv\necho "refused for $SENTRY_AUTH_TOKEN" >&2\n[ "$1" != deploys ]\n'
+    )
     spy.chmod(0o755)
     monkeypatch.setattr("tagship.adapters.sentry_cli.program", lambda: str(spy))
-    telling = teller(sentry, engine, a_subject(repository))
+    telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
 
     telling.prepare()
+    telling.record(1767225600, 7)
 
-    assert TOKEN not in (tmp_path / "argv").read_text()
-    assert telling.failures == ["Sentry, release: releases new: spy: refused for ⟦SENTRY_AUTH_TOKEN⟧"]
+    argv = (tmp_path / "argv").read_text()
+    assert [line.split()[1] for line in argv.splitlines()] == ["new", "upload", "finalize", "new"]
+    assert TOKEN not in argv
+    assert telling.failures == ["Sentry, deploy: deploys new: spy: refused for ⟦SENTRY_AUTH_TOKEN⟧"]
+
+
+@pytest.mark.parametrize("token", ["two words", "ctrl\x01", "ümlaut"])
+def test_a_token_that_cannot_be_one_is_refused_unseen(token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        sentry_account.of(settings(), {"SENTRY_AUTH_TOKEN": token})
+
+    assert token not in str(caught.value)
+    assert sentry_account.of(settings(), {"SENTRY_AUTH_TOKEN": "pasted\n"}).token == "pasted"  # noqa: S105 - none
 
 
 def test_a_release_is_named_as_the_containers_are_told() -> None:

@@ -147,6 +147,34 @@ def test_a_sentry_that_is_away_changes_nothing_for_the_task(tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (0, "worked\n")
 
 
+def test_a_dsn_that_is_none_is_said_and_changes_nothing_for_the_task(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT.format(resolved=RESOLVED, body="print('worked')"))
+    environment = {"PATH": "/usr/bin:/bin", "TAGSHIP_SENTRY_DSN": "https://canary-token-2"}
+
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "worked\n")
+    assert "TAGSHIP_SENTRY_DSN can't be used (BadDsn): this run is not reported" in done.stderr
+    assert "canary-token-2" not in done.stderr
+
+
+def test_what_a_monitor_is_known_by_is_not_hidden_by_an_ordinary_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_ENV", "production")
+    event: Any = {"type": "check_in", "monitor_slug": "shop-smoke-test-production", "transaction": "to production"}
+
+    assert telemetry.scrub(event, {}) == {**event, "transaction": f"to {telemetry.HIDDEN}"}
+
+
+def test_each_line_of_a_variable_is_hidden_and_what_repr_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_KEY", "first-line\nsecond-line")
+    said: Any = {"transaction": f"second-line {'first-line' + chr(10) + 'second-line'!r}"}
+
+    hidden: Any = telemetry.scrub(said, {})
+
+    assert "line" not in hidden["transaction"]
+
+
 def test_short_words_are_hidden_only_where_a_name_says_that_they_are_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRANCH", "main")
     monkeypatch.setenv("ADMIN_PASS", "pa55")

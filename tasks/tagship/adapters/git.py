@@ -96,29 +96,36 @@ def commits(since: str, sha: str, most: int) -> list[Commit]:
 
     Raises SourceError, saying what to do in a shallow clone, when `since` isn't in this repository.
     """
-    if since:
-        _need(since)
+    for needed in (sha, since) if since else (sha,):
+        _need(needed)
     form = "%x01%H%x00%an%x00%ae%x00%cI%x00%B%x00"
     wanted = f"{since}..{sha}" if since else sha
-    said = _git("log", "-z", f"--format={form}", "--name-status", "--no-renames", f"--max-count={most}", wanted)
-    return [_commit(*part.split("\0")) for part in said.split("\x01")[1:]]
+    options = ("--no-show-signature", "--name-status", "--no-renames", f"--max-count={most}")
+    said = _git("log", "-z", f"--format={form}", *options, wanted, "--")
+    return [_commit(*part.split("\0")) for part in re.split("\x01(?=[0-9a-f]{40}\0)", said)[1:]]
+
+
+def shallow() -> bool:
+    """Whether this clone's history was cut off."""
+    return _git("rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def _commit(sha: str, author: str, email: str, at: str, message: str, *rest: str) -> Commit:
     """Git ends a commit's own part with an empty field, and a file's status and path stand in turn."""
     fields = [field.strip("\n") for field in rest if field.strip("\n")]
-    return Commit(sha, author, email, at, message.strip(), dict(zip(fields[1::2], fields[::2], strict=True)))
+    kinds = {path: kind if kind in {"A", "D"} else "M" for kind, path in zip(fields[::2], fields[1::2], strict=True)}
+    return Commit(sha, author, email, at, message.strip(), kinds)
 
 
 def _need(sha: str) -> None:
     try:
         _git("cat-file", "-e", f"{sha}^{{commit}}")
     except TagshipError:
-        shallow = _git("rev-parse", "--is-shallow-repository").strip() == "true"
+        cut_off = shallow()
         hint = "fetch all of it: `fetch-depth: 0` for actions/checkout, `git fetch --unshallow` elsewhere"
         raise SourceError(
-            f"Commit {sha[:8]} is not in this {'shallow ' if shallow else ''}clone.",
-            hint=hint if shallow else "fetch it, if it still exists",
+            f"Commit {sha[:8]} is not in this {'shallow ' if cut_off else ''}clone.",
+            hint=hint if cut_off else "fetch it, if it still exists",
         ) from None
 
 

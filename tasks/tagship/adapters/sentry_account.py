@@ -1,5 +1,6 @@
 """Where Sentry is and who we are there, named as Sentry's own tools name it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,7 +30,7 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
     org = environment.get(ORG) or settings.org
     named = environment.get(PROJECT, "")
     projects = (named,) if named else settings.projects
-    token = environment.get(TOKEN, "")
+    token = environment.get(TOKEN, "").strip()  # what was pasted often ends in a newline
     lacking = [
         *(() if org else (f"sentry.org (or {ORG})",)),
         *(() if projects else (f"sentry.projects (or {PROJECT})",)),
@@ -40,4 +41,6 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
             f"Sentry is configured, and {', '.join(lacking)} is not set.",
             hint="docs/sentry.md says where it comes from",
         )
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ConfigError(f"{TOKEN} holds characters that no token has.", hint="paste it again")
     return Account(url.rstrip("/"), org, projects, token)

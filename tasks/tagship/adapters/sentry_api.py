@@ -7,7 +7,6 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,8 +22,11 @@ WITHIN = 10.0
 """Seconds for one request."""
 PAGE = 100
 """Issues that one request can list: more new ones than that are as bad."""
-_LENGTHS = {"author_name": 128, "author_email": 200, "repository": 64}
-"""Characters that Sentry takes: https://docs.sentry.io/api/releases/update-an-organizations-release/"""
+_LENGTHS = {"author_name": 128, "author_email": 75, "repository": 64}
+"""Characters that Sentry takes; of an address 200 by now, and 75 in its release 23.7.1.
+
+https://docs.sentry.io/api/releases/update-an-organizations-release/
+"""
 
 Span = tuple[float, float]
 """From and to, seconds since the epoch."""
@@ -44,19 +46,17 @@ class SentryApi:
 
         None, too, where the token may not look: an organization's token for CI can make releases, and little else.
         """
+        wanted = remote.lower().rstrip("/")
+        if not wanted:
+            return ""
         try:
-            repositories = self._get(f"{self._base}/repos/", status="active")
+            found = self._get(f"{self._base}/repos/", status="active", query=wanted.rpartition("/")[2])
         except SentryError as error:
             if error.status == http.client.FORBIDDEN:
                 return ""
             raise
-        wanted = remote.lower().rstrip("/")
-        for known in repositories:
-            by_url = (known.get("url") or "").lower().removesuffix(".git").rstrip("/")
-            named = wanted.endswith(f"/{known['name'].lower().replace(' ', '')}")
-            if wanted and known["provider"]["id"] != "unknown" and (by_url == wanted or named):
-                return str(known["name"])
-        return ""
+        with _understanding():
+            return next((str(known["name"]) for known in found if _reads(known, wanted)), "")
 
     def set_commits(self, version: str, repository: str, commits: Sequence[Commit]) -> None:
         """Say which commits a release brought, for a repository that Sentry can't read.
@@ -76,11 +76,30 @@ class SentryApi:
             raise
         return found
 
-    def new_issues(self, version: str, environment: str) -> int:
-        """How many unresolved issues were first seen in a release, there; at most PAGE in each project."""
+    def released(self, version: str) -> bool:
+        """Whether a release is finalized."""
+        with _understanding():
+            return bool(self._get(f"{self._base}/releases/{quote(version, safe='')}/")["dateReleased"])
+
+    def identify(self) -> None:
+        """Look the projects' ids up, once: servers before 2025 know no slugs in queries."""
+        if not self._ids:
+            org = quote(self._account.org, safe="")
+            named = (f"/projects/{org}/{quote(project, safe='')}/" for project in self._account.projects)
+            with _understanding():
+                self._ids = [str(self._get(path)["id"]) for path in named]
+
+    def new_issues(self, version: str, environment: str, since: float) -> int:
+        """How many unresolved issues were first seen in a release, there, and since a moment.
+
+        Without the moment, an older release that comes back would be blamed for what it did the first time. At most
+        PAGE in each project.
+        """
         query = f'is:unresolved first-release:"{version}"'
         with _understanding():
-            return sum(map(len, self._each("issues", environment, query=query, limit=PAGE)))
+            found = self._each("issues", environment, query=query, limit=PAGE)
+            first = (datetime.fromisoformat(issue["firstSeen"]) for issues in found for issue in issues)
+            return sum(at.timestamp() >= int(since) for at in first)
 
     def errors(self, version: str, environment: str, span: Span) -> int:
         """How many error events a release sent."""
@@ -106,21 +125,19 @@ class SentryApi:
     def links(self, version: str, environment: str) -> dict[str, str]:
         """Where a person sees the same."""
         where = f"{self._account.url}/organizations/{quote(self._account.org, safe='')}"
-        query = urlencode({"environment": environment, "query": f'is:unresolved first-release:"{version}"'})
+
+        def issues(query: str) -> str:
+            return f"{where}/issues/?{urlencode({'environment': environment, 'query': query})}"
+
         return {
-            "release": f"{where}/releases/{quote(version, safe='')}/?{urlencode({'environment': environment})}",
-            "new issues": f"{where}/issues/?{query}",
+            "new issues": issues(f'is:unresolved first-release:"{version}"'),
+            "errors": issues(f'release:"{version}"'),
+            "sessions": f"{where}/releases/{quote(version, safe='')}/?{urlencode({'environment': environment})}",
         }
 
     def _each(self, what: str, environment: str, **query: object) -> list[Any]:
-        """The answer of every project in turn: asking of several at once is a feature that not every plan has.
-
-        By id: servers before 2025 know no slugs here.
-        """
-        if not self._ids:
-            org = quote(self._account.org, safe="")
-            named = (f"/projects/{org}/{quote(project, safe='')}/" for project in self._account.projects)
-            self._ids = [str(self._get(path)["id"]) for path in named]
+        """The answer of every project in turn: asking of several at once is a feature that not every plan has."""
+        self.identify()
         path = f"{self._base}/{what}/"
         return [self._get(path, environment=environment, project=project, **query) for project in self._ids]
 
@@ -138,7 +155,7 @@ class SentryApi:
         try:
             within = min(WITHIN, self._until.left)
             reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
         if reply.status >= http.client.BAD_REQUEST:
             said = self._account.hide(reply.body[:200].decode(errors="replace").strip())
@@ -157,6 +174,13 @@ _HINTS = {
 }
 
 
+def _reads(known: Mapping[str, Any], remote: str) -> bool:
+    """Whether a repository of Sentry's is that remote, and an integration reads it."""
+    by_url = (known.get("url") or "").lower().removesuffix(".git").rstrip("/")
+    named = remote.endswith(f"/{known['name'].lower().replace(' ', '')}")
+    return known["provider"]["id"] != "unknown" and (by_url == remote or named)
+
+
 @contextmanager
 def _understanding() -> Iterator[None]:
     """An answer of another shape than documented is a failure like any other."""
@@ -172,7 +196,6 @@ def _span(span: Span) -> dict[str, str]:
 
 
 def _commit(commit: Commit, repository: str) -> Mapping[str, object]:
-    told = asdict(commit)
     return {
         "id": commit.id,
         "repository": repository[: _LENGTHS["repository"]],
@@ -180,5 +203,5 @@ def _commit(commit: Commit, repository: str) -> Mapping[str, object]:
         "author_email": commit.email[: _LENGTHS["author_email"]],
         "timestamp": commit.at,
         "message": commit.message,
-        "patch_set": [{"path": path, "type": kind} for path, kind in told["files"].items()],
+        "patch_set": [{"path": path, "type": kind} for path, kind in commit.files.items()],
     }

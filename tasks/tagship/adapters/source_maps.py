@@ -5,39 +5,41 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tagship.adapters.engine import Engine
+from tagship.adapters.programs import Deadline
 from tagship.config import SourceMaps
 from tagship.errors import EngineError, SentryError
 
 BUNDLES, MAP = frozenset({".js", ".cjs", ".mjs"}), ".map"
 LARGEST = 512 * 1024 * 1024
 """Bytes of one file, above which something other than a bundle was named."""
+ABANDONED = 600.0
+"""Seconds after which a container of ours is one whose deploy was killed."""
 _LABEL = "tagship.source-maps"
 _ID = re.compile(rb"//# debugId=([0-9a-fA-F-]{36})")
 _ID_OF_MAP = re.compile(rb'"debug_?[iI]d"\s*:\s*"([0-9a-fA-F-]{36})"')
 
 
-@dataclass(frozen=True)
-class Found:
-    """How many pairs of a bundle and its map there are, and what isn't as it should be."""
+def fetch(  # noqa: PLR0913 - what an image is reached by
+    engine: Engine,
+    image: str,
+    settings: SourceMaps,
+    folder: Path,
+    *,
+    credentials: Mapping[str, str] | None = None,
+    until: Deadline | None = None,
+) -> tuple[str, ...]:
+    """Copy both folders of an image into `served` and `maps` of `folder`. Returns what isn't as it should be.
 
-    pairs: int
-    remarks: tuple[str, ...]
-
-
-def fetch(
-    engine: Engine, image: str, settings: SourceMaps, folder: Path, credentials: Mapping[str, str] | None = None
-) -> Found:
-    """Copy both folders of an image into `folder`. Raises SentryError for what is missing, EngineError otherwise.
-
-    On the engine that runs the release: nothing is pulled twice, and no other machine needs the image.
+    On the engine that runs the release: nothing is pulled twice, and no other machine needs the image. Raises
+    SentryError for what is missing or not done in time, EngineError otherwise.
     """
+    deadline = until or Deadline()
     with _container(engine, image, credentials) as container:
-        for path in {settings.served, settings.maps}:
-            _copy(engine, container, path, folder)
+        _copy(engine, container, settings.served, folder / "served", deadline)
+        _copy(engine, container, settings.maps, folder / "maps", deadline)
     return _paired(settings, folder)
 
 
@@ -47,6 +49,9 @@ def _container(engine: Engine, image: str, credentials: Mapping[str, str] | None
     repository, _, digest = image.rpartition("@")
     if repository and not engine.exists(f"/images/{image}/json"):
         engine.pull(repository, digest, credentials)
+    for leftover in engine.get("/containers/json", all=1, filters={"label": [_LABEL], "status": ["created"]}):
+        if engine.now() - leftover["Created"] > ABANDONED:
+            engine.call("DELETE", f"/containers/{leftover['Id']}", force=1)
     wanted = {"Image": image, "Cmd": ["/never-started"], "Labels": {_LABEL: "true"}, "NetworkDisabled": True}
     container = engine.call("POST", "/containers/create", wanted)["Id"]
     try:
@@ -55,17 +60,21 @@ def _container(engine: Engine, image: str, credentials: Mapping[str, str] | None
         engine.call("DELETE", f"/containers/{container}", v=1, force=1)
 
 
-def _copy(engine: Engine, container: str, path: str, folder: Path) -> None:
-    """Bundles and maps only, as they come; a name that would leave the folder is not taken."""
+def _copy(engine: Engine, container: str, path: str, folder: Path, until: Deadline) -> None:
+    """Bundles and maps only, as they come; a name that would leave the folder is not taken.
+
+    Without the dot in front of a folder's name: sentry-cli passes hidden folders over.
+    """
     try:
         with engine.archive(container, path) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
-                name = PurePosixPath(path).parent.joinpath(member.name)
-                parts = name.parts[1:]
-                if not member.isfile() or member.size > LARGEST or ".." in parts:
+                if not until.left:
+                    raise SentryError(f"{path} of the image was not copied in time.")
+                name = PurePosixPath(member.name)
+                if not member.isfile() or member.size > LARGEST or ".." in name.parts:
                     continue
                 if name.suffix in BUNDLES or name.suffix == MAP:
-                    _write(tar, member, folder.joinpath(*parts))
+                    _write(tar, member, folder.joinpath(*(part.lstrip(".") for part in name.parts[1:])))
     except tarfile.TarError as error:
         raise SentryError(f"{path} of the image can't be read: {error}.") from None
     except EngineError as error:
@@ -82,20 +91,18 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
             shutil.copyfileobj(source, file)
 
 
-def _paired(settings: SourceMaps, folder: Path) -> Found:
-    served, maps = (folder / path.lstrip("/") for path in (settings.served, settings.maps))
-    files = [path for path in served.rglob("*") if path.is_file()]
-    exposed = [path for path in files if path.suffix == MAP and maps not in (path.parent, *path.parents)]
+def _paired(settings: SourceMaps, folder: Path) -> tuple[str, ...]:
+    files = [path for path in (folder / "served").rglob("*") if path.is_file()]
+    exposed = [path for path in files if path.suffix == MAP]
     ids = {found[1].lower() for path in files if path.suffix in BUNDLES if (found := _ID.search(path.read_bytes()))}
-    known = {found[1].lower() for path in maps.rglob("*.map") if (found := _ID_OF_MAP.search(path.read_bytes()))}
-    pairs = len(ids & known)
-    if not pairs:
+    maps = (folder / "maps").rglob("*.map")
+    known = {found[1].lower() for path in maps if (found := _ID_OF_MAP.search(path.read_bytes()))}
+    if not ids & known:
         raise SentryError(
             f"No bundle in {settings.served} has a source map in {settings.maps} with the same debug id.",
             hint="inject debug ids when the image is built; docs/sentry.md shows how",
         )
-    remarks = [
+    return (
         *([f"{len(ids - known)} bundles of {settings.served} have no source map"] if ids - known else ()),
         *([f"{len(exposed)} source maps are left in {settings.served}, which is served"] if exposed else ()),
-    ]
-    return Found(pairs, tuple(remarks))
+    )

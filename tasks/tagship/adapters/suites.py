@@ -12,9 +12,10 @@ from xml.etree import ElementTree as ET
 
 from tagship.config import Suite
 
-OURS = frozenset(
-    {"TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD", "TAGSHIP_KNOWN_HOSTS", "GITHUB_TOKEN", "SSH_AUTH_SOCK"}
-)
+OURS = frozenset({
+    "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD", "TAGSHIP_KNOWN_HOSTS", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
+    "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

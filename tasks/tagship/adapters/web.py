@@ -2,9 +2,12 @@
 
 import http.client
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+_PART = 65536
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,19 @@ def connection(url: str, within: float) -> http.client.HTTPConnection:
 
 
 def request(method: str, url: str, headers: Mapping[str, str], body: str | None = None, *, within: float) -> Reply:
-    """Ask once. Raises OSError or http.client.HTTPException; `within`: seconds for each wait."""
+    """Ask once. Raises OSError or http.client.HTTPException; `within`: seconds to connect, and for the whole answer."""
     address = urlsplit(url)
     path = f"{address.path or '/'}?{address.query}" if address.query else address.path or "/"
     line = connection(url, within)
     try:
+        end = time.monotonic() + within
         line.request(method, path, body=body, headers=dict(headers))
         response = line.getresponse()
-        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        read = bytearray()
+        while part := response.read1(_PART):
+            read += part
+            if time.monotonic() > end:
+                raise TimeoutError(f"the answer took longer than {within:g} s")
+        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, bytes(read))
     finally:
         line.close()

@@ -44,11 +44,10 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
     with services.connect(config.app, settings) as opening:
         session = opening.session()
         found = _deployed(session, sha)
-        back = found.entry.action == "rollback"
-        subject = sentry.subject(session.place, settings, found.release, found.previous, back=back)
+        subject = sentry.subject(session.place, settings, found.release, found.previous, back=False)
         told = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
         if not dry_run:
-            signed = credentials.credentials(registry.split(subject.image)[0]) if subject.image else {}
+            signed = credentials.credentials(registry.split(subject.image)[0]) if "@" in subject.image else {}
             teller = sentry.Teller(subject, wanted, account, session.engine, signed)
             teller.until.move(sentry.REQUIRED_WITHIN)
             with progress.step(f"Tell Sentry of {subject.version.partition('@')[0]} {subject.sha[:8]}"):
@@ -172,13 +171,23 @@ def _deployed(session: services.Session, sha: str) -> _Deployed:
         release = reader.release(entry.release)
         if release is None:
             raise SourceError(f"The ledger has no record of {entry.release}.")
-        return _Deployed(entry, release, reader.release(entry.previous))
+        return _Deployed(entry, release, reader.release(_brought(observed, entry).previous))
+
+
+def _brought(observed: Observed, entry: ledger.Entry) -> ledger.Entry:
+    """The deploy that brought an entry's commit first, and with it its commits: not its return, nor new variables."""
+    tags = {past.release: past.tag for past in observed.history}
+    deploys = (past for past in observed.history if past.proves and past.action == "deploy" and past.tag == entry.tag)
+    return next((past for past in deploys if tags.get(past.previous) != entry.tag), entry)
 
 
 def _entry(observed: Observed, sha: str) -> ledger.Entry:
-    for entry in reversed(observed.history):
-        if entry.proves and (entry.tag.startswith(sha) if sha else entry.release == observed.live):
-            return entry
+    good = [entry for entry in observed.history if entry.proves]
+    found = [entry for entry in good if (entry.tag.startswith(sha) if sha else entry.release == observed.live)]
+    if len({entry.tag for entry in found}) > 1:
+        raise SourceError(f"More than one release there has a SHA that starts with {sha!r}.", hint="give more digits")
+    if found:
+        return found[-1]
     raise SourceError(
         f"{sha} was never live there." if sha else "Nothing was deployed there yet.", hint="see tagship history"
     )

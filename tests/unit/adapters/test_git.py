@@ -223,6 +223,16 @@ def test_names_with_any_character_survive(repository: Repository) -> None:
     assert commit.files == {"naïve file\twith a tab.py": "A"}
 
 
+def test_a_file_that_became_a_link_is_a_changed_one_as_sentry_knows_no_other_word(repository: Repository) -> None:
+    (repository.folder / "app.py").unlink()
+    (repository.folder / "app.py").symlink_to("elsewhere")
+    repository.commit("link \x01")
+
+    (commit,) = git.commits(repository.first, git.head(), 9)
+
+    assert (commit.files, commit.message) == ({"app.py": "M"}, "link \x01")
+
+
 def test_a_commit_that_was_never_fetched_is_said_with_what_to_do(repository: Repository) -> None:
     with pytest.raises(SourceError, match="is not in this clone"):
         git.commits("c" * 40, repository.first, 9)

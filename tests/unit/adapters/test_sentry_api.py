@@ -43,6 +43,7 @@ def test_without_a_remote_no_repository_is_meant(sentry: Sentry) -> None:
     sentry.server.answers[f"GET {ORG}/repos/"] = Answer(body=[REPO])
 
     assert SentryApi(sentry.account()).repository("") == ""
+    assert sentry.calls == []
 
 
 def test_commits_are_told_as_sentry_describes_them(sentry: Sentry) -> None:
@@ -60,13 +61,20 @@ def test_a_release_is_looked_at_in_its_projects_and_environment(sentry: Sentry) 
     sentry.sessions = {VERSION: {"1": (300, 0), "2": (100, 4)}}
     api = SentryApi(sentry.account())
 
-    assert api.new_issues(VERSION, "staging") == 2
+    assert api.new_issues(VERSION, "staging", 0) == 2
     assert api.errors(VERSION, "staging", SPAN) == 8
     assert api.sessions(VERSION, "staging", SPAN) == Sessions(400, 4)
 
     one, other = (request.line for request in sentry.server.asked(f"GET {ORG}/sessions/"))
     assert "environment=staging&project=1&start=2026-01-01T00%3A00%3A00&end=2026-01-01T00%3A10%3A00" in one
     assert "project=2&" in other
+
+
+def test_an_issue_of_an_earlier_stay_is_not_a_new_one(sentry: Sentry) -> None:
+    sentry.issues, sentry.first_seen = {"1": 2}, "2026-01-01T00:00:00.5Z"
+
+    assert SentryApi(sentry.account()).new_issues(VERSION, "staging", SPAN[0]) == 2
+    assert SentryApi(sentry.account()).new_issues(VERSION, "staging", SPAN[0] + 1) == 0
 
 
 def test_no_sessions_at_all_are_none(sentry: Sentry) -> None:
@@ -115,5 +123,5 @@ def test_nothing_is_asked_when_the_time_is_over(sentry: Sentry) -> None:
 def test_links_lead_to_what_was_looked_at(sentry: Sentry) -> None:
     links = SentryApi(sentry.account()).links(VERSION, "staging")
 
-    assert links["release"] == f"{sentry.url}/organizations/acme/releases/shop%40{SHA}/?environment=staging"
+    assert links["sessions"] == f"{sentry.url}/organizations/acme/releases/shop%40{SHA}/?environment=staging"
     assert "first-release%3A%22shop%40" in links["new issues"]

@@ -10,6 +10,7 @@ import pytest
 
 from tagship.adapters import source_maps
 from tagship.adapters.engine import Engine
+from tagship.adapters.programs import Deadline
 from tagship.config import SourceMaps
 from tagship.errors import EngineError, SentryError
 from tests.unit.servers import Answer, Request, Server
@@ -55,6 +56,7 @@ def image(daemon: Server) -> Server:
         return Answer(body=found) if found else Answer(404, {"message": "Could not find the file"})
 
     daemon.answers |= {
+        "GET /containers/json": Answer(body=[]),
         f"GET /images/{IMAGE}/json": Answer(body={"Id": "sha256:1"}),
         "POST /containers/create": Answer(201, {"Id": "c1"}),
         "GET /containers/c1/archive": archive,
@@ -71,11 +73,10 @@ def put(image: Server, folder: str, archive: bytes) -> None:
 def test_bundles_and_their_maps_are_copied_and_the_container_never_starts(
     image: Server, engine: Engine, tmp_path: Path
 ) -> None:
-    found = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+    assert source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out") == ()
 
-    assert (found.pairs, found.remarks) == (1, ())
     copied = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
-    assert copied == ["maps/assets/app.js.map", "srv/assets/app.js"]
+    assert copied == ["maps/assets/app.js.map", "served/assets/app.js"]
     assert image.asked("DELETE /containers/c1")
     assert not image.asked("POST /containers/c1/start")
     assert not image.asked("POST /images/create")
@@ -85,7 +86,7 @@ def test_an_image_that_is_not_there_yet_is_pulled_by_digest(image: Server, engin
     del image.answers[f"GET /images/{IMAGE}/json"]
     image.answers["POST /images/create"] = Answer(lines=[{"status": "Pulling"}])
 
-    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", {"username": "u"})
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", credentials={"username": "u"})
 
     assert image.asked("POST /images/create")[0].query["tag"] == f"sha256:{'a' * 64}"
 
@@ -132,9 +133,9 @@ def test_a_map_left_in_what_is_served_and_a_bundle_without_one_are_remarks(
     files = {"srv/app.js": bundle(), "srv/more.js": bundle(OTHER), "srv/app.js.map": source_map()}
     put(image, "/srv", tar(files))
 
-    found = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+    remarks = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
 
-    assert found.remarks == (
+    assert remarks == (
         "1 bundles of /srv have no source map",
         "1 source maps are left in /srv, which is served",
     )
@@ -155,3 +156,40 @@ def test_what_is_no_tar_is_said(image: Server, engine: Engine, tmp_path: Path) -
 
     with pytest.raises(SentryError, match="can't be read"):
         source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+
+def test_hidden_folders_are_copied_without_their_dot(image: Server, engine: Engine, tmp_path: Path) -> None:
+    put(image, "/app/.next/static", tar({"static/.chunks/app.js": bundle()}))
+    wanted = SETTINGS.model_copy(update={"served": "/app/.next/static"})
+
+    source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out")
+
+    assert (tmp_path / "out/served/chunks/app.js").exists()
+
+
+def test_maps_within_what_is_served_are_a_remark(image: Server, engine: Engine, tmp_path: Path) -> None:
+    put(image, "/srv", tar({"srv/app.js": bundle(), "srv/maps/app.js.map": source_map()}))
+    put(image, "/srv/maps", tar({"maps/app.js.map": source_map()}))
+    wanted = SETTINGS.model_copy(update={"maps": "/srv/maps"})
+
+    assert source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out") == (
+        "1 source maps are left in /srv, which is served",
+    )
+
+
+def test_when_time_is_up_nothing_more_is_copied_and_the_container_goes(
+    image: Server, engine: Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(SentryError, match="was not copied in time"):
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", until=Deadline(0))
+
+    assert image.asked("DELETE /containers/c1")
+
+
+def test_what_a_killed_deploy_left_is_removed_and_nobody_elses(image: Server, engine: Engine, tmp_path: Path) -> None:
+    image.answers["GET /containers/json"] = Answer(body=[{"Id": "old", "Created": 1}, {"Id": "new", "Created": 2**40}])
+    image.answers["DELETE /containers/old"] = Answer(204)
+
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+
+    assert [r.path for r in image.requests if r.method == "DELETE"] == ["/containers/old", "/containers/c1"]

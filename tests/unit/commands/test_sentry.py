@@ -33,23 +33,22 @@ def deployed(reach: Reach, sentry: Sentry, repository: Repository) -> Sentry:
 def test_the_live_release_is_told_with_the_deploy_that_the_ledger_has(run: Run, deployed: Sentry) -> None:
     ran = run("sentry-release", "--env", "staging", "--json")
 
-    assert "commits: Commit aaaaaaaa is not in this clone" in ran.err, "no repository here holds that commit"
+    assert "commits: Commit bbbbbbbb is not in this clone" in ran.err, "no repository here holds that commit"
     assert ran.code == 16
     recorded = deployed.body(f"POST /releases/{VERSION}/deploys/")
     assert (recorded["dateStarted"], recorded["dateFinished"]) == ("2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z")
 
 
 def test_told_again_nothing_is_recorded_twice(run: Run, deployed: Sentry, reach: Reach) -> None:
-    same = dataclasses.replace(entry(NEW, NEW.name), seconds=7)  # a changed configuration brings no commits
-    reach.add(same)
+    reach.add(dataclasses.replace(entry(NEW, NEW.name), seconds=7))
     quoted = VERSION.replace("@", "%40")
     recorded = {"environment": "staging", "dateFinished": "2026-01-01T00:00:07.000000Z"}
     deployed.server.answers[f"GET {ORG}/releases/{quoted}/deploys/"] = Answer(body=[recorded])
 
     ran = run("sentry-release", "--env", "staging", "--json")
 
-    assert (ran.code, json.loads(ran.out)["version"]) == (0, VERSION)
-    assert deployed.calls == ["POST /releases/", f"GET /releases/{quoted}/deploys/"]
+    assert (ran.code, "Sentry, commits" in ran.err) == (16, True), "no clone here has them"
+    assert not [call for call in deployed.calls if call.endswith("deploys/") and call.startswith("POST")]
 
 
 def test_an_older_release_is_told_by_any_prefix_and_a_dry_run_tells_nothing(run: Run, deployed: Sentry) -> None:
@@ -120,16 +119,29 @@ def test_nothing_deployed_yet_is_said(run: Run, reach: Reach) -> None:
     assert (ran.code, "Nothing was deployed there yet." in ran.err) == (4, True)
 
 
-def test_a_rollback_is_told_as_one(run: Run, deployed: Sentry, reach: Reach) -> None:
+def test_a_release_that_came_back_is_told_with_what_it_brought_the_first_time(
+    run: Run, deployed: Sentry, reach: Reach
+) -> None:
     reach.add(dataclasses.replace(entry(OLD, NEW.name, action="rollback"), seconds=1))
     reach.live = OLD.name
     deployed.server.answers |= {
         f"GET {ORG}/releases/{BEFORE.replace('@', '%40')}/deploys/": Answer(body=[]),
+        f"GET {ORG}/releases/{BEFORE.replace('@', '%40')}/": Answer(body={**RELEASE, "dateReleased": "2026-01-01"}),
         f"PUT {ORG}/releases/{BEFORE}/": Answer(body=RELEASE),
         f"POST {ORG}/releases/{BEFORE}/deploys/": Answer(201, sentry_deploy()),
     }
 
     ran = run("sentry-release", "--env", "staging", "--json")
 
-    assert (ran.code, json.loads(ran.out)["back"]) == (0, True)
-    assert not [call for call in deployed.calls if "repos" in call]
+    assert ran.code == 16
+    assert "commits: Commit aaaaaaaa is not in this clone" in ran.err, "it is asked for, though no clone here has it"
+    assert deployed.body(f"POST /releases/{BEFORE}/deploys/")["dateFinished"] == "2026-01-01T00:00:01Z"
+
+
+def test_a_prefix_that_means_two_releases_is_refused(run: Run, deployed: Sentry, reach: Reach) -> None:
+    twin = rendered("a")
+    reach.add(dataclasses.replace(entry(twin, NEW.name), tag=f"{'a' * 39}b", release="twin"))
+
+    ran = run("sentry-release", "--env", "staging", "--sha", "aaaa")
+
+    assert (ran.code, "give more digits" in ran.err, deployed.calls) == (4, True, [])
