@@ -249,9 +249,10 @@ def preview(session: Session, choose: Choice, options: Options) -> str:
     configured = wanted.resolved.rendered(wanted.release, reader.key)
     plan = _plan(configured, before, session, options)
     title = f"{session.settings.name}: {before.live or 'nothing'} → {configured.name}"
-    return (
-        "\n".join([title, *(f"{n:3}. {step}" for n, step in enumerate(plan, 1))]) if plan else f"{title}: nothing to do"
-    )
+    if not plan:
+        return f"{title}: nothing to do"
+    aside = ["     Meanwhile, and in the end: tell Sentry"] if session.settings.sentry else []
+    return "\n".join([title, *(f"{n:3}. {step}" for n, step in enumerate(plan, 1)), *aside])
 
 
 def _outcome(session: Session, wanted: Rendered, before: Observed, *, changed: bool) -> Outcome:

@@ -389,6 +389,14 @@ def test_where_sentry_is_required_nothing_is_changed_without_it(
     assert (environment.changes, environment.ledger, locks.held) == ([], [], {})
 
 
+def test_a_preview_says_that_sentry_would_be_told(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+
+    plan = deploys.preview(told(Environment()).connected(engine), choice(), options())
+
+    assert plan.endswith("tell Sentry")
+
+
 def test_what_is_live_already_is_not_told_again(
     daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
