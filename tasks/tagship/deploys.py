@@ -133,11 +133,11 @@ def _sentry(
     if settings.sentry is None:
         yield lambda outcome: outcome
         return
-    from tagship import sentry  # noqa: PLC0415 - only who uses it pays for it
+    from tagship import sentry, sentry_beside  # noqa: PLC0415 - only who uses it pays for it
 
     back = options.action == "rollback"
     subject = sentry.subject(session.place, settings, wanted.release, before.live_release, back=back)
-    with sentry.beside(subject, settings.sentry, session.engine, options.credentials) as telling:
+    with sentry_beside.beside(subject, settings.sentry, session.engine, options.credentials) as telling:
         target.onlooker = telling.onlooker(settings.release.bake)
 
         def tell(outcome: Outcome) -> Outcome:

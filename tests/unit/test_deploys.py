@@ -403,6 +403,6 @@ def test_what_is_live_already_is_not_told_again(
     Locks(daemon, engine)
     environment = Environment()
     deploys.rollout(environment.connected(engine), choice(), ME, options())
-    monkeypatch.setattr("tagship.sentry.beside", lambda *_: pytest.fail("nothing happened"))
+    monkeypatch.setattr("tagship.sentry_beside.beside", lambda *_: pytest.fail("nothing happened"))
 
     assert deploys.rollout(told(environment).connected(engine), choice(), ME, options()).warnings == ()

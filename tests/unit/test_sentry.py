@@ -15,7 +15,8 @@ from tagship.adapters.engine import Engine
 from tagship.config import BakeSettings, Environment, SentrySettings
 from tagship.errors import ConfigError, SentryError
 from tagship.model import Place, Release, Shape, Sources, Version
-from tagship.sentry import Subject, Teller, Telling, Unknown, beside, subject
+from tagship.sentry import Subject, Teller, subject
+from tagship.sentry_beside import Telling, Unknown, beside
 from tests.unit import sentries
 from tests.unit.repositories import Repository
 from tests.unit.sentries import ORG, TOKEN, Sentry
@@ -231,7 +232,7 @@ def test_what_is_still_being_told_when_time_is_up_is_named(
     sentry: Sentry, engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
-    monkeypatch.setattr("tagship.sentry.MOMENT", 0.01)
+    monkeypatch.setattr("tagship.sentry_beside.MOMENT", 0.01)
     monkeypatch.setattr(Teller, "_source_maps", lambda _: let_go.wait())
     told = a_subject(repository)
 
