@@ -4,10 +4,10 @@ import subprocess
 
 from tests.rig.folder import Folder
 from tests.rig.machine import Machine
-from tests.rig.network import Network
+from tests.rig.network import Network, address
 from tests.rig.packages import Packages
 
-ADDRESS = "10.77.0.4"
+ADDRESS = address(4)
 # Without a sandbox, for it runs as root; and it calls nobody but the page.
 QUIETLY = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.rig import engine, keys
 from tests.rig.folder import Folder
 from tests.rig.machine import Machine
-from tests.rig.network import Network
+from tests.rig.network import Network, address
 from tests.rig.packages import Packages
 
 USER = "deploy"
@@ -23,14 +23,14 @@ Subsystem sftp internal-sftp
 
 
 class Host:
-    """Server number N of the rig, at 10.77.0.(10+N), with the engine version asked for."""
+    """Server number N of the rig, at 10.77.0.(10+N) in rig 0, with the engine version asked for."""
 
     def __init__(self, folder: Folder, number: int, version: str) -> None:
         self._folder = folder
         self.number = number
         self.name = f"host{number}"
         self.version = version
-        self.address = f"10.77.0.{10 + number}"
+        self.address = address(10 + number)
         self.ssh_url = f"ssh://{USER}@{self.address}"
         self._store = engine.data(folder, self.name, version)
         self.machine = Machine(folder, self.name, binds={self._store: "/var/lib/docker"})

@@ -8,10 +8,10 @@ from pathlib import Path
 from tests.rig import engine, keys
 from tests.rig.folder import Folder
 from tests.rig.machine import Machine, home_binds
-from tests.rig.network import Network
+from tests.rig.network import Network, address
 from tests.rig.packages import Packages
 
-ADDRESS = "10.77.0.2"
+ADDRESS = address(2)
 PLUGINS = "usr/libexec/docker/cli-plugins"
 # Personal configuration that builds and tests on this machine need, HOME being another here.
 PERSONAL = (".npmrc", ".config/pip", ".gitconfig", ".pyenv", ".nvm")

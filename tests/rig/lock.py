@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LOCK = Path("/run/tagship-rig.lock")
-"""One for the machine, whatever the folder: two rigs would have the same addresses."""
+from tests.rig.network import BRIDGE
+
+LOCK = Path(f"/run/{BRIDGE}.lock")
+"""One for each set of addresses on this machine, whatever the folder."""
 
 
 @contextmanager

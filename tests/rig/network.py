@@ -1,6 +1,7 @@
 """The bridge that joins the rig's machines, and the few firewall rules that let them out."""
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from tests.rig.errors import RigError
 from tests.rig.folder import Folder
 from tests.rig.machine import Machine
 
-BRIDGE = "tagship0"
-GATEWAY = "10.77.0.1"
-SUBNET = "10.77.0.0/24"
+NUMBER = int(os.environ.get("TAGSHIP_RIG_NUMBER", "0"))
+"""Which of several rigs on one machine, 0 to 255: each has addresses and interfaces of its own."""
+BRIDGE = f"tagship{NUMBER}"
+LINK = f"ts{NUMBER or ''}-"
+"""What the names of the machines' interfaces begin with."""
+GATEWAY = f"10.77.{NUMBER}.1"
+SUBNET = f"10.77.{NUMBER}.0/24"
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 RULES = (
@@ -19,6 +24,11 @@ RULES = (
     ("filter", "FORWARD", "-o", BRIDGE, "-j", "ACCEPT"),
     ("nat", "POSTROUTING", "-s", SUBNET, "!", "-d", SUBNET, "-j", "MASQUERADE"),
 )
+
+
+def address(last: int) -> str:
+    """An address on the bridge, by its last number."""
+    return f"10.77.{NUMBER}.{last}"
 
 
 class Network:
@@ -40,7 +50,7 @@ class Network:
 
     def attach(self, machine: Machine, address: str) -> None:
         """Give a machine its address on the bridge."""
-        outside = f"ts-{machine.name}"[:15]
+        outside = f"{LINK}{machine.name}"[:15]
         # Of the address, so that a machine started anew is found by those that spoke to the former one.
         hardware = "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
         self._ip("link", "add", outside, "mtu", str(mtu()), "type", "veth", "peer", "name", "eth0",
@@ -60,7 +70,8 @@ class Network:
             self._ip("link", "del", BRIDGE)
         shell.wait_for(lambda: not links(), "the end of the rig's interfaces", seconds=10)
         with contextlib.suppress(FileNotFoundError):
-            FORWARDING.write_text(self._note.read_text())
+            if not list(Path("/sys/class/net").glob("tagship[0-9]*")):  # another rig still forwards
+                FORWARDING.write_text(self._note.read_text())
             self._note.unlink()
 
     def exists(self) -> bool:
@@ -91,7 +102,7 @@ class Network:
 def links() -> list[str]:
     """The rig's interfaces in this machine's own network."""
     names = (path.name for path in Path("/sys/class/net").iterdir())
-    return sorted(name for name in names if name == BRIDGE or name.startswith("ts-"))
+    return sorted(name for name in names if name == BRIDGE or name.startswith(LINK))
 
 
 def mtu() -> int:

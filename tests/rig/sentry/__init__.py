@@ -13,13 +13,13 @@ from tests.rig import shell
 from tests.rig.errors import RigError
 from tests.rig.folder import MARK, Folder
 from tests.rig.machine import PATH, Machine
-from tests.rig.network import Network
+from tests.rig.network import Network, address
 from tests.rig.packages import Packages
 from tests.rig.sentry import environment, stores
 
 __all__ = ["Received", "Sentry"]
 
-ADDRESS, PORT = "10.77.0.3", 9000
+ADDRESS, PORT = address(3), 9000
 ORGANIZATION = "acme"
 HERE = Path(__file__).parent
 
