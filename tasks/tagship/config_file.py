@@ -20,7 +20,10 @@ def load(path: Path = Path(FILE)) -> Config:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        raise ConfigError(f"There is no {path} here.", hint="run this in your project, or set TAGSHIP_CONFIG") from None
+        raise ConfigError(
+            f"There is no {path} here{' or in a folder above' if path == Path(FILE) else ''}.",
+            hint="run this in your project, or set TAGSHIP_CONFIG",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from None
     try:

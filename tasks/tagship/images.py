@@ -23,6 +23,7 @@ class Images:
     sources: Sources
     shape: Shape
     folder: Path
+    """Where its files are: the work tree, or a copy of the commit's."""
     names: Mapping[str, str]
     """Service → image name."""
     prefix: str
@@ -66,9 +67,9 @@ class Images:
         }
 
 
-def of(settings: Settings, app: str, version: Version, folder: Path) -> Images:
-    """The images of a commit whose files are in a folder."""
-    sources = compose.sources(settings.compose, folder, lambda: git.files(version))
+def of(settings: Settings, app: str, version: Version, folder: Path, *, repository: Path) -> Images:
+    """The images of a commit whose files are in a folder; `repository` is the project's own, which git knows."""
+    sources = compose.sources(settings.compose, folder, lambda: git.files(version, repository), app)
     found = shape(settings, sources.model["services"])
     names = bake.image_names(sources.model, found.services)
     if settings.registry == "embedded":
@@ -99,7 +100,7 @@ def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
         raise ConfigError(
             f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
         )
-    labels = bake.labels(images.version, git.remote(), git.committed_at(images.version))
+    labels = bake.labels(images.version, git.remote(images.folder), git.committed_at(images.version, images.folder))
     builder.bake(
         engine.socket,
         bake.definition(resolved, wanted, images.folder, prefix=images.prefix, version=images.version, labels=labels),
@@ -136,9 +137,9 @@ def local_ids(images: Images, engine: Engine) -> dict[str, str]:
     return {name: image["Id"] for name, image in found.items() if image}
 
 
-def refuse_dirty() -> None:
+def refuse_dirty(folder: Path) -> None:
     """Raises SourceError when the work tree isn't the commit."""
-    changed = git.changes()
+    changed = git.changes(folder)
     if changed:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")  # noqa: PLR2004
         raise SourceError(f"The work tree has uncommitted changes: {shown}.", hint="commit them, or `--dirty`")

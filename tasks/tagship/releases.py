@@ -26,17 +26,16 @@ VERSION = "org.opencontainers.image.version"
 @contextmanager
 def checkout(version: Version, folder: Path) -> Iterator[Path]:
     """A folder with just the files of a commit: the work tree when it is that commit, else a copy of the commit's."""
-    if version.dirty or (version.sha == git.head() and not git.changes()):
+    if version.dirty or (version.sha == git.head(folder) and not git.changes(folder)):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="tagship-") as name:
-        git.export(version, Path(name))
-        yield Path(name)
+        yield git.export(version, Path(name), folder)
 
 
 def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
     """The commit meant. Raises SourceError where a dirty tree may not go."""
-    found = git.version(sha, dirty=dirty)
+    found = git.version(sha, dirty=dirty, folder=services.folder())
     if found.dirty and (settings.promote_from or settings.approval == "required"):
         raise SourceError(
             f"{settings.name} takes committed releases only, and the work tree has changes.", hint="commit them first"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tagship import render
+from tagship import render, services
 from tagship.adapters import git, source_maps
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
@@ -123,14 +123,15 @@ class Teller:
         told = self.subject
         if told.previous == told.sha:
             return  # only the configuration changed
-        remote = git.remote()
+        folder = services.folder()
+        remote = git.remote(folder)
         repository = self._api.repository(remote)
         if repository:
             self._cli.set_commits(told.version, repository, told.previous, told.sha)
             return
-        if not told.previous and git.shallow():
+        if not told.previous and git.shallow(folder):
             self.remarks.append("Sentry, commits: this clone is shallow, so the first release has only what is in it")
-        commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS)
+        commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS, folder)
         if commits:
             name = "/".join(remote.split("/")[-2:]) or told.version.partition("@")[0]
             self._api.set_commits(told.version, name, commits)

@@ -24,13 +24,17 @@ CONFIG = "TAGSHIP_CONFIG"
 
 
 def config() -> Config:
-    """tagship.yml of the current directory, or the file that TAGSHIP_CONFIG names."""
+    """tagship.yml of the current directory or the next one above, or the file that TAGSHIP_CONFIG names."""
     return config_file.load(config_path())
 
 
 def config_path() -> Path:
-    """Where the configuration is read from; paths in it start there."""
-    return Path(os.environ.get(CONFIG, config_file.FILE))
+    """Where the configuration is read from, looked for upwards as git does; all paths start at its folder."""
+    if named := os.environ.get(CONFIG):
+        return Path(named)
+    here = Path.cwd()
+    found = next((f for above in (here, *here.parents) if (f := above / config_file.FILE).is_file()), None)
+    return Path(os.path.relpath(found)) if found else Path(config_file.FILE)
 
 
 def folder() -> Path:

@@ -121,14 +121,14 @@ def test_an_engine_on_this_machine_has_what_was_built_here(found: Images, daemon
 
 
 def test_a_work_tree_that_is_not_its_commit_is_refused_with_a_few_names(repository: Repository) -> None:
-    images.refuse_dirty()
+    images.refuse_dirty(repository.folder)
     for number in range(5):
         repository.write(f"{number}.py", "")
 
     with pytest.raises(SourceError, match=r"uncommitted changes: 0\.py, 1\.py, 2\.py, 3\.py, 4\.py\.\n"):
-        images.refuse_dirty()
+        images.refuse_dirty(repository.folder)
 
     repository.write("5.py", "")
     repository.write("6.py", "")
     with pytest.raises(SourceError, match=r"4\.py and 2 more\."):
-        images.refuse_dirty()
+        images.refuse_dirty(repository.folder)

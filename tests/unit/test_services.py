@@ -6,6 +6,7 @@ import pytest
 
 from tagship import services
 from tagship.adapters.lease import Holder
+from tagship.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,23 @@ def test_another_configuration_brings_its_own_folder(tmp_path: Path, monkeypatch
 
     assert services.config_path() == Path("sub/other.yml")
     assert services.folder() == tmp_path / "sub"
+
+
+def test_the_configuration_is_looked_for_upwards_as_git_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tagship.yml").write_text("app: shop\nenvironments: {here: {engine: local, url: 'http://localhost'}}")
+    (tmp_path / "backend" / "app").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "backend" / "app")
+
+    assert services.config().app == "shop"
+    assert services.folder() == tmp_path
+    assert str(services.config_path()) == "../../tagship.yml"
+
+
+def test_without_one_anywhere_it_is_missing_here(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"There is no tagship\.yml here or in a folder above\."):
+        services.config()
+
+    assert services.folder() == tmp_path
 
 
 def test_a_person_is_a_user_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
-"""What git knows of a commit: its SHA, its tree, and whether the work tree is that commit."""
+"""What git knows of a commit: its SHA, its tree, and whether the work tree is that commit.
+
+`folder` is the project's everywhere, which may be part of its repository; the current one if left out.
+"""
 
 import hashlib
 import os
@@ -11,8 +14,14 @@ from tagship.adapters.programs import run
 from tagship.errors import SourceError, TagshipError
 from tagship.model import Version
 
+HERE = Path()
 
-def version(prefix: str = "", *, dirty: bool = False) -> Version:
+
+class NoRepositoryError(SourceError):
+    """The project is in no git repository."""
+
+
+def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Version:
     """The commit that `prefix` means unambiguously, or HEAD; with `dirty`, the work tree as it stands.
 
     Raises SourceError when there is no such commit or more than one.
@@ -21,57 +30,62 @@ def version(prefix: str = "", *, dirty: bool = False) -> Version:
         raise SourceError(f"{prefix!r} is not a commit's SHA.", hint="give 4 to 40 hex digits")
     named = prefix or "HEAD"
     try:
-        said = _git("rev-parse", f"{named}^{{commit}}", f"{named}^{{tree}}")
+        said = _git("rev-parse", f"{named}^{{commit}}", f"{named}^{{tree}}", folder=folder)
+    except NoRepositoryError:
+        raise
     except TagshipError:
+        if not prefix:
+            raise SourceError("This repository has no commit yet.", hint="git add, git commit") from None
         raise SourceError(f"There is no single commit {named} here.", hint="fetch it, or give more digits") from None
     sha, tree = said.split()
     if prefix and not sha.startswith(prefix):
         raise SourceError(
             f"{prefix} is the name of a branch or tag here, not a commit's.", hint="give the commit's SHA"
         )
-    if dirty and not prefix and changes():
-        return Version(f"{sha}-dirty-{_fingerprint()}", tree)
+    if dirty and not prefix and changes(folder):
+        return Version(f"{sha}-dirty-{_fingerprint(folder)}", tree)
     return Version(sha, tree)
 
 
-def changes() -> list[str]:
-    """The paths below here that differ from HEAD, untracked ones included."""
-    return [line[3:] for line in _git("status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()]
+def changes(folder: Path = HERE) -> list[str]:
+    """The paths below the project's folder that differ from HEAD, untracked ones included."""
+    said = _git("status", "--porcelain", "--untracked-files=all", "--", ".", folder=folder)
+    return [line[3:] for line in said.splitlines()]
 
 
-def files(version: Version) -> frozenset[str]:
-    """The files of a commit below here; of a dirty tree, those that would be committed."""
+def files(version: Version, folder: Path = HERE) -> frozenset[str]:
+    """The files of a commit below the project's folder; of a dirty tree, those that would be committed."""
     listing = (
         ("ls-files", "--cached", "--others", "--exclude-standard")
         if version.dirty
         else ("ls-tree", "-r", "--name-only")
     )
     named = () if version.dirty else (version.sha,)
-    return frozenset(_git(*listing, "-z", *named).split("\0"))
+    return frozenset(_git(*listing, "-z", *named, folder=folder).split("\0"))
 
 
-def head() -> str:
+def head(folder: Path = HERE) -> str:
     """HEAD's SHA; empty outside a repository."""
     try:
-        return _git("rev-parse", "HEAD").strip()
+        return _git("rev-parse", "HEAD", folder=folder).strip()
     except TagshipError:
         return ""
 
 
-def branch() -> str:
+def branch(folder: Path = HERE) -> str:
     """The branch checked out; in GitHub Actions the one of the run. Empty on a detached HEAD."""
-    return os.environ.get("GITHUB_REF_NAME") or _git("branch", "--show-current").strip()
+    return os.environ.get("GITHUB_REF_NAME") or _git("branch", "--show-current", folder=folder).strip()
 
 
-def committed_at(version: Version) -> str:
+def committed_at(version: Version, folder: Path = HERE) -> str:
     """The commit's own time, ISO 8601: the same image gets the same `created` label, wherever it is built."""
-    return _git("show", "-s", "--format=%cI", version.sha).strip()
+    return _git("show", "-s", "--format=%cI", version.sha, folder=folder).strip()
 
 
-def remote() -> str:
+def remote(folder: Path = HERE) -> str:
     """The repository's web address for OCI's `source` label, without credentials; empty without a remote."""
     try:
-        url = _git("remote", "get-url", "origin").strip()
+        url = _git("remote", "get-url", "origin", folder=folder).strip()
     except TagshipError:
         return ""
     scp = re.fullmatch(r"[^@/]+@([^:/]+):(.+)", url)
@@ -91,23 +105,23 @@ class Commit:
     files: Mapping[str, str]
 
 
-def commits(since: str, sha: str, most: int) -> list[Commit]:
+def commits(since: str, sha: str, most: int, folder: Path = HERE) -> list[Commit]:
     """Those in `sha` and not in `since`, newest first; the newest `most` when `since` is empty.
 
     Raises SourceError, saying what to do in a shallow clone, when `since` isn't in this repository.
     """
     for needed in (sha, since) if since else (sha,):
-        _need(needed)
+        _need(needed, folder)
     form = "%x01%H%x00%an%x00%ae%x00%cI%x00%B%x00"
     wanted = f"{since}..{sha}" if since else sha
     options = ("--no-show-signature", "--name-status", "--no-renames", f"--max-count={most}")
-    said = _git("log", "-z", f"--format={form}", *options, wanted, "--")
+    said = _git("log", "-z", f"--format={form}", *options, wanted, "--", folder=folder)
     return [_commit(*part.split("\0")) for part in re.split("\x01(?=[0-9a-f]{40}\0)", said)[1:]]
 
 
-def shallow() -> bool:
+def shallow(folder: Path = HERE) -> bool:
     """Whether this clone's history was cut off."""
-    return _git("rev-parse", "--is-shallow-repository").strip() == "true"
+    return _git("rev-parse", "--is-shallow-repository", folder=folder).strip() == "true"
 
 
 def _commit(sha: str, author: str, email: str, at: str, message: str, *rest: str) -> Commit:
@@ -117,11 +131,11 @@ def _commit(sha: str, author: str, email: str, at: str, message: str, *rest: str
     return Commit(sha, author, email, at, message.strip(), kinds)
 
 
-def _need(sha: str) -> None:
+def _need(sha: str, folder: Path) -> None:
     try:
-        _git("cat-file", "-e", f"{sha}^{{commit}}")
+        _git("cat-file", "-e", f"{sha}^{{commit}}", folder=folder)
     except TagshipError:
-        cut_off = shallow()
+        cut_off = shallow(folder)
         hint = "fetch all of it: `fetch-depth: 0` for actions/checkout, `git fetch --unshallow` elsewhere"
         raise SourceError(
             f"Commit {sha[:8]} is not in this {'shallow ' if cut_off else ''}clone.",
@@ -129,20 +143,25 @@ def _need(sha: str) -> None:
         ) from None
 
 
-def export(version: Version, folder: Path) -> None:
-    """Write the files of a commit, below the current directory, into a folder."""
-    archive = folder / "source.tar"
-    _git("archive", "--format=tar", f"--output={archive}", version.sha, ".")
-    run(["tar", "-xf", str(archive), "-C", str(folder)], fails_as=SourceError)
-    archive.unlink()
+def export(version: Version, copy: Path, folder: Path = HERE) -> Path:
+    """Write the whole repository of a commit into a folder, as a checkout would. Returns the project's folder there.
+
+    Not `git archive`: that leaves out and rewrites what .gitattributes says of exports, and a checkout doesn't.
+    """
+    top, _, prefix = _git("rev-parse", "--show-toplevel", "--show-prefix", folder=folder).partition("\n")
+    index = {"GIT_INDEX_FILE": str(copy / ".tagship-index")}
+    _git("read-tree", version.sha, folder=Path(top), env=index)
+    _git("checkout-index", "--all", f"--prefix={copy}/", folder=Path(top), env=index)
+    (copy / ".tagship-index").unlink()
+    return copy / prefix.strip()
 
 
-def _fingerprint() -> str:
+def _fingerprint(folder: Path) -> str:
     """Eight hex digits that change with any uncommitted change."""
-    seen = hashlib.sha256(_git("diff", "HEAD", "--binary", "--", ".").encode(errors="surrogateescape"))
-    for path in _git("ls-files", "--others", "--exclude-standard", "-z", "--", ".").split("\0"):
+    seen = hashlib.sha256(_git("diff", "HEAD", "--binary", "--", ".", folder=folder).encode(errors="surrogateescape"))
+    for path in _git("ls-files", "--others", "--exclude-standard", "-z", "--", ".", folder=folder).split("\0"):
         if path:
-            file = Path(path)
+            file = folder / path
             content = (
                 str(file.readlink()).encode() if file.is_symlink() else file.read_bytes() if file.is_file() else b""
             )
@@ -150,5 +169,13 @@ def _fingerprint() -> str:
     return seen.hexdigest()[:8]
 
 
-def _git(*argv: str) -> str:
-    return run(["git", *argv], fails_as=SourceError).out
+def _git(*argv: str, folder: Path, env: Mapping[str, str] | None = None) -> str:
+    try:
+        return run(["git", *argv], cwd=folder, env=env, fails_as=SourceError).out
+    except SourceError as error:
+        if "not a git repository" not in error.problem:
+            raise
+        raise NoRepositoryError(
+            f"{folder.resolve()} is in no git repository.",
+            hint="what is shipped is a commit: git init, git add, commit",
+        ) from None

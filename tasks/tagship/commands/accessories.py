@@ -18,9 +18,9 @@ def up(_: Context, env: str = "") -> None:
     config = services.config()
     settings = config.environment(env)
     progress = Progress()
-    version = git.version()
+    version = git.version(folder=services.folder())
     with services.connect(config.app, settings) as opening, releases.checkout(version, services.folder()) as folder:
-        sources = compose.sources(settings.compose, folder, lambda: git.files(version))
+        sources = compose.sources(settings.compose, folder, lambda: git.files(version, services.folder()), config.app)
         wanted = shape(settings, sources.model["services"]).accessories
         resolved = configured.resolve(
             config.place(env), sources, wanted, tag=version.tag, settings=settings, folder=services.folder()

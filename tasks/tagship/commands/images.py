@@ -42,7 +42,7 @@ def push(_: Context, dirty: bool = False, json: bool = False) -> None:
 
 
 def _images(*, dirty: bool) -> images.Images:
-    config = services.config()
+    config, folder = services.config(), services.folder()
     if not dirty:
-        images.refuse_dirty()
-    return images.of(config, config.app, git.version(dirty=dirty), services.folder())
+        images.refuse_dirty(folder)
+    return images.of(config, config.app, git.version(dirty=dirty, folder=folder), folder, repository=folder)

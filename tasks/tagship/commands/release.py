@@ -93,12 +93,12 @@ def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bo
     settings = config.environment(env) if env else _of_branch(config)
     version = releases.version(settings, "", dirty=dirty)
     if not dirty:
-        images.refuse_dirty()
+        images.refuse_dirty(services.folder())
     checks.run_all(config)
     options = deploys.Options(Progress(quiet=json), wait=wait, json=json)
     # the connection is made while images are built
     with services.connect(config.app, settings) as opening, services.local_engine() as engine:
-        found = images.of(settings, config.app, version, services.folder())
+        found = images.of(settings, config.app, version, services.folder(), repository=services.folder())
         resolved = releases.resolve(found.sources, found.shape, version, config, settings)
         services.prepare_registry(settings, config.app, engine)
         with options.progress.step(f"Build {version.short}"):
@@ -164,7 +164,7 @@ def _wanted(
 ) -> tuple[Session, deploys.Wanted]:
     """A commit's release with every image resolved to a digest, while the connection to the environment is made."""
     with releases.checkout(version, services.folder()) as folder:
-        found = images.of(settings, config.app, version, folder)
+        found = images.of(settings, config.app, version, folder, repository=services.folder())
         resolved = releases.resolve(found.sources, found.shape, version, config, settings)
     session = _reach(opening, found, options)
     with options.progress.step(f"Resolve {version.short} to digests"):
@@ -199,7 +199,7 @@ def _bring(session: Session, choose: deploys.Choice, options: deploys.Options, t
 
 
 def _of_branch(config: Config) -> Environment:
-    branch = git.branch()
+    branch = git.branch(services.folder())
     for settings in config.environments.values():
         if branch and settings.branch == branch:
             return settings

@@ -58,7 +58,15 @@ def test_a_folder_that_is_no_repository_has_no_commit(tmp_path: Path, monkeypatc
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
     assert git.head() == ""
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=r"is in no git repository") as caught:
+        git.version()
+    assert "git init" in caught.value.hint
+
+
+def test_a_repository_without_a_commit_says_so(repository: Repository) -> None:
+    repository.run("checkout", "-q", "--orphan", "new")
+
+    with pytest.raises(SourceError, match="no commit yet"):
         git.version()
 
 
@@ -131,21 +139,39 @@ def test_exports_a_commits_files_as_they_were(repository: Repository, tmp_path: 
     assert (folder / "app.py").read_text() == "print(1)\n"
 
 
-def test_below_the_top_only_what_is_below_counts(
+def test_below_the_top_only_what_is_below_counts_from_whatever_folder_it_is_asked(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.write("shop/app.py", "1")
     sha = repository.commit()
     repository.write("elsewhere.py", "")
-    monkeypatch.chdir(repository.folder / "shop")
-    folder = tmp_path / "out"
-    folder.mkdir()
+    shop = repository.folder / "shop"
+    copy = tmp_path / "out"
+    copy.mkdir()
+    monkeypatch.chdir(tmp_path)
 
-    git.export(git.version(sha), folder)
+    assert git.version(folder=shop).sha == git.head(shop) == sha
+    assert git.branch(shop) == "main"
+    assert [path.name for path in git.export(git.version(sha, folder=shop), copy, shop).iterdir()] == ["app.py"]
+    assert git.changes(shop) == []
+    assert git.files(git.version(sha, folder=shop), shop) == {"app.py", ""}
 
-    assert [path.name for path in folder.iterdir()] == ["app.py"]
+
+def test_a_copy_is_what_a_checkout_would_be_whatever_gitattributes_says_of_exports(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.write(".gitattributes", "left-out export-ignore\nversion export-subst\n")
+    repository.write("left-out", "x")
+    repository.write("version", "$Format:%H$")
+    repository.commit()
+    copy = tmp_path / "out"
+    copy.mkdir()
+
+    git.export(git.version(), copy)
+
+    assert sorted(path.name for path in copy.iterdir()) == [".gitattributes", "app.py", "left-out", "version"]
+    assert (copy / "version").read_text() == "$Format:%H$"
     assert git.changes() == []
-    assert "app.py" in git.files(git.version(sha))
 
 
 def test_a_commit_has_its_own_time_wherever_it_is_built(
