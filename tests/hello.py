@@ -51,7 +51,6 @@ CMD ["python3", "/server.py"]
 """
 _HEALTHY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/')"
 COMPOSE: dict[str, Any] = {
-    "name": "hello",
     "services": {
         "web": {
             "build": {"context": ".", "args": {"PYTHON_IMAGE": "${PYTHON_IMAGE}"}},

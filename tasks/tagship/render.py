@@ -30,6 +30,9 @@ LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"
 
 _BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
 _DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+_CLEARED = ("command", "entrypoint")
+"""Of these, `[]` and `""` say something: that the image's own doesn't hold."""
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(:?[-?+])?")
 _SECRET = re.compile(r"⟦([A-Za-z_][A-Za-z0-9_./-]*)⟧")
 
@@ -216,7 +219,8 @@ def _service_to_run(settings: Model, services: tuple[str, ...]) -> dict[str, Any
     """What running a service needs. One that is built has no image yet, and Compose refuses it without any."""
     wanted = {other: how for other, how in (settings.get("depends_on") or {}).items() if other in services}
     changed = {"depends_on": wanted, "image": settings.get("image") or "built"}
-    return {key: value for key, value in {**_without(settings, _BUILDING), **changed}.items() if value}
+    kept = {**_without(settings, _BUILDING), **changed}
+    return {key: value for key, value in kept.items() if value not in _EMPTY or (key in _CLEARED and value is not None)}
 
 
 def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, ends: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tagship import configured, render
+from tagship import configured, images, releases, render
 from tagship.adapters import compose
 from tagship.config import Environment
 from tagship.configured import Resolved
@@ -16,6 +16,7 @@ from tagship.model import Release, Rendered, Shape, Sources, Version
 from tagship.plans.rollout import Patience, plan_rollout
 from tagship.ports import Observed
 from tests.unit.builders import PLACE, sha
+from tests.unit.repositories import Repository
 
 HOSTILE = {
     "DOLLAR": "a$HOME$$b${X:-y}",
@@ -36,7 +37,7 @@ def sources(folder: Path, *files: Mapping[str, Any], committed: Mapping[str, str
         (folder / name).write_text(json.dumps({"name": "shop", **file}))
     for name, text in (committed or {}).items():
         (folder / name).write_text(text)
-    return compose.sources(tuple(names), folder, lambda: frozenset(committed or {}))
+    return compose.sources(tuple(names), folder, lambda: frozenset(committed or {}), "shop")
 
 
 def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), **settings: object) -> Resolved:
@@ -183,6 +184,85 @@ def test_a_config_given_as_a_file_keeps_its_dollars(folder: Path) -> None:
     assert made["configs"]["nginx"]["content"] == nginx
 
 
+@pytest.mark.parametrize("empty", [[], "", "${NOTHING:-}"])
+def test_an_entrypoint_or_command_that_the_file_clears_stays_cleared(folder: Path, empty: object) -> None:
+    found = sources(folder, {"services": {"web": {**WEB, "entrypoint": empty, "command": empty}}})
+
+    service = rendered(resolve(folder, found)).model["services"]["web"]
+
+    assert (service["entrypoint"], service["command"]) == ([], [])
+
+
+def test_an_entrypoint_or_command_that_the_file_leaves_to_the_image_stays_the_images(folder: Path) -> None:
+    found = sources(folder, {"services": {"web": {**WEB, "entrypoint": None}}})
+
+    service = rendered(resolve(folder, found)).model["services"]["web"]
+
+    assert (service.get("entrypoint"), service.get("command")) == (None, None)
+
+
+def test_what_looks_like_something_else_than_text_is_read_as_compose_prints_it(folder: Path) -> None:
+    texts = [
+        "yes",
+        "2020-01-01",
+        "1:30",
+        "010",
+        "0x1f",
+        "1_000",
+        "1e3",
+        "=",
+        "<<",
+        "~",
+        "null",
+        "true",
+        ".5",
+        "",
+        "- a",
+    ]
+    found = sources(
+        folder,
+        {"services": {"web": {**WEB, "command": texts, "environment": {"A": "a: b #c", "N": 1.5}, "init": True}}},
+    )
+
+    service = found.model["services"]["web"]
+    assert (service["command"], service["environment"], service["init"]) == (texts, {"A": "a: b #c", "N": 1.5}, True)
+
+
+def test_one_commit_has_one_name_wherever_it_is_read_and_whatever_its_folder_is_called(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "app").mkdir()
+    repository = Repository(tmp_path / "app")
+    service = {
+        "image": "x",
+        "environment": {"NAME": "${COMPOSE_PROJECT_NAME:-}"},
+        "volumes": ["media:/media"],
+        "env_file": ".env.web",
+        "configs": ["conf"],
+    }
+    conf = {"conf": {"file": "./conf.txt"}}
+    file = {"services": {"web": service}, "volumes": {"media": None}, "configs": conf, "networks": {"front": None}}
+    repository.write("compose.yml", json.dumps(file))
+    repository.write(".gitattributes", "conf.txt export-subst\n.env.web export-ignore\n")
+    repository.write("conf.txt", "$Format:%H$\n")
+    repository.write(".env.web", "A=1\n")
+    version = Version(repository.commit())
+    clone = tmp_path / "another"
+    repository.run("clone", "-q", str(repository.folder), str(clone))
+    settings = Environment.model_validate(
+        {"name": "staging", "engine": "local", "url": "http://localhost", "compose": "compose.yml"}
+    )
+
+    names = set()
+    for folder, edit in ((repository.folder, ""), (clone, ""), (clone, "an edit")):
+        (folder / "app.py").write_text(edit or "print(1)\n")
+        with releases.checkout(version, folder) as files:
+            found = images.of(settings, PLACE.app, version, files, repository=folder)
+        names.add(rendered(resolve(folder, found.sources)).name)
+
+    assert len(names) == 1
+
+
 def test_files_are_merged_in_their_order(folder: Path) -> None:
     first = {"services": {"web": {"image": "x", "command": "one", "environment": {"A": "1", "B": "1"}}}}
     second = {"services": {"web": {"command": "two", "environment": {"B": "2"}}}}
@@ -286,4 +366,4 @@ def test_a_file_that_compose_refuses_is_a_mistake_with_composes_words(folder: Pa
     (folder / "broken.yml").write_text(text)
 
     with pytest.raises(ConfigError, match=r"^docker-compose: "):
-        compose.sources(("broken.yml",), folder, frozenset)
+        compose.sources(("broken.yml",), folder, frozenset, "shop")

@@ -45,7 +45,9 @@ def settings(**changed: object) -> Environment:
 
 def found(app: Repository, **changed: object) -> images.Images:
     """The images of what is checked out, in an environment."""
-    return images.of(settings(**changed), "shop", Version(app.run("rev-parse", "HEAD")), app.folder)
+    return images.of(
+        settings(**changed), "shop", Version(app.run("rev-parse", "HEAD")), app.folder, repository=app.folder
+    )
 
 
 @pytest.mark.parametrize(

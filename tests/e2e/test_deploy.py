@@ -49,19 +49,19 @@ def test_a_rollback_after_a_variable_changed_renders_the_old_release_again(hello
     assert f"hello {first} green" in hello.get("host1")
 
 
-def test_deploying_what_is_live_does_nothing_and_a_changed_variable_is_a_deploy(hello: Hello) -> None:
+def test_deploying_what_is_live_does_nothing_and_a_changed_variable_is_a_deploy(hello: Hello, environment: str) -> None:
     sha = hello.commit()
-    hello.ship("host1")
+    hello.ship(environment)
+    hello.commit()  # HEAD is another: the live one's files come from git now, no longer from the work tree
 
-    assert "nothing to do" in hello.tagship("deploy", "--env", "host1")
+    assert "nothing to do" in hello.tagship("deploy", "--env", environment, "--sha", sha[:9])
 
     (hello.folder / ".env.color").write_text("COLOR=blue\n")
-    hello.tagship("deploy", "--env", "host1", "--sha", sha[:9])  # not named in tagship.yml yet: still nothing
-    hello.settings["environments"]["host1"]["variables"] = [".env.build", ".env.color"]
+    hello.settings["environments"][environment]["variables"] = [".env.build", ".env.color"]
     (hello.folder / "tagship.yml").write_text(json.dumps(hello.settings))
-    hello.tagship("deploy", "--env", "host1", "--sha", sha[:9])
-    assert f"hello {sha} blue" in hello.get("host1")
-    assert len(hello.history("host1")) == 2
+    hello.tagship("deploy", "--env", environment, "--sha", sha[:9])
+    assert f"hello {sha} blue" in hello.get(environment)
+    assert len(hello.history(environment)) == 2
 
 
 def test_a_dry_run_prints_the_plan_and_leaves_a_bare_server_bare(hello: Hello) -> None:

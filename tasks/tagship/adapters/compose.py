@@ -8,23 +8,43 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tagship.adapters import programs
 from tagship.errors import ConfigError, RolloutError
 from tagship.model import Sources
 
 _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
-_READ = ("--no-interpolate", "--no-path-resolution", "--format", "json")
+_READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
+"""YAML: Compose's JSON of a file that isn't interpolated prints `entrypoint: []` as null, as if it weren't there."""
 
 
-def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]]) -> Sources:
+class _Printed(yaml.CSafeLoader):
+    """Reads YAML as Go prints it (yaml.v3): every string that could be taken for something else is quoted."""
+
+
+_Printed.yaml_implicit_resolvers = {}
+for _tag, _form, _first in (
+    ("bool", r"true|false", "tf"),
+    ("int", r"-?[0-9]+", "-0123456789"),
+    ("float", r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?", "-0123456789"),
+    ("null", r"null", "n"),
+):
+    _Printed.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), list(_first))
+
+
+def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]], name: str) -> Sources:
     """The merged Compose file of a work tree, not interpolated, and the content of the files it names.
 
-    Only files of the commit are read, and no secret's: what is read is kept. Raises ConfigError with what Compose said.
+    `name` is the project's where the file gives it none: Compose would take the folder's, which differs from one
+    machine to the next. Only files of the commit are read, and no secret's: what is read is kept. Raises ConfigError
+    with what Compose said.
     """
-    named = [word for file in files for word in ("-f", file)]
-    argv = ["--env-file", "/dev/null", "--profile", "*", *named, "config", *_READ]
+    given = [word for file in files for word in ("-f", file)]
+    project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
+    argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
     said = programs.run([*_compose(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
-    model = json.loads(said.out)
+    model = yaml.load(said.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
         raise ConfigError(f"{', '.join(files)} names no services.")
     paths = [
@@ -90,6 +110,16 @@ def _project(
 def _yaml(model: Mapping[str, Any]) -> str:
     """JSON that YAML reads, too: JSON escapes a character beyond the basic plane as two, which YAML refuses."""
     return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(model))
+
+
+def _names_itself(file: Path) -> bool:
+    """Whether a Compose file says `name:`. One that isn't YAML is Compose's to complain about."""
+    try:
+        documents = list(yaml.compose_all(file.read_text(), Loader=yaml.CSafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    tops = (top for top in documents if isinstance(top, yaml.MappingNode))
+    return any(key.value == "name" and value.value for top in tops for key, value in top.value)
 
 
 def _compose() -> list[str]:
