@@ -39,7 +39,8 @@ def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIRE
         return python
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [str(python), "-I", _pip(), "install", "--quiet", "--no-input", "--no-deps", "--no-compile"]
-    options = ["--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
+    # pip looks into the folder it is run from, too: what the user's Python has there would count as installed here
+    options = ["--ignore-installed", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
     _run([*pip, *options, "--requirement", str(wanted)], environment)
     return python
 

@@ -1,5 +1,6 @@
 """The tasks' environment is made without the user's Python being touched."""
 
+import hashlib
 import importlib.util
 import zipfile
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 from action import install
 from action.errors import ActionError
+
+WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -45,6 +48,31 @@ def test_pip_installs_only_locked_wheels_into_the_new_environment(
     assert ran[0][0] == str(python)
     assert {"--require-hashes", "--only-binary", ":all:", "--no-deps"} <= set(ran[0])
     assert Path(ran[0][2]).name == "pip"
+
+
+def test_a_package_that_the_runners_python_has_is_installed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "wheels" / "thing-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    described = {"METADATA": "Metadata-Version: 2.1\nName: thing\nVersion: 1\n", "WHEEL": WHEEL, "RECORD": ""}
+    with zipfile.ZipFile(wheel, "w") as file:
+        for name, text in {"thing.py": "", **{f"thing-1.dist-info/{n}": t for n, t in described.items()}}.items():
+            file.writestr(name, text)
+    runners = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(runners)
+    found = importlib.util.find_spec("pip")
+    assert found
+    assert found.origin
+    (runners / "pip").symlink_to(Path(found.origin).parent)
+    monkeypatch.setattr(install, "_pip", lambda: str(runners / "pip"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "requirements.txt").write_text(f"thing==1 --hash=sha256:{digest}\n")
+
+    offline = {"PATH": "/nowhere", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel.parent)}
+    python = install.install(tmp_path / "venv", offline, tmp_path / "requirements.txt")
+
+    assert list((python.parents[1] / "lib").glob("*/site-packages/thing.py"))
 
 
 @pytest.mark.parametrize(
