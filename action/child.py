@@ -54,17 +54,16 @@ class _Pump:
         self._told = b""
 
     def run(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the program's end; what it left running may hold its stdout for ever."""
+        """Until the program's end; what it left running may hold its stdout for ever, or write to it."""
         if process.stdout is None:
             raise TypeError
         with process.stdout as stdout, selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while selector.select(_POLL) or process.poll() is None:
-                if selector.select(0):
-                    data = os.read(stdout.fileno(), _CHUNK)
-                    if not data:
-                        break
-                    self._take(data)
+            selector.register(stdout, selectors.EVENT_READ, self._take)
+            # read as it fills: a program that waits for room in it would never print the mark
+            selector.register(self._events, selectors.EVENT_READ, self._keep)
+            while selector.get_map() and process.poll() is None:
+                _read(selector, _POLL)
+            _read(selector, 0)  # once is all: a pipe holds no more than a chunk
         if self._rest:
             self._say(self._rest)
         while self._next_event():
@@ -82,6 +81,9 @@ class _Pump:
     def _say(self, line: bytes) -> None:
         self._on_line(line.decode(errors="replace").rstrip("\r"))
 
+    def _keep(self, data: bytes) -> None:
+        self._told += data
+
     def _next_event(self) -> bool:
         """Hand the oldest event over. False when there is none: somebody else wrote that mark."""
         while b"\n" not in self._told:
@@ -96,6 +98,19 @@ class _Pump:
         event = json.loads(line)
         self._on_event(event["kind"], event["facts"])
         return True
+
+
+def _read(selector: selectors.BaseSelector, within: float) -> None:
+    """Hand on what each pipe has, a chunk at most; one whose other end is closed is watched no more."""
+    for key, _ in selector.select(within):
+        try:
+            data = os.read(key.fd, _CHUNK)
+        except BlockingIOError:  # handing on the one has emptied the other
+            continue
+        if data:
+            key.data(data)
+        else:
+            selector.unregister(key.fileobj)
 
 
 @contextmanager

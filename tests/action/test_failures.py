@@ -23,6 +23,7 @@ SIGINT_TO_SIGTERM, SIGTERM_TO_SIGKILL = 7.5, 2.5
 
 def test_a_failing_suite_stops_before_the_build_and_is_put_on_its_line(app: Acted, act: Act, github: GitHub) -> None:
     (app.folder / "test_web.py").write_text(
+        "for _ in range(10_000): print('x' * 99)\n"  # a suite's whole output is one event, of 1 MB here
         "print('E       assert 1 == 2\\n\\ntest_web.py:1: AssertionError')\nexit(1)\n"
     )
     app.commit()

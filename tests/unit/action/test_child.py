@@ -14,8 +14,8 @@ from action import child
 TELL = f"""
 import json, os, subprocess, sys, time
 pipe = os.fdopen(int(os.environ["{child.EVENTS}"]), "w", buffering=1)
-def tell(kind):
-    pipe.write(json.dumps({{"kind": kind, "facts": {{}}}}) + "\\n")
+def tell(kind, **facts):
+    pipe.write(json.dumps({{"kind": kind, "facts": facts}}) + "\\n")
     print(os.environ["{child.MARK}"], flush=True)
 """
 
@@ -52,12 +52,35 @@ def test_a_forged_mark_tells_nothing(tmp_path: Path) -> None:
     assert run(script, tmp_path) == (0, ["a", "<real>", "c"])
 
 
+def test_an_event_may_be_as_long_as_a_suites_whole_output(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def event(_: str, facts: Mapping[str, Any]) -> None:
+        sizes.append(len(facts["output"]))
+
+    script = "tell('suite', output='x' * 1_000_000)\nprint('y' * 1_000_000)\ntell('suite', output='')"
+    lines: list[str] = []
+    code = child.run([sys.executable, "-c", TELL + script], dict(os.environ), tmp_path, lines.append, event)
+
+    assert (code, sizes, [len(line) for line in lines]) == (0, [1_000_000, 0], [1_000_000])
+
+
 def test_a_program_left_behind_does_not_hold_the_job_up(tmp_path: Path) -> None:
     began = time.monotonic()
 
     run("subprocess.Popen(['sleep', '20'])", tmp_path)
 
     assert time.monotonic() - began < 5
+
+
+def test_a_program_left_behind_that_goes_on_writing_does_not_either(tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    code, heard = run("subprocess.Popen(['timeout', '20', 'yes', 'still here'])\ntime.sleep(0.1)", tmp_path)
+
+    assert time.monotonic() - began < 5
+    assert code == 0
+    assert "still here" in heard
 
 
 def test_a_signal_is_passed_on(tmp_path: Path) -> None:
