@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagship import render, telemetry
+from tagship import references, render, telemetry
 from tagship.adapters import compose, variables
 from tagship.config import Environment
 from tagship.errors import ConfigError
 from tagship.model import Place, Release, Rendered, Sources
+from tagship.references import Need
 
 
 @dataclass(frozen=True)
@@ -36,26 +37,34 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
 ) -> Resolved:
     """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to."""
     wanted = render.select(sources, services)
-    needed = render.variables(wanted)
+    needed = references.of(wanted.model, wanted.files)
     given = variables.read(settings.variables, folder)
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
     secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
     files = _secret_files(wanted, folder)
     telemetry.conceal((*secrets.values(), *files.values()))
-    _refuse_missing(place, settings, [n for n, must in needed.items() if must and n not in given and n not in secrets])
+    _refuse_missing(place, settings, needed, {**secrets, **given})
     known = {name: value for name, value in given.items() if name in needed}
-    model = compose.interpolate(wanted, known | {name: render.marker(name) for name in secrets})
+    # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
+    model = compose.interpolate(wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()})
     if settings.sentry:
         model = render.with_environment(model, render.sentry_variables(place, tag))
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
     return Resolved(place, model, wanted.files, secrets | taken | files)
 
 
-def _refuse_missing(place: Place, settings: Environment, missing: list[str]) -> None:
+def _refuse_missing(place: Place, settings: Environment, needed: references.Needs, given: Mapping[str, str]) -> None:
+    missing = sorted(name for name, need in needed.items() if need >= Need.SET and name not in given)
+    empty = sorted(name for name, need in needed.items() if need is Need.FILLED and given.get(name) == "")
+    lines = []
     if missing:
+        lines.append(f"{place.environment} has no value for {', '.join(missing)}, which the Compose file needs.")
+    if empty:
+        lines.append(f"{', '.join(empty)} is empty in {place.environment}, and the Compose file says `:?`.")
+    if lines:
         files = ", ".join(settings.variables) or "a file named by `variables`"
         raise ConfigError(
-            f"{place.environment} has no value for {', '.join(sorted(missing))}, which the Compose file needs.",
+            "\n".join(lines),
             hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} lets it be empty",
         )
 

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
@@ -33,7 +33,6 @@ _DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 _CLEARED = ("command", "entrypoint")
 """Of these, `[]` and `""` say something: that the image's own doesn't hold."""
-_NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(:?[-?+])?")
 _SECRET = re.compile(r"⟦([A-Za-z_][A-Za-z0-9_./-]*)⟧")
 
 Model = Mapping[str, Any]
@@ -69,28 +68,6 @@ def select(sources: Sources, services: tuple[str, ...]) -> Sources:
             hint="values that differ between environments belong into `variables` and secrets",
         )
     return Sources(model, {path: sources.files[path] for path in needed})
-
-
-def variables(sources: Sources) -> dict[str, bool]:
-    """Every variable a Compose file refers to → whether it must have a value (it has no default)."""
-    found: dict[str, bool] = {}
-    read = {
-        item["path"] for item in _env_files(sources.model["services"])
-    }  # Compose interpolates these, configs it doesn't
-    for text in (*_strings(sources.model), *(text for path, text in sources.files.items() if path in read)):
-        for name, operator in _NAME.findall(text.replace("$$", "")):
-            found[name] = found.get(name, False) or operator in {"", "?", ":?"}
-    for service in sources.model["services"].values():
-        given = service.get("environment") or {}
-        # not interpolated, Compose leaves a list a list: NAME=value, or NAME alone to pass one on
-        bare = (item for item in given if (given[item] is None if isinstance(given, Mapping) else "=" not in item))
-        for name in bare:
-            found.setdefault(name, False)
-    for kind in ("configs", "secrets"):
-        for item in (sources.model.get(kind) or {}).values():
-            if "environment" in item:
-                found[item["environment"]] = True
-    return found
 
 
 def build_part(sources: Sources) -> Sources:
@@ -297,14 +274,3 @@ def _source(item: Any) -> str:  # noqa: ANN401 - short or long form
 
 def _without(mapping: Model, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if key not in keys}
-
-
-def _strings(value: Any, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[str]:  # noqa: ANN401 - JSON
-    if isinstance(value, str) and wanted(value):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item, wanted)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item, wanted)

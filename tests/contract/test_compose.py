@@ -80,6 +80,50 @@ def test_a_secret_arrives_as_it_is_whatever_is_in_it(folder: Path, monkeypatch: 
     assert service["environment"] == {name: f"<{value}>" for name, value in HOSTILE.items()}
 
 
+EMPTY = {
+    "${S}": "",
+    "${S-x}": "",
+    "${S:-x}": "x",
+    "${S+x}": "x",
+    "${S:+x}": "",
+    "${S?}": "",
+    "a${S:-${OTHER:-y}}b": "ayb",
+}
+
+
+@pytest.mark.parametrize("variables", ["vars", ()], ids=["variable", "secret"])
+def test_what_is_empty_counts_as_not_set_with_a_colon_and_only_then(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, variables: object
+) -> None:
+    monkeypatch.setenv("S", "")
+    (folder / "vars").write_text("S=\n")
+    environment = {f"N{number}": text for number, text in enumerate(EMPTY)}
+    found = sources(
+        folder,
+        {
+            "services": {"web": {**WEB, "environment": environment, "secrets": ["s"]}},
+            "secrets": {"s": {"environment": "S"}},
+        },
+    )
+
+    resolved = resolve(folder, found, variables=variables)
+
+    made = read_back(rendered(resolved), resolved.secrets)["services"]["web"]["environment"]
+    assert list(made.values()) == list(EMPTY.values())
+    assert resolved.secrets == {"S": ""}
+
+
+def test_what_must_not_be_empty_is_missing_when_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S", "")
+    (folder / "vars").write_text("V=\n")
+    found = sources(folder, {"services": {"web": {**WEB, "environment": {"A": "${S:?}", "B": "${V:?}", "C": "$M"}}}})
+
+    with pytest.raises(ConfigError, match="no value for M, which") as caught:
+        resolve(folder, found, variables="vars")
+
+    assert "S, V is empty in staging" in caught.value.problem
+
+
 def test_no_value_of_a_secret_is_in_anything_that_may_be_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "s3cr3t")
     (folder / "token.txt").write_text("t0k3n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tagship import render
+from tagship import references, render
 from tagship.errors import ConfigError
 from tagship.model import Release, Rendered, Shape, Sources, Version
 from tests.unit.builders import PLACE, sha
@@ -266,60 +266,12 @@ def test_keeps_the_files_of_the_services_it_selects_and_no_others() -> None:
     assert render.select(every, ("web",)).files == {".env": "A=1"}
 
 
-@pytest.mark.parametrize(
-    ("written", "needed"),
-    [
-        ("$A", {"A": True}),
-        ("${A}", {"A": True}),
-        ("${A:?say}", {"A": True}),
-        ("${A?}", {"A": True}),
-        ("${A:-x}", {"A": False}),
-        ("${A-x}", {"A": False}),
-        ("${A:+x}", {"A": False}),
-        ("${A:-${B}}", {"A": False, "B": True}),
-        ("${A:-x} ${A}", {"A": True}),
-        ("$${A} $$A", {}),
-        ("$$${A}", {"A": True}),
-        ("5$ $1 ${", {}),
-    ],
-)
-def test_finds_the_variables_a_file_refers_to_and_whether_they_need_a_value(
-    written: str, needed: dict[str, bool]
-) -> None:
-    assert render.variables(sources(web={"command": ["x", written]})) == needed
-
-
-def test_variables_of_env_files_count_because_compose_interpolates_them() -> None:
-    every = sources({".env": "URL=http://${HOST:-x}/${PATH_PART}"}, web={"env_file": [{"path": ".env"}]})
-
-    assert render.variables(every) == {"HOST": False, "PATH_PART": True}
-
-
-def test_variables_of_config_files_do_not_because_compose_leaves_them_alone() -> None:
-    every = Sources(
-        {"services": {"web": {}}, "configs": {"nginx": {"file": "nginx.conf"}}}, {"nginx.conf": "set $x $host;"}
-    )
-
-    assert render.variables(every) == {}
-
-
-@pytest.mark.parametrize("environment", [{"A": None, "B": "x"}, ["A", "B=x"]])
-def test_a_variable_passed_on_without_a_value_may_be_missing(environment: object) -> None:
-    assert render.variables(sources(web={"environment": environment})) == {"A": False}
-
-
-def test_what_a_secret_or_config_is_read_from_must_be_there() -> None:
-    model = {"services": {}, "secrets": {"s": {"environment": "S"}}, "configs": {"c": {"environment": "C"}}}
-
-    assert render.variables(Sources(model)) == {"S": True, "C": True}
-
-
 def test_building_needs_no_runtime_variable() -> None:
     every = sources(
         web={"build": {"args": {"V": "${VERSION}"}}, "environment": {"P": "${PASSWORD:?}"}}, db={"image": "x"}
     )
 
-    assert render.variables(render.build_part(every)) == {"VERSION": True}
+    assert set(references.of(render.build_part(every).model, {})) == {"VERSION"}
 
 
 def test_building_keeps_the_secrets_it_uses() -> None:
