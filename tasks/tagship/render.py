@@ -17,6 +17,9 @@ from tagship.model import DNS_LABEL, Place, Release, Rendered, Sources
 LABEL = "tagship"
 """Prefix of the labels that say what is ours: tagship.app, tagship.environment, tagship.sha, tagship.release."""
 
+RESTART = f"{LABEL}.restart"
+"""Label: a container's restart policy while it is to run, `always` or `no`; a release's is `no` until it starts."""
+
 START_INTERVAL_API = (1, 44)
 """Engine 25: probes at an interval of their own while a container starts."""
 START_INTERVAL = "250ms"
@@ -128,6 +131,7 @@ def render_accessories(place: Place, resolved: Model, files: Mapping[str, str]) 
         name: _service(settings, labels, None, ends=ends(resolved, name))
         for name, settings in resolved["services"].items()
     }
+    services = {name: {**service, "restart": service["labels"][RESTART]} for name, service in services.items()}
     return _project(place, f"{place}-accessories", services, resolved, files, network=str(place))
 
 
@@ -207,9 +211,10 @@ def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, e
     aliases = sorted({a for net in (settings.get("networks") or {}).values() for a in (net or {}).get("aliases") or ()})
     if "network_mode" not in settings:
         rendered["networks"] = {"default": {"aliases": aliases} if aliases else None}
-    rendered["restart"] = "no" if ends or settings.get("restart") == "no" else "unless-stopped"
+    policy = "no" if ends or settings.get("restart") == "no" else "always"
+    rendered["restart"] = "no"
     rendered.setdefault("logging", LOGGING)
-    rendered["labels"] = {**(settings.get("labels") or {}), **labels}
+    rendered["labels"] = {**(settings.get("labels") or {}), **labels, RESTART: policy}
     return rendered
 
 

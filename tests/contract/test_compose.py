@@ -346,7 +346,7 @@ def test_compose_takes_a_release_whatever_it_says_of_networks_and_dependencies(f
 
     service = made["services"]["web"]
     assert service["image"] == IMAGES["web"]
-    assert service["restart"] == "unless-stopped"
+    assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", "always")
     assert service["networks"] == {"default": {"aliases": ["www"]}}
     assert service["healthcheck"]["start_interval"] == "250ms"
     assert {"ports", "container_name", "profiles", "build", "depends_on"}.isdisjoint(service)

@@ -68,11 +68,15 @@ def test_what_is_for_building_or_for_a_development_host_is_dropped(key: str) -> 
 
 @pytest.mark.parametrize("policy", ["always", "on-failure:3", "unless-stopped", None])
 def test_a_stopped_release_is_not_revived_when_the_engine_restarts(policy: str | None) -> None:
-    assert web(restart=policy)["restart"] == "unless-stopped"
+    service = web(restart=policy)
+
+    assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", "always")
 
 
 def test_what_is_never_to_restart_does_not() -> None:
-    assert web(restart="no")["restart"] == "no"
+    service = web(restart="no")
+
+    assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", "no")
 
 
 def test_a_one_shot_does_not_start_again_for_ever() -> None:
@@ -80,7 +84,7 @@ def test_a_one_shot_does_not_start_again_for_ever() -> None:
 
     services = rendered(model).model["services"]
 
-    assert (services["assets"]["restart"], services["web"]["restart"]) == ("no", "unless-stopped")
+    assert [services[name]["labels"]["tagship.restart"] for name in ("assets", "web")] == ["no", "always"]
 
 
 def test_a_release_has_a_network_of_its_own_whatever_name_compose_pinned() -> None:
@@ -121,6 +125,7 @@ def test_labels_say_whose_it_is_and_win_over_the_files_own() -> None:
         "tagship.environment": "staging",
         "tagship.sha": sha("a"),
         "tagship.release": NAME,
+        "tagship.restart": "always",
     }
 
 
@@ -395,10 +400,23 @@ def test_accessories_live_on_the_environments_network_under_their_own_names() ->
     assert project["services"]["db"] == {
         "image": "built",
         "networks": {"default": None},
-        "restart": "unless-stopped",
+        "restart": "always",
         "logging": render.LOGGING,
-        "labels": {"tagship.app": "shop", "tagship.environment": "staging", "tagship.accessory": "true"},
+        "labels": {
+            "tagship.app": "shop",
+            "tagship.environment": "staging",
+            "tagship.accessory": "true",
+            "tagship.restart": "always",
+        },
     }
+
+
+def test_an_accessory_that_ends_by_itself_does_not_start_with_its_engine() -> None:
+    model = resolved(db={"depends_on": {"init": {"condition": "service_completed_successfully"}}}, init={})
+
+    services = render.render_accessories(PLACE, model, {})["services"]
+
+    assert (services["db"]["restart"], services["init"]["restart"]) == ("always", "no")
 
 
 def test_rendering_changes_nothing_it_was_given() -> None:

@@ -5,13 +5,14 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from tagship.adapters.engine import Engine
 from tagship.errors import CheckError, EngineError
 from tagship.model import Place
 from tagship.ports import Standing
-from tagship.render import LABEL
+from tagship.render import LABEL, RESTART
 
 LOG_LINES = 30
 _MISSING = 404
@@ -32,6 +33,8 @@ class Container:
     created: float
     addresses: Mapping[str, str]
     """Network → the address it is to have there, where one was chosen for it."""
+    restart: str = ""
+    """Its restart policy while it is to run, `always` or `no`; empty when a version without that label made it."""
 
     @property
     def running(self) -> bool:
@@ -94,10 +97,68 @@ def choose_address(name: str, subnet: str, taken: set[str]) -> str:
     raise CheckError(f"Every address of {subnet} is taken.", hint="remove stopped releases, or widen edge.networks")
 
 
+def start(engine: Engine, containers: Iterable[Container]) -> None:
+    """Start containers, all at once; from now on they come back with their engine."""
+    things = list(containers)
+    calls = [partial(engine.call, "POST", f"/containers/{c.id}/start") for c in things]
+    _beside(calls, [partial(come_back, engine, c) for c in things])
+
+
 def stop(engine: Engine, containers: Iterable[Container], within: int | None = None) -> None:
-    """Stop containers, all at once; each gets its own stop_grace_period unless `within` says otherwise."""
-    query = {} if within is None else {"t": within}
-    together(lambda c: _unless_gone(engine, "POST", f"/containers/{c.id}/stop", **query), containers)
+    """Stop containers, all at once; each gets its own stop_grace_period unless `within` says otherwise.
+
+    They stay down when their engine starts again.
+    """
+    things, query = list(containers), {} if within is None else {"t": within}
+    calls = [partial(_unless_gone, engine, "POST", f"/containers/{c.id}/stop", **query) for c in things]
+    _beside(calls, [partial(_stay_down, engine, c) for c in things])
+
+
+def come_back(engine: Engine, container: Container) -> None:
+    """Have a container start with its engine: `always`, as `unless-stopped` forgets one whose engine was killed.
+
+    One that ends by itself is left as it is.
+    """
+    if _comes_back(engine, container):
+        _unless_gone(engine, "POST", f"/containers/{container.id}/update", {"RestartPolicy": {"Name": "always"}})
+
+
+def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[], object]]) -> None:
+    """Make calls, all at once, and change restart policies meanwhile: asked for first, but not waited for.
+
+    An engine refuses, and takes back, the change of a container that ends at that moment: it is made again afterwards.
+    """
+    refused: list[Callable[[], object]] = []
+
+    def change(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except EngineError:
+            refused.append(work)
+
+    jobs: list[Callable[[], object]] = [partial(change, work) for work in changes]
+    together(lambda call: call(), [*jobs, *calls])
+    together(lambda call: call(), refused)
+
+
+def _stay_down(engine: Engine, container: Container) -> None:
+    """An older version's keeps a policy that tells it from one that ends by itself."""
+    if _comes_back(engine, container):
+        policy = {"Name": "no" if container.restart else "unless-stopped"}
+        _unless_gone(engine, "POST", f"/containers/{container.id}/update", {"RestartPolicy": policy})
+
+
+def _comes_back(engine: Engine, container: Container) -> bool:
+    """Whether it is to run until somebody stops it. Where no label says so, the policy it was made with does."""
+    if container.restart:
+        return container.restart != "no"
+    try:
+        policy = engine.get(f"/containers/{container.id}/json")["HostConfig"]["RestartPolicy"]["Name"]
+    except EngineError as error:
+        if error.status != _MISSING:
+            raise
+        return False
+    return policy not in {"", "no"}
 
 
 def remove(engine: Engine, release: str) -> None:
@@ -145,6 +206,7 @@ def _container(raw: dict[str, Any]) -> Container:
         status=raw["Status"],
         created=raw["Created"],
         addresses={n: (s.get("IPAMConfig") or {}).get("IPv4Address") or "" for n, s in networks.items()},
+        restart=labels.get(RESTART, ""),
     )
 
 
@@ -155,9 +217,9 @@ def _count(names: Iterable[str]) -> dict[str, int]:
     return counted
 
 
-def _unless_gone(engine: Engine, method: str, path: str, **query: object) -> None:
+def _unless_gone(engine: Engine, method: str, path: str, body: object = None, **query: object) -> None:
     try:
-        engine.call(method, path, **query)
+        engine.call(method, path, body, **query)
     except EngineError as error:
         if error.status != _MISSING:
             raise

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tagship.adapters.containers import Container, healthcheck, last_words, together
+from tagship.adapters.containers import Container, come_back, healthcheck, last_words, start, together
 from tagship.adapters.engine import Engine
 from tagship.errors import EngineError, RolloutError, TagshipError
 from tagship.render import START_INTERVAL_API
@@ -65,6 +65,7 @@ class Starting:
         deadline = time.monotonic() + self._within
         if self._started:
             self._look()  # a killed deploy's: they run, and may be ready
+            together(lambda c: come_back(self._engine, c), [c for c in self._containers.values() if c.running])
         self._start_those_that_can()
         while len(self._ready) < len(self._containers):
             event = events.next(min(self._patience(), max(0.0, deadline - time.monotonic())))
@@ -79,7 +80,7 @@ class Starting:
 
     def _start_those_that_can(self) -> None:
         able = [c for c in self._containers.values() if c.id not in self._started and self._may_start(c.service)]
-        together(lambda c: self._engine.call("POST", f"/containers/{c.id}/start"), able)
+        start(self._engine, able)
         for container in able:
             self._started.add(container.id)
             if not self._checks_itself(container) and not self._ends(container.service):

@@ -193,7 +193,7 @@ class Server(Reader):
     def resume(self, release: str, services: Sequence[str]) -> None:
         """All at once."""
         idle = [c for c in containers.of(self._engine, release) if c.service in services and not c.running]
-        containers.together(lambda c: self._engine.call("POST", f"/containers/{c.id}/start"), idle)
+        containers.start(self._engine, idle)
 
     def remove(self, release: str) -> None:
         """Containers and network."""

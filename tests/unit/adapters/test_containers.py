@@ -19,9 +19,11 @@ UPPER_HALF = ["10.213.0.4", "10.213.0.5", "10.213.0.6"]
 """The last one, 10.213.0.7, is the broadcast address."""
 
 
-def container(service: str, state: str = "running", created: float = 1, project: str = RELEASE) -> Container:
+def container(
+    service: str, state: str = "running", created: float = 1, project: str = RELEASE, restart: str = "no"
+) -> Container:
     """A container, its id the service's name."""
-    return Container(service, f"{project}-{service}-1", project, service, state, "", created, {})
+    return Container(service, f"{project}-{service}-1", project, service, state, "", created, {}, restart)
 
 
 def listed(**changed: object) -> dict[str, Any]:
@@ -155,6 +157,62 @@ def test_stopping_gives_each_its_own_grace_unless_told_otherwise(
     containers.stop(engine, [container("web")], within)
 
     assert daemon.requests[0].query == query
+
+
+def policies(daemon: Server) -> dict[str, str]:
+    """The restart policy that each container was given, by its id."""
+    changes = [request for request in daemon.requests if request.path.endswith("/update")]
+    return {request.path.split("/")[2]: request.json()["RestartPolicy"]["Name"] for request in changes}
+
+
+def test_what_runs_comes_back_with_its_engine_and_what_is_stopped_stays_down(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        f"POST /containers/{service}/{call}": Answer(204)
+        for service in ("web", "seed")
+        for call in ("start", "stop", "update")
+    }
+    both = [container("web", restart="always"), container("seed", restart="no")]
+
+    containers.start(engine, both)
+    assert policies(daemon) == {"web": "always"}
+
+    containers.stop(engine, both)
+    assert policies(daemon) == {"web": "no"}
+    assert {len(daemon.asked(f"POST /containers/{c.id}/{call}")) for c in both for call in ("start", "stop")} == {1}
+
+
+@pytest.mark.parametrize(
+    ("made_with", "started", "stopped"), [("unless-stopped", "always", "unless-stopped"), ("no", None, None)]
+)
+def test_a_container_without_our_label_is_told_by_the_policy_it_was_made_with(
+    daemon: Server, engine: Engine, made_with: str, started: str | None, stopped: str | None
+) -> None:
+    daemon.answers |= {f"POST /containers/web/{call}": Answer(204) for call in ("start", "stop", "update")}
+    daemon.answers["GET /containers/web/json"] = Answer(body={"HostConfig": {"RestartPolicy": {"Name": made_with}}})
+    older = [container("web", restart="")]
+
+    containers.start(engine, older)
+    assert policies(daemon).get("web") == started
+
+    containers.stop(engine, older)
+    assert policies(daemon).get("web") == stopped
+
+
+def test_a_policy_that_could_not_be_changed_while_the_container_ended_is_changed_afterwards(
+    daemon: Server, engine: Engine
+) -> None:
+    refusal = Answer(500, {"message": "cannot update a stopped container: unknown"})
+    daemon.answers |= {"POST /containers/web/stop": Answer(204), "POST /containers/web/update": [refusal, Answer()]}
+
+    containers.stop(engine, [container("web", restart="always")])
+
+    assert len(daemon.asked("POST /containers/web/update")) == 2
+
+
+def test_what_is_gone_need_not_be_kept_from_coming_back(daemon: Server, engine: Engine) -> None:
+    containers.stop(engine, [container("web", restart="always"), container("worker", restart="")])
+
+    assert daemon.asked("POST /containers/web/update")
 
 
 def frame(stream: int, text: bytes) -> bytes:

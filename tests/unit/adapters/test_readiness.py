@@ -20,7 +20,7 @@ OLD_API = (1, 41)
 
 def container(service: str, state: str = "created") -> Container:
     """The one container of a service; its id is the service's name."""
-    return Container(service, f"p-{service}-1", "p", service, state, "", 0, {})
+    return Container(service, f"p-{service}-1", "p", service, state, "", 0, {}, "no")
 
 
 class Containers:

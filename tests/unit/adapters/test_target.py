@@ -54,7 +54,7 @@ def server(engine: Engine, edge: Busy | None = None, **settings: object) -> Serv
 
 def listed(**changed: object) -> dict[str, Any]:
     """A container of the release, as the engine lists it."""
-    labels = {"com.docker.compose.project": RELEASE.name, "com.docker.compose.service": "web"}
+    labels = {"com.docker.compose.project": RELEASE.name, "com.docker.compose.service": "web", "tagship.restart": "no"}
     return {"Id": "c1", "Names": ["/x"], "Labels": labels, "State": "running", "Status": "Up", "Created": 1} | changed
 
 
