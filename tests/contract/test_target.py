@@ -1,10 +1,13 @@
 """What a plan may count on, of an environment in memory and of a real one."""
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from tagship import ledger, render
+from tagship.adapters import containers
+from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry, split
 from tagship.errors import RolloutError, SmokeTestError
 from tagship.ledger import Entry
@@ -91,6 +94,20 @@ def test_a_release_is_created_started_service_by_service_stopped_and_resumed(tar
 
     target.stop(release.name, [])
     assert counts(target, release) == (both, {})
+
+
+@pytest.mark.parametrize("target", ["server"], indirect=True)
+def test_a_container_that_exists_is_kept_whatever_compose_would_make_of_it(
+    target: Target, made: Made, engine: Engine
+) -> None:
+    release = made("a")
+    create(target, release)
+    before = {container.id for container in containers.of(engine, release.name)}
+    services = {name: {**service, "hostname": "other"} for name, service in release.model["services"].items()}
+
+    target.create(dataclasses.replace(release, model={**release.model, "services": services}))
+
+    assert {container.id for container in containers.of(engine, release.name)} == before
 
 
 def test_a_candidate_is_reached_by_its_key_and_live_by_everyone(target: Target, made: Made) -> None:

@@ -74,8 +74,19 @@ def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]
 
 
 def create(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """Create a project's containers, started by nobody yet. Raises RolloutError."""
-    _project(socket, model, ["create", "--quiet-pull", "--no-build"], environment)
+    """Create the containers a project lacks, started by nobody yet. Raises RolloutError.
+
+    One that exists is kept, whatever the model says by now and whatever another Compose would make of it.
+    """
+    _project(socket, model, ["create", "--no-recreate", "--quiet-pull", "--no-build"], environment)
+
+
+def recreate(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Replace a project's containers by new ones that take over their volumes, started by nobody yet.
+
+    Raises RolloutError.
+    """
+    _project(socket, model, ["create", "--force-recreate", "--quiet-pull", "--no-build"], environment)
 
 
 def up(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
