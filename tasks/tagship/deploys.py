@@ -243,7 +243,7 @@ class Rollout:
 def preview(session: Session, choose: Choice, options: Options) -> str:
     """The plan, and nothing changed: not even a lock is taken."""
     with session.files() as edge:
-        reader = Reader(session.engine, edge, session.place)
+        reader = Reader(session.engine, edge, session.place, session.settings.url)
         before = reader.observe()
         wanted = choose(before, reader.release)
     configured = wanted.resolved.rendered(wanted.release, reader.key)

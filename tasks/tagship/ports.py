@@ -25,6 +25,18 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """How the edge serves an environment."""
+
+    stands: bool = True
+    """Whether it serves the live release's routes, at the environment's URL and nowhere else."""
+    here: bool = True
+    """Whether it serves anything at the environment's URL."""
+    elsewhere: tuple[str, ...] = ()
+    """Other URLs it serves the environment at: `url` has changed, and no release has been proven there yet."""
+
+
+@dataclass(frozen=True)
 class Observed:
     """An environment at one moment."""
 
@@ -39,6 +51,7 @@ class Observed:
     memory_free: int | None = None
     """Bytes that new processes may take without swapping."""
     history: tuple[Entry, ...] = ()
+    routing: Routing = Routing()
 
     def standing(self, name: str) -> Standing | None:
         """The containers of one release, if there are any."""

@@ -4,8 +4,9 @@ Which release answers is not in it: upstreams are dialled by a name that Caddy r
 a file and leaves the configuration, and every kept-alive connection, alone (docs/decisions/cutover-is-a-file.md).
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tagship.model import Place, Served
 
@@ -19,18 +20,23 @@ HOLD = "10s"
 UPSTREAM_IDLE = "1s"
 """Shorter than any app server's own keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
 
+NOBODY = "tagship:nobody"
+"""`@id` of the route that answers for hosts no environment is served as."""
+
 Json = dict[str, Any]
+Site = dict[str, list[Json]]
+"""The edge's server, `http` or `https` → routes of one environment there."""
 
 
 def server_config(http: int, https: int, tls: str) -> Json:
     """A new edge's configuration: admin on its own loopback, servers without routes, access log as JSON."""
     servers: Json = {}
     if http:
-        servers["http"] = {"listen": [":80"], "routes": [], "automatic_https": {"disable": True}, "logs": {}}
+        servers["http"] = {"listen": [":80"], "routes": framed([]), "automatic_https": {"disable": True}, "logs": {}}
     if https:
         servers["https"] = {
             "listen": [":443"],
-            "routes": [],
+            "routes": framed([]),
             "logs": {},
             "automatic_https": {"disable_redirects": True},
         }
@@ -45,54 +51,97 @@ def server_config(http: int, https: int, tls: str) -> Json:
     }
 
 
-def environment_routes(place: Place, url: str, candidate: Served, live: Served) -> Json:
-    """One environment's routes, `@id` APP-ENV: a request with the deploy's secret header reaches the candidate."""
+def site(place: Place, urls: Sequence[str], candidate: Served, live: Served) -> Site:
+    """One environment's routes on each of the edge's servers, at these URLs; none where no service has a route.
+
+    A request with the deploy's secret header reaches the candidate. What arrives by HTTP for a host that is served by
+    HTTPS alone is sent there.
+    """
+    if not candidate.routes and not live.routes:
+        return {}
+    split = [urlsplit(url) for url in urls]
+    found: Site = {"http": [], "https": []}
+    for scheme, ours in found.items():
+        if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
+            name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
+            secure = [_hsts()] if scheme == "https" else []
+            handlers = [*secure, _releases(place, candidate, live)]
+            ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
+    plain = {address.hostname for address in split if address.scheme == "http"}
+    secured = {address.hostname: address for address in split if address.scheme == "https"}
+    found["http"] += [_redirect(place, address) for host, address in secured.items() if host not in plain]
+    return {scheme: ours for scheme, ours in found.items() if ours}
+
+
+def framed(routes: list[Json]) -> list[Json]:
+    """The routes of a server, and last what answers for hosts that nobody is served as; an older one's is left."""
+    nobody = [route for route in routes if route.get("@id") == NOBODY] or [_nobody()]
+    return [*(route for route in routes if route.get("@id") != NOBODY), *nobody]
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Each once, in that order."""
+    return list(dict.fromkeys(names))
+
+
+def _releases(place: Place, candidate: Served, live: Served) -> Json:
     folder = f"{STATE}/{place}"
-    address = urlsplit(url)
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
         "handle": _proxies(f"{{file.{folder}/candidate}}", candidate),
         "terminal": True,
     }
     for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live)}
-    secure = [_hsts()] if address.scheme == "https" else []
+    return {"handler": "subroute", "routes": [for_candidate, for_everyone]}
+
+
+def _redirect(place: Place, address: SplitResult) -> Json:
+    """What arrives by HTTP for a host that is served by HTTPS."""
+    port = f":{address.port}" if address.port else ""
     return {
-        "@id": str(place),
+        "@id": f"{place}:redirect:{address.hostname}",
         "match": [{"host": [address.hostname]}],
-        "handle": [*secure, {"handler": "subroute", "routes": [for_candidate, for_everyone]}],
-        "terminal": True,
-    }
-
-
-def redirect_routes(place: Place, url: str) -> Json:
-    """`@id` APP-ENV-redirect: what arrives by HTTP for an environment whose URL is https."""
-    return {
-        "@id": f"{place}-redirect",
-        "match": [{"host": [urlsplit(url).hostname]}],
         "handle": [
             {
                 "handler": "static_response",
                 "status_code": 308,
-                "headers": {"Location": ["https://{http.request.host}{http.request.uri}"]},
+                "headers": {"Location": [f"https://{{http.request.host}}{port}{{http.request.uri}}"]},
             }
         ],
         "terminal": True,
     }
 
 
+def _nobody() -> Json:
+    """421, which no cache keeps, and not Caddy's own answer to what no route matches: an empty 200."""
+    said = "No app is served as {http.request.host} on this server.\n"
+    return {"@id": NOBODY, "handle": [_says(421, said)], "terminal": True}
+
+
+def _says(status: int, text: str) -> Json:
+    headers = {"Content-Type": ["text/plain; charset=utf-8"]}
+    return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
+
+
 def _proxies(release: str, served: Served) -> list[Json]:
-    """The longest path first, as a reader of the file expects whatever its order."""
+    """The longest path first, as a reader of the file expects whatever its order; `/api/*` is `/api`, too."""
     replicas = dict(served.replicas)
+    exact = {route.path for route in served.routes}
     ordered = sorted(served.routes, key=lambda route: (-len(route.path.rstrip("*")), route.path))
     answers = [
         {
-            "match": [{"path": [route.path]}],
+            "match": [{"path": _paths(route.path, exact)}],
             "handle": [_proxy(f"{release}-{route.service}", replicas.get(route.service, 1), route.port)],
             "terminal": True,
         }
         for route in ordered
     ]
-    return [{"handler": "subroute", "routes": answers}]
+    return [{"handler": "subroute", "routes": [*answers, {"handle": [_says(404, "No route has this path.\n")]}]}]
+
+
+def _paths(path: str, exact: set[str]) -> list[str]:
+    folder = path.removesuffix("/*")
+    return [path] if folder in {path, "", *exact} else [path, folder]
 
 
 def _proxy(containers: str, count: int, port: int) -> Json:

@@ -11,8 +11,8 @@ from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry, split
 from tagship.errors import RolloutError, SmokeTestError
 from tagship.ledger import Entry
-from tagship.model import Place, Release, Rendered, Route, Shape, Sources, Version
-from tagship.ports import Target
+from tagship.model import Place, Release, Rendered, Route, Served, Shape, Sources, Version
+from tagship.ports import Routing, Target
 from tagship.testing import MemoryTarget
 from tests.rig import Rig
 
@@ -128,6 +128,22 @@ def test_a_candidate_is_reached_by_its_key_and_live_by_everyone(target: Target, 
 
     target.smoke_test(new.name, candidate=False)
     assert (target.observe().live, target.observe().live_release) == (new.name, new.release)
+
+
+def test_whether_the_live_releases_routes_stand_is_observed(target: Target, made: Made) -> None:
+    release = made("a")
+    create(target, release)
+    assert not target.observe().routing.here
+
+    target.serve(release.served, release.served)
+    target.cutover(release.name)
+    assert target.observe().routing == Routing(stands=True, here=True)
+
+    target.serve(Served((Route("/other", "web", 8000),)), release.served)
+    assert target.observe().routing == Routing(stands=False, here=True)
+
+    target.serve(Served(()), Served(()))
+    assert target.observe().routing == Routing(stands=False, here=False)
 
 
 def test_nothing_answers_for_a_release_that_does_not_run(target: Target, made: Made) -> None:

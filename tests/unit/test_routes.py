@@ -13,9 +13,15 @@ URL = "https://shop.example.com"
 BOTH = (Route("/api/*", "api", 8000), *WEB)
 
 
+def site(*urls: str, live: tuple[Route, ...] = WEB, **replicas: int) -> routes.Site:
+    """One environment's routes on each server, the candidate's other than everyone's."""
+    return routes.site(PLACE, urls or (URL,), Served(BOTH), Served(live, tuple(replicas.items())))
+
+
 def served(url: str = URL, live: tuple[Route, ...] = WEB, **replicas: int) -> dict[str, Any]:
-    """One environment's routes, the candidate's other than everyone's."""
-    return routes.environment_routes(PLACE, url, Served(BOTH), Served(live, tuple(replicas.items())))
+    """The routes at its URL."""
+    (route,) = site(url, live=live, **replicas)[url.partition(":")[0]]
+    return route
 
 
 def proxies(branch: dict[str, Any]) -> dict[str, list[str]]:
@@ -24,6 +30,7 @@ def proxies(branch: dict[str, Any]) -> dict[str, list[str]]:
     return {
         route["match"][0]["path"][0]: [upstream["dial"] for upstream in route["handle"][0]["upstreams"]]
         for route in handler["routes"]
+        if "match" in route
     }
 
 
@@ -90,9 +97,48 @@ def test_only_its_own_host_reaches_an_environment() -> None:
     assert route["terminal"]
 
 
-def test_the_name_in_caddys_configuration_holds_app_and_environment() -> None:
-    assert served()["@id"] == "shop-staging"
-    assert routes.redirect_routes(PLACE, URL)["@id"] == "shop-staging-redirect"
+def test_the_names_in_caddys_configuration_hold_app_and_environment() -> None:
+    names = {server: [route["@id"] for route in ours] for server, ours in site(URL, "http://old.example.com").items()}
+
+    assert names == {
+        "https": ["shop-staging"],
+        "http": ["shop-staging:http", "shop-staging:redirect:shop.example.com"],
+    }
+
+
+def test_a_path_below_a_folder_is_the_folder_too_unless_that_has_a_route_of_its_own() -> None:
+    live = (Route("/api/*", "api", 80), Route("/docs/*", "docs", 80), Route("/docs", "page", 80), *WEB)
+
+    (handler,) = branches(served(live=live))[1]["handle"]
+
+    paths = [route["match"][0]["path"] for route in handler["routes"] if "match" in route]
+    assert paths == [["/docs/*"], ["/api/*", "/api"], ["/docs"], ["/*"]]
+
+
+def test_a_path_that_no_route_has_is_not_found_and_no_empty_success() -> None:
+    (handler,) = branches(served(live=(Route("/api/*", "api", 80),)))[1]["handle"]
+
+    (answer,) = handler["routes"][-1]["handle"]
+    assert "match" not in handler["routes"][-1]
+    assert (answer["status_code"], answer["body"]) == (404, "No route has this path.\n")
+
+
+def test_an_environment_whose_url_changes_is_served_at_both() -> None:
+    both = site("https://new.example.com", "https://old.example.com")
+
+    assert both["https"][0]["match"] == [{"host": ["new.example.com", "old.example.com"]}]
+    assert [route["match"][0]["host"] for route in both["http"]] == [["new.example.com"], ["old.example.com"]]
+
+
+def test_a_host_served_by_http_until_now_is_not_sent_to_https_yet() -> None:
+    both = site("https://shop.example.com", "http://shop.example.com")
+
+    assert [route["@id"] for route in both["http"]] == ["shop-staging:http"]
+    assert [handler["handler"] for handler in both["http"][0]["handle"]] == ["subroute"]
+
+
+def test_a_release_without_routes_has_none_at_the_edge() -> None:
+    assert routes.site(PLACE, [URL], Served(()), Served(())) == {}
 
 
 @pytest.mark.parametrize(("url", "handlers"), [(URL, ["headers", "subroute"]), ("http://localhost", ["subroute"])])
@@ -100,11 +146,12 @@ def test_strict_transport_security_is_for_https_alone(url: str, handlers: list[s
     assert [handler["handler"] for handler in served(url)["handle"]] == handlers
 
 
-def test_what_comes_by_http_is_sent_to_https_with_its_method() -> None:
-    (answer,) = routes.redirect_routes(PLACE, URL)["handle"]
+@pytest.mark.parametrize(("url", "port"), [(URL, ""), (f"{URL}:8443", ":8443")])
+def test_what_comes_by_http_is_sent_to_https_with_its_method_and_the_urls_port(url: str, port: str) -> None:
+    (answer,) = site(url)["http"][0]["handle"]
 
     assert answer["status_code"] == 308
-    assert answer["headers"]["Location"] == ["https://{http.request.host}{http.request.uri}"]
+    assert answer["headers"]["Location"] == [f"https://{{http.request.host}}{port}{{http.request.uri}}"]
 
 
 def test_the_admin_api_listens_on_the_edges_own_loopback() -> None:
@@ -124,3 +171,10 @@ def test_certificates_of_our_own_are_not_put_into_anybodys_trust_store() -> None
     assert apps["tls"]["automation"]["policies"] == [{"issuers": [{"module": "internal"}]}]
     assert apps["pki"]["certificate_authorities"]["local"]["install_trust"] is False
     assert "tls" not in routes.server_config(80, 443, "acme")["apps"]
+
+
+def test_a_host_that_nobody_is_served_as_is_told_so() -> None:
+    for server in routes.server_config(80, 443, "acme")["apps"]["http"]["servers"].values():
+        (last,) = server["routes"]
+        assert last["handle"][0]["status_code"] == 421
+        assert "No app is served as {http.request.host}" in last["handle"][0]["body"]

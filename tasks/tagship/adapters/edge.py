@@ -1,10 +1,11 @@
 """The edge: Caddy on the server, one container for all its apps, and the files and routes an environment has there."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, cast
 
-from tagship import routes
+from tagship import routes, sites
 from tagship.adapters import compose, networks
 from tagship.adapters.engine import Engine
 from tagship.adapters.shell import Shell, encoded, quote, replace_file
@@ -18,6 +19,9 @@ NETWORK = "0-tagship"
 """Sorts before any other network's name: old engines give the first by name the published ports."""
 VOLUME = "tagship"
 _SEPARATOR = "\036"
+_SERVED = "/config/apps/http"
+ATTEMPTS = 5
+"""How often routes are tried to be installed while other environments change theirs."""
 LEDGER_LINES = 200
 """How much of the ledger a deploy looks at: enough to find the releases it may roll back to."""
 
@@ -36,6 +40,8 @@ class Files:
     """Bytes free where the engine keeps volumes."""
     memory_free: int
     """Bytes that new processes may take without swapping: Linux's MemAvailable."""
+    http: routes.Json = field(default_factory=dict)
+    """Caddy's configuration of what it serves, all environments'; empty where it doesn't say."""
 
 
 def find(engine: Engine) -> dict[str, Any] | None:
@@ -89,10 +95,11 @@ class Edge:
             f"tail -n {LEDGER_LINES} {folder}/ledger.jsonl 2>/dev/null",
             f"df -Pk {routes.STATE} | tail -n 1",
             "grep MemAvailable /proc/meminfo",
+            f"{_asking('GET', _SERVED)} || true",
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
         said = self._shell.run(f"{_made(folder)}\n{script}" if prepare else script).decode().split(_SEPARATOR)
-        live, record, key, ledger, disk, memory = said[:6]
+        live, record, key, ledger, disk, memory, served = said[:7]
         return Files(
             live=live,
             record=record.encode(),
@@ -100,6 +107,7 @@ class Edge:
             ledger=tuple(ledger.splitlines()),
             disk_free=int(disk.split()[3]) * 1024,
             memory_free=int(memory.split()[1]) * 1024,
+            http=_application(_parsed(served.encode())),
         )
 
     def offer(self, release: str, key: str) -> None:
@@ -131,23 +139,37 @@ class Edge:
         ours = [item["num_requests"] for item in upstreams or () if item["address"].startswith(f"{release}-")]
         return sum(ours)
 
-    def serve(self, server: str, wanted: routes.Json) -> bool:
-        """Install routes unless they are there just so. Returns whether the configuration changed."""
-        name, path = wanted["@id"], f"/config/apps/http/servers/{server}/routes"
-        _, etag, served = self._admin("GET", path)
-        others = served if isinstance(served, list) else []
-        if wanted in others:
-            return False
-        if any(other.get("@id") == name for other in others):
-            status, _, answer = self._admin("PATCH", f"/id/{name}", wanted, etag)
-        else:
-            _refuse_taken(wanted, others)
-            if self._admin("GET", f"/id/{name}")[0] == 200:  # noqa: PLR2004 - its URL was of the other scheme until now
-                self._admin("DELETE", f"/id/{name}")
-            status, _, answer = self._admin("POST", path, wanted, etag)
-        if status != 200:  # noqa: PLR2004 - HTTP
-            raise EngineError(f"The edge refused the routes of {self.place}: {status} {answer}.")
+    def serve(self, wanted: routes.Site) -> bool:
+        """Have these routes installed, by one change of the configuration. Returns whether there was any.
+
+        Raises CheckError when the edge can't: another environment has the host, or the URL's scheme has no port.
+        """
+        for _ in range(ATTEMPTS):
+            answer = self._admin("GET", _SERVED)
+            http = _application(answer)
+            self._refuse(http, wanted)
+            if sites.stand(http, self.place, wanted):
+                return False
+            changed = sites.installed(http, self.place, wanted)
+            status, _, said = self._admin("PATCH", _SERVED, changed, answer[1])
+            if status != HTTPStatus.PRECONDITION_FAILED:  # which means that somebody else changed it meanwhile
+                break
+        if status != HTTPStatus.OK:
+            raise EngineError(f"The edge refused the routes of {self.place}: {status} {said}.")
         return True
+
+    def _refuse(self, http: routes.Json, wanted: routes.Site) -> None:
+        if not http:
+            raise EngineError(
+                "The edge doesn't say what it serves.", hint="docker logs tagship-edge on the server tells"
+            )
+        if taken := sites.taken(http, self.place, wanted):
+            raise CheckError(
+                f"{taken[0]} is served as {taken[1]} on this server already.",
+                hint="give this environment a host name of its own: its `url`",
+            )
+        if scheme := sites.lacking(http, wanted):
+            raise CheckError(f"The edge has no port for {scheme}.", hint=f"set edge.{scheme}, or another `url`")
 
     def close(self) -> None:
         """End the shell."""
@@ -155,13 +177,23 @@ class Edge:
 
     def _admin(self, method: str, path: str, body: object = None, etag: str = "") -> tuple[int, str, Any]:
         """One request to Caddy's admin API on the edge's own loopback: status, Etag, decoded body."""
-        data = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{routes.ADMIN_PORT}", "Connection: close"]
-        lines += [f"If-Match: {etag}"] if etag else []
-        lines += ["Content-Type: application/json", f"Content-Length: {len(data)}", "", ""]
-        request = "\r\n".join(lines).encode() + data
-        answer = self._shell.run(f"{encoded(request)} | nc 127.0.0.1 {routes.ADMIN_PORT}")
-        return _parsed(answer)
+        return _parsed(self._shell.run(_asking(method, path, body, etag)))
+
+
+def _asking(method: str, path: str, body: object = None, etag: str = "") -> str:
+    """Script that makes one request to Caddy's admin API and prints the answer."""
+    data = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{routes.ADMIN_PORT}", "Connection: close"]
+    lines += [f"If-Match: {etag}"] if etag else []
+    lines += ["Content-Type: application/json", f"Content-Length: {len(data)}", "", ""]
+    request = "\r\n".join(lines).encode() + data
+    return f"{encoded(request)} | nc 127.0.0.1 {routes.ADMIN_PORT}"
+
+
+def _application(answer: tuple[int, str, Any]) -> routes.Json:
+    """Caddy's HTTP application as its admin API told it; empty when that was no answer."""
+    status, _, said = answer
+    return said if status == HTTPStatus.OK and isinstance(said, dict) else {}
 
 
 def _made(folder: str) -> str:
@@ -171,17 +203,6 @@ def _made(folder: str) -> str:
         f"[ -s {folder}/configuration-key ] || head -c 32 /dev/urandom | base64 > {folder}/configuration-key\n"
         f"[ -s {folder}/key ] || head -c 32 /dev/urandom | base64 > {folder}/key"
     )
-
-
-def _refuse_taken(wanted: routes.Json, others: list[routes.Json]) -> None:
-    """The first route that matches a host wins: of two environments with one host the second would never be seen."""
-    for other in others:
-        shared = set(wanted["match"][0]["host"]) & set((other.get("match") or [{}])[0].get("host") or ())
-        if shared:
-            raise CheckError(
-                f"{other.get('@id', 'Another app')} is served as {', '.join(sorted(shared))} on this server already.",
-                hint="give this environment a host name of its own: its `url`",
-            )
 
 
 def _parsed(answer: bytes) -> tuple[int, str, Any]:

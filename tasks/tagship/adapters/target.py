@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tagship import ledger, migrations, render, routes
+from tagship import ledger, migrations, render, routes, sites
 from tagship.adapters import compose, containers, networks, smoke
 from tagship.adapters.containers import Container
 from tagship.adapters.edge import NETWORK, Edge
@@ -16,8 +16,8 @@ from tagship.adapters.lease import Lease
 from tagship.adapters.readiness import Starting
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
-from tagship.model import Place, Release, Rendered, Served
-from tagship.ports import Migrated, Observed
+from tagship.model import Place, Release, Rendered, Served, served
+from tagship.ports import Migrated, Observed, Routing, Standing
 
 DRAIN_POLL = 0.05
 
@@ -29,12 +29,13 @@ _ENDED = frozenset({"restarting", "exited", "dead"})
 class Reader:
     """Looks at an environment without changing anything; a server that has no edge yet has nothing to see."""
 
-    def __init__(self, engine: Engine, edge: Edge | None, place: Place) -> None:
+    def __init__(self, engine: Engine, edge: Edge | None, place: Place, url: str = "") -> None:
         self.key = b""
         """What configurations are hashed with, once observed; empty before the first deploy."""
         self._engine = engine
         self._files = edge
         self._place = place
+        self._url = url
         self._ledger: tuple[str, ...] = ()
         self._prepare = False
 
@@ -46,14 +47,30 @@ class Reader:
         self._ledger, self.key = files.ledger, files.key
         everyone = containers.listed(self._engine)
         accessories = f"{self._place}-accessories"
+        releases = containers.standings(everyone, self._place)
+        live = ledger.decode_release(files.record) if files.record else None
+        standing = next((release for release in releases if release.name == files.live), None)
         return Observed(
             live=files.live,
-            live_release=ledger.decode_release(files.record) if files.record else None,
-            releases=containers.standings(everyone, self._place),
+            live_release=live,
+            releases=releases,
             accessories={c.service: c.state for c in everyone if c.project == accessories},
             disk_free=files.disk_free,
             memory_free=files.memory_free,
             history=ledger.parse(files.ledger),
+            routing=self._routing(files.http, live, standing),
+        )
+
+    def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
+        """What the edge serves beside what it should; without a URL to be served at, nothing can be wrong."""
+        if not self._url:
+            return Routing()
+        wanted = served(live.shape.routes, standing.present if standing else {}) if live else Served(())
+        at = sites.addresses(http, self._place)
+        return Routing(
+            stands=sites.stand(http, self._place, routes.site(self._place, [self._url], wanted, wanted)),
+            here=any(sites.same(self._url, url) for url in at),
+            elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
         )
 
     def release(self, name: str) -> Release | None:
@@ -79,7 +96,7 @@ class Server(Reader):
         lease: Lease,
         settings: Environment,
     ) -> None:
-        super().__init__(engine, edge, place)
+        super().__init__(engine, edge, place, settings.url)
         self._prepare = True
         self.secrets: Mapping[str, str] = {}
         self.credentials: Mapping[str, str] = {}
@@ -143,12 +160,7 @@ class Server(Reader):
 
     def serve(self, candidate: Served, live: Served) -> None:
         """Changes the edge's configuration only where the routes differ from what it serves."""
-        wanted = routes.environment_routes(self._place, self._settings.url, candidate, live)
-        if self._settings.url.startswith("https"):
-            self._edge.serve("https", wanted)
-            self._edge.serve("http", routes.redirect_routes(self._place, self._settings.url))
-        else:
-            self._edge.serve("http", wanted)
+        self._edge.serve(routes.site(self._place, [self._settings.url], candidate, live))
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """The candidate's with a key made for this deploy, which its end makes worthless."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from tagship import ledger
 from tagship.errors import RolloutError, SmokeTestError, TagshipError
-from tagship.model import Release, Rendered, Served
-from tagship.ports import Migrated, Observed, Standing
+from tagship.model import Release, Rendered, Served, served
+from tagship.ports import Migrated, Observed, Routing, Standing
 
 
 @dataclass
@@ -83,6 +83,7 @@ class MemoryTarget:
             ),
             accessories=dict(self.accessories),
             history=ledger.parse(tuple(self.ledger)),
+            routing=self._routing(),
         )
 
     def release(self, name: str) -> Release | None:
@@ -205,6 +206,12 @@ class MemoryTarget:
         self._may_fail("record")
         self.ledger.append(line)
         self._changed("record")
+
+    def _routing(self) -> Routing:
+        live, project = self.release(self.live), self._projects.get(self.live)
+        wanted = served(live.shape.routes, project.present if project else {}) if live else Served(())
+        there = (self.candidate_served, self.live_served)
+        return Routing(stands=there == (wanted, wanted), here=there != (Served(()), Served(())))
 
     def _run(self, release: str, services: Iterable[str]) -> dict[str, int]:
         """Have these run; returns those that didn't."""

@@ -6,16 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from tagship import routes, sites
 from tagship.adapters.edge import Edge, ensure, find
 from tagship.adapters.engine import Engine
 from tagship.config import EdgeSettings
 from tagship.errors import CheckError, EngineError
+from tagship.model import Place, Served
 from tests.unit.adapters.shells import program, shell
-from tests.unit.builders import PLACE
+from tests.unit.builders import PLACE, WEB
 from tests.unit.servers import Answer, Server
 
-OURS = {"@id": "shop-staging", "match": [{"host": ["x"]}]}
+OTHER = Place("other", "staging")
 LISTED = {"Id": "e1", "State": "running", "Ports": [{"PublicPort": 80}, {"PublicPort": 443}, {"PrivatePort": 2019}]}
+
+
+def site(place: Place = PLACE) -> routes.Site:
+    """An environment's routes."""
+    return routes.site(place, ["http://shop.example.com"], Served(WEB), Served(WEB))
+
+
+SITE = site()
+THEIRS = routes.site(OTHER, ["http://other.example.com"], Served(WEB), Served(WEB))
+
+
+def application(wanted: routes.Site | None = None) -> routes.Json:
+    """A new edge's HTTP application, with an environment's routes."""
+    new: routes.Json = routes.server_config(80, 443, "acme")["apps"]["http"]
+    place = OTHER if wanted is THEIRS else PLACE
+    return sites.installed(new, place, wanted) if wanted else new
 
 
 class Admin:
@@ -68,64 +86,64 @@ def edge(daemon: Server, engine: Engine, tmp_path: Path) -> Iterator[Edge]:
 
 
 def test_routes_that_are_served_already_are_left_alone(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [OURS], '"/config/apps/http/servers/http/routes abc"')
+    admin.says(200, application(SITE), '"/config/apps/http abc"')
 
-    assert not edge.serve("http", OURS)
+    assert not edge.serve(SITE)
 
     assert len(admin.asked) == 1
-    assert admin.asked[0].startswith("GET /config/apps/http/servers/http/routes HTTP/1.1\nHost: 127.0.0.1:2019\n")
+    assert admin.asked[0].startswith("GET /config/apps/http HTTP/1.1\nHost: 127.0.0.1:2019\n")
 
 
-def test_other_routes_replace_them_unless_somebody_changed_them_meanwhile(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [{"@id": "shop-staging"}], '"/config/apps/http/servers/http/routes abc"')
+def test_other_routes_are_installed_by_one_change_unless_somebody_changed_them_meanwhile(
+    edge: Edge, admin: Admin
+) -> None:
+    admin.says(200, application(), '"/config/apps/http abc"')
     admin.says(200)
 
-    assert edge.serve("http", OURS)
+    assert edge.serve(SITE)
 
     head, _, body = admin.asked[1].partition("\n\n")
-    assert head.startswith("PATCH /id/shop-staging HTTP/1.1")
-    assert 'If-Match: "/config/apps/http/servers/http/routes abc"' in head
-    assert json.loads(body) == OURS
+    assert head.startswith("PATCH /config/apps/http HTTP/1.1")
+    assert 'If-Match: "/config/apps/http abc"' in head
+    assert json.loads(body) == application(SITE)
 
 
-def test_the_first_routes_of_an_environment_join_the_others(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [], '"/config/apps/http/servers/https/routes xyz"')
-    admin.says(404, {"error": "unknown object ID"})
+def test_what_somebody_else_changed_meanwhile_is_read_again(edge: Edge, admin: Admin) -> None:
+    admin.says(200, application(), '"abc"')
+    admin.says(412, {"error": "If-Match header did not match"})
+    admin.says(200, application(THEIRS), '"def"')
     admin.says(200)
 
-    assert edge.serve("https", OURS)
+    assert edge.serve(SITE)
 
-    assert admin.asked[2].startswith("POST /config/apps/http/servers/https/routes HTTP/1.1")
-    assert 'If-Match: "/config/apps/http/servers/https/routes xyz"' in admin.asked[2]
-
-
-def test_routes_that_were_served_by_the_other_scheme_move(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [], '"xyz"')
-    admin.says(200, OURS)
-    admin.says(200)
-    admin.says(200)
-
-    assert edge.serve("https", OURS)
-
-    assert admin.asked[2].startswith("DELETE /id/shop-staging ")
-    assert admin.asked[3].startswith("POST /config/apps/http/servers/https/routes ")
+    assert json.loads(admin.asked[3].partition("\n\n")[2]) == sites.installed(application(THEIRS), PLACE, SITE)
 
 
-def test_a_host_that_another_environment_is_served_as_is_refused(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [{"@id": "other-staging", "match": [{"host": ["y", "x"]}]}, {"handle": []}], '"xyz"')
+def test_a_host_that_another_environment_is_served_as_is_refused_even_when_ours_had_another(
+    edge: Edge, admin: Admin
+) -> None:
+    ours = routes.site(PLACE, ["http://old.example.com"], Served(WEB), Served(WEB))
+    admin.says(200, sites.installed(application(ours), OTHER, site(OTHER)), '"xyz"')
 
-    with pytest.raises(CheckError, match="other-staging is served as x on this server already"):
-        edge.serve("http", OURS)
+    with pytest.raises(CheckError, match=r"other-staging is served as shop\.example\.com on this server already"):
+        edge.serve(SITE)
 
     assert len(admin.asked) == 1
+
+
+def test_a_url_whose_scheme_the_edge_has_no_port_for_is_refused(edge: Edge, admin: Admin) -> None:
+    admin.says(200, routes.server_config(0, 443, "acme")["apps"]["http"])
+
+    with pytest.raises(CheckError, match="no port for http"):
+        edge.serve(SITE)
 
 
 def test_routes_that_caddy_refuses_are_an_error_that_says_why(edge: Edge, admin: Admin) -> None:
-    admin.says(200, [{"@id": "shop-staging"}], '"x"')
-    admin.says(412, {"error": "If-Match header did not match"})
+    admin.says(200, application(), '"x"')
+    admin.says(400, {"error": "unknown module"})
 
-    with pytest.raises(EngineError, match=r"refused the routes of shop-staging: 412 .*did not match"):
-        edge.serve("http", OURS)
+    with pytest.raises(EngineError, match=r"refused the routes of shop-staging: 400 .*unknown module"):
+        edge.serve(SITE)
 
 
 def test_requests_in_flight_are_those_to_the_release_and_no_other(edge: Edge, admin: Admin) -> None:
@@ -150,9 +168,9 @@ def test_an_edge_without_upstreams_has_nothing_in_flight(edge: Edge, admin: Admi
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_an_answer_in_chunks_is_put_together(edge: Edge, admin: Admin, size: int) -> None:
-    admin.says(200, [OURS], chunks=size)
+    admin.says(200, application(SITE), chunks=size)
 
-    assert not edge.serve("http", OURS)
+    assert not edge.serve(SITE)
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html>\xff", b"nonsense"])
@@ -160,8 +178,8 @@ def test_an_answer_that_makes_no_sense_is_an_error_and_no_crash(edge: Edge, admi
     for _ in range(3):
         admin.raw(answer)
 
-    with pytest.raises(EngineError, match="refused the routes"):
-        edge.serve("http", OURS)
+    with pytest.raises(EngineError, match="doesn't say what it serves"):
+        edge.serve(SITE)
 
 
 def test_an_admin_api_that_is_down_is_an_error(edge: Edge, admin: Admin) -> None:  # noqa: ARG001 - it says nothing
