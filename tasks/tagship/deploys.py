@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tagship import approval, events, ledger
@@ -51,7 +51,6 @@ class Options:
     wait: float = 0
     dry_run: bool = False
     json: bool = False
-    credentials: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,6 @@ def _locked(session: Session, holder: Holder, options: Options) -> Iterator[Serv
         if lease.took_over:
             options.progress.note(f"took over the expired lock of {lease.took_over.holder.who}")
         with session.target(lease) as target:
-            target.credentials = options.credentials
             yield target
 
 
@@ -137,7 +135,7 @@ def _sentry(
 
     back = options.action == "rollback"
     subject = sentry.subject(session.place, settings, wanted.release, before.live_release, back=back)
-    with sentry_beside.beside(subject, settings.sentry, session.engine, options.credentials) as telling:
+    with sentry_beside.beside(subject, settings.sentry, session.engine, session.credentials) as telling:
         target.onlooker = telling.onlooker(settings.release.bake)
 
         def tell(outcome: Outcome) -> Outcome:

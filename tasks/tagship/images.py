@@ -72,10 +72,7 @@ def of(settings: Settings, app: str, version: Version, folder: Path, *, reposito
     sources = compose.sources(settings.compose, folder, lambda: git.files(version, repository), app)
     found = shape(settings, sources.model["services"])
     names = bake.image_names(sources.model, found.services)
-    if settings.registry == "embedded":
-        prefix = f"localhost:{embedded.port(app)}/{app}"
-    else:
-        prefix = settings.registry or f"{app}.local"
+    prefix = embedded.prefix(app) if settings.registry == "embedded" else settings.registry or f"{app}.local"
     # an engine on this machine has what was built here
     local = isinstance(settings, Environment) and settings.engine == "local"
     registry = Registry(split(f"{prefix}/x")[0]) if settings.registry and not local else None

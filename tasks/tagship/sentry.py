@@ -3,13 +3,14 @@
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tagship import render, services
 from tagship.adapters import git, source_maps
+from tagship.adapters.credentials import Credentials
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
 from tagship.adapters.sentry_account import Account
@@ -66,7 +67,7 @@ class Teller:
     settings: SentrySettings
     account: Account
     engine: Engine
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: Credentials
     until: Deadline = field(default_factory=Deadline)
     known: bool = False
     """Whether the release is in Sentry by now."""

@@ -3,10 +3,11 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tagship.adapters import sentry_account
+from tagship.adapters.credentials import Credentials
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
 from tagship.adapters.sentry_api import SentryApi
@@ -95,7 +96,7 @@ class Unknown:
 
 @contextmanager
 def beside(
-    subject: Subject, settings: SentrySettings, engine: Engine, credentials: Mapping[str, str]
+    subject: Subject, settings: SentrySettings, engine: Engine, credentials: Credentials
 ) -> Iterator[Telling | Unknown]:
     """Around a rollout. Raises ConfigError or SentryError, before anything is changed, where Sentry is `required`."""
     try:

@@ -6,15 +6,18 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tagship import config_file
 from tagship.adapters import builder, edge, embedded
+from tagship.adapters.credentials import Credentials, known
 from tagship.adapters.edge import Edge
 from tagship.adapters.engine import Engine
 from tagship.adapters.lease import Holder, Lease
+from tagship.adapters.registry import split
 from tagship.adapters.ssh import Tunnel
 from tagship.adapters.target import Server
 from tagship.config import Config, Environment, Settings
@@ -63,6 +66,12 @@ class Session:
     forwards: int
     """SSH forwards of the one connection; 0 on a local engine."""
 
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What is known of the registries that its images come from."""
+        prefix = embedded.prefix(self.place.app) if self.settings.registry == "embedded" else self.settings.registry
+        return known(split(f"{prefix}/x")[0])
+
     @contextmanager
     def target(self, lease: Lease) -> Iterator[Server]:
         """The environment to apply plans to, its edge running."""
@@ -70,8 +79,9 @@ class Session:
         reached = Edge(self.engine, container["Id"], self.place)
         try:
             yield Server(
-                self.engine, reached, self.place, edge_container=container, lease=lease, settings=self.settings
-            )
+                self.engine, reached, self.place, edge_container=container, lease=lease, settings=self.settings,
+                credentials=self.credentials,
+            )  # fmt: skip
         finally:
             reached.close()
 

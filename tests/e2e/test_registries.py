@@ -24,6 +24,24 @@ def test_a_private_registry_is_signed_in_to_from_the_environment_and_the_server_
     assert kept == ""
 
 
+def test_a_rollback_has_its_images_from_a_private_registry_again(hello: Hello, environment: str) -> None:
+    private = hello.rig.private_registry
+    hello.settings["registry"] = f"{private.address}/{hello.name}"
+    credentials = {"TAGSHIP_REGISTRY_USERNAME": private.username, "TAGSHIP_REGISTRY_PASSWORD": private.password}
+    first = hello.commit()
+    hello.tagship("ship", "--env", environment, env=credentials)
+    hello.commit()
+    hello.tagship("ship", "--env", environment, env=credentials)
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+    stopped = host.docker("ps", "-aq", "--filter", f"label=tagship.app={hello.name}", "--filter", "status=exited")
+    host.docker("rm", *stopped.split())
+    host.docker("image", "prune", "--all", "--force", "--filter", f"label=org.opencontainers.image.revision={first}")
+
+    hello.tagship("rollback", "--env", environment, env=credentials)
+
+    assert first in hello.get(environment)
+
+
 def test_a_private_registry_is_signed_in_to_from_where_docker_login_keeps_it(hello: Hello) -> None:
     private = hello.rig.private_registry
     hello.settings["registry"] = f"{private.address}/{hello.name}"

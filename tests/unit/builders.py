@@ -16,6 +16,11 @@ WEB = (Route("/*", "web", 8000),)
 MIGRATIONS = Migrations("web", "command", ("show",), ("apply",))
 
 
+def nobody(_host: str) -> dict[str, str]:
+    """Credentials of somebody who isn't signed in anywhere."""
+    return {}
+
+
 def sha(digit: str) -> str:
     """A full SHA of one digit."""
     return digit * 40

@@ -29,7 +29,7 @@ from tagship.ports import Migrated, Observed
 from tagship.progress import Progress
 from tagship.services import Session
 from tagship.testing import MemoryTarget
-from tests.unit.builders import MIGRATIONS, PLACE, entry, rendered
+from tests.unit.builders import MIGRATIONS, PLACE, entry, nobody, rendered
 from tests.unit.locks import OTHER, Locks
 from tests.unit.servers import Server
 
@@ -228,7 +228,7 @@ class Environment(MemoryTarget):
         super().__init__()
         self.key = b"key"
         self.secrets: Mapping[str, str] = {}
-        self.credentials: Mapping[str, str] = {}
+        self.credentials = nobody
         self.place = PLACE
         self.settings = Settings.model_validate(
             {"name": "staging", "engine": "local", "url": "https://x", "release": {"bake": "1s", "drain-within": 7}}
@@ -274,12 +274,12 @@ def test_deploys_what_is_chosen_under_the_lock_and_frees_it(daemon: Server, engi
         assert recorded("nothing") is None
         return choice()(observed, recorded)
 
-    outcome = deploys.rollout(environment.connected(engine), choose, ME, options(credentials={"username": "u"}))
+    outcome = deploys.rollout(environment.connected(engine), choose, ME, options())
 
     assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
     assert environment.live == outcome.release
     assert (len(held), locks.held) == (1, {})
-    assert (environment.secrets, environment.credentials) == ({"PASSWORD": "s3cr3t"}, {"username": "u"})
+    assert environment.secrets == {"PASSWORD": "s3cr3t"}
     written = last(environment)
     assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
     assert "s3cr3t" not in repr(environment.ledger)

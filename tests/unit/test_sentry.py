@@ -18,6 +18,7 @@ from tagship.model import Place, Release, Shape, Sources, Version
 from tagship.sentry import Subject, Teller, subject
 from tagship.sentry_beside import Telling, Unknown, beside
 from tests.unit import sentries
+from tests.unit.builders import nobody
 from tests.unit.repositories import Repository
 from tests.unit.sentries import ORG, TOKEN, Sentry
 from tests.unit.servers import Answer
@@ -68,7 +69,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def teller(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Teller:  # noqa: ANN401 - tagship.yml's
-    found = Teller(told, settings(**over), sentry.account(), engine)
+    found = Teller(told, settings(**over), sentry.account(), engine, nobody)
     found.until.move(60)
     return found
 
@@ -206,7 +207,7 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository), settings(), engine, {}) as telling:
+    with beside(a_subject(repository), settings(), engine, nobody) as telling:
         remarks = telling.finish(1767225600, 7)
 
     assert remarks[0].startswith("Sentry, release: releases new: ")
@@ -220,7 +221,7 @@ def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
     let_go = threading.Event()
     sentry.server.answers[f"POST {ORG}/releases/"] = Answer(hang=let_go)
 
-    with beside(a_subject(repository), settings(within=0.3), engine, {}) as telling:
+    with beside(a_subject(repository), settings(within=0.3), engine, nobody) as telling:
         remarks = telling.finish(1767225600, 7)
 
     assert "not done in time" in remarks[0]
@@ -236,7 +237,7 @@ def test_what_is_still_being_told_when_time_is_up_is_named(
     monkeypatch.setattr(Teller, "_source_maps", lambda _: let_go.wait())
     told = a_subject(repository)
 
-    with beside(told, settings(within=0.01), engine, {}) as telling:
+    with beside(told, settings(within=0.01), engine, nobody) as telling:
         wait_for(lambda: f"PUT /releases/{told.version.replace('@', '%40')}/" in sentry.calls)
         wait_for(lambda: isinstance(telling, Telling) and telling._teller.at == "source maps")  # noqa: SLF001 - it is there
         remarks = telling.finish(1767225600, 7)
@@ -253,7 +254,7 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
 
     with (
         pytest.raises(SentryError, match=r"no permission.*\n  hint: nothing was changed"),
-        beside(a_subject(repository), settings(required=True), engine, {}),
+        beside(a_subject(repository), settings(required=True), engine, nobody),
     ):
         pytest.fail("the rollout must not begin")
 
@@ -262,13 +263,13 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
 def test_where_sentry_is_required_all_is_told_before_the_rollout_begins(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
-    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine, {}) as telling:
+    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine, nobody) as telling:
         assert "POST /artifactbundle/assemble/" in sentry.calls
         assert telling.finish(1767225600, 7) == ()
 
 
 def test_after_a_failed_rollout_no_deploy_is_recorded(sentry: Sentry, engine: Engine, repository: Repository) -> None:
-    with pytest.raises(ZeroDivisionError), beside(a_subject(repository), settings(), engine, {}):
+    with pytest.raises(ZeroDivisionError), beside(a_subject(repository), settings(), engine, nobody):
         raise ZeroDivisionError
 
     assert not [call for call in sentry.calls if "deploys" in call]
@@ -284,10 +285,13 @@ def test_what_is_not_set_is_said_at_once_or_in_the_end(
     said = "Sentry is configured, and sentry.org (or SENTRY_ORG), SENTRY_AUTH_TOKEN is not set."
 
     if required:
-        with pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"), beside(a_subject(repository), lacking, engine, {}):
+        with (
+            pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"),
+            beside(a_subject(repository), lacking, engine, nobody),
+        ):
             pytest.fail("the rollout must not begin")
     else:
-        with beside(a_subject(repository), lacking, engine, {}) as telling:
+        with beside(a_subject(repository), lacking, engine, nobody) as telling:
             assert isinstance(telling, Unknown)
             assert telling.finish(0, 0) == (said,)
 
@@ -298,7 +302,7 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s"})
 
-    with beside(a_subject(repository, image=""), settings(), engine, {}) as telling:
+    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
         assert isinstance(telling, Telling)
         look = telling.onlooker(bake)
         assert look is not None
@@ -310,7 +314,7 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
 
 @pytest.mark.usefixtures("sentry")
 def test_a_release_that_does_not_bake_is_not_looked_at(engine: Engine, repository: Repository) -> None:
-    with beside(a_subject(repository), settings(), engine, {}) as telling:
+    with beside(a_subject(repository), settings(), engine, nobody) as telling:
         assert telling.onlooker(BakeSettings()) is None
         telling.finish(1767225600, 7)
 
@@ -324,14 +328,14 @@ def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
 ) -> None:
     monkeypatch.setattr(Teller, "_commits", lambda _: 1 / 0)
 
-    with beside(a_subject(repository, image=""), settings(), engine, {}) as telling:
+    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
         remarks = telling.finish(1767225600, 7)
 
     assert "a bug of Tagship's, ZeroDivisionError" in remarks[0]
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
     with (
         pytest.raises(SentryError, match="ZeroDivisionError"),
-        beside(a_subject(repository, image=""), settings(required=True), engine, {}),
+        beside(a_subject(repository, image=""), settings(required=True), engine, nobody),
     ):
         pytest.fail("the rollout must not begin")
 
@@ -340,7 +344,7 @@ def test_a_way_back_needs_no_sentry(engine: Engine, repository: Repository, monk
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository, back=True), settings(required=True), engine, {}) as telling:
+    with beside(a_subject(repository, back=True), settings(required=True), engine, nobody) as telling:
         assert "Sentry, release" in telling.finish(1767225600, 7)[0]
 
 
@@ -350,7 +354,7 @@ def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_ti
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s", "on-unhealthy": "rollback"})
 
-    with beside(a_subject(repository, image="", back=True), settings(), engine, {}) as telling:
+    with beside(a_subject(repository, image="", back=True), settings(), engine, nobody) as telling:
         look = telling.onlooker(bake)
         assert look is not None
         look(True)  # noqa: FBT003 - as a bake calls it

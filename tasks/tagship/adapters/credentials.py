@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,20 @@ USERNAME, PASSWORD = "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD"
 DOCKER_HUB = "https://index.docker.io/v1/"
 """The key Docker's client keeps Docker Hub's credentials under."""
 
+Credentials = Callable[[str], Mapping[str, str]]
+"""A registry's host → `{username, password, serveraddress}`; empty when none are known."""
+
+
+def known(registry: str) -> Credentials:
+    """What is known of every registry: what is in the environment is for the host of `registry` alone.
+
+    Looked up when asked for, and once. The lookup raises what `credentials` raises.
+    """
+    return cache(lambda host: credentials(host) if host == registry else _stored(host))
+
 
 def credentials(host: str) -> dict[str, str]:
-    """`{username, password, serveraddress}` for a registry; empty when none are known.
+    """`{username, password, serveraddress}` for the registry of tagship.yml; empty when none are known.
 
     Raises RegistryError when a credential helper fails, ConfigError when only half is in the environment.
     """
@@ -24,10 +37,11 @@ def credentials(host: str) -> dict[str, str]:
         raise ConfigError(f"Only one of {USERNAME} and {PASSWORD} is set.", hint="set both, or neither")
     if username:
         return {"username": username, "password": password, "serveraddress": host}
-    return _stored(DOCKER_HUB if host == "docker.io" else host)
+    return _stored(host)
 
 
 def _stored(host: str) -> dict[str, str]:
+    host = DOCKER_HUB if host == "docker.io" else host
     kept = _docker_config()
     helper = (kept.get("credHelpers") or {}).get(host) or kept.get("credsStore")
     if helper:

@@ -17,6 +17,11 @@ def port(app: str) -> int:
     return FIRST_PORT + int.from_bytes(hashlib.sha256(app.encode()).digest()[:4], "big") % PORTS
 
 
+def prefix(app: str) -> str:
+    """What its images' names begin with."""
+    return f"localhost:{port(app)}/{app}"
+
+
 def ensure(engine: Engine, app: str, image: str) -> None:
     """Have the registry run on this machine's engine. Raises RegistryError when it doesn't come up."""
     if not _running(engine, app):

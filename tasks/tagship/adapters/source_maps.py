@@ -3,12 +3,14 @@
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from tagship.adapters.credentials import Credentials
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
+from tagship.adapters.registry import split
 from tagship.config import SourceMaps
 from tagship.errors import EngineError, SentryError
 
@@ -27,8 +29,8 @@ def fetch(  # noqa: PLR0913 - what an image is reached by
     image: str,
     settings: SourceMaps,
     folder: Path,
+    credentials: Credentials,
     *,
-    credentials: Mapping[str, str] | None = None,
     until: Deadline | None = None,
 ) -> tuple[str, ...]:
     """Copy both folders of an image into `served` and `maps` of `folder`. Returns what isn't as it should be.
@@ -44,11 +46,11 @@ def fetch(  # noqa: PLR0913 - what an image is reached by
 
 
 @contextmanager
-def _container(engine: Engine, image: str, credentials: Mapping[str, str] | None) -> Iterator[str]:
+def _container(engine: Engine, image: str, credentials: Credentials) -> Iterator[str]:
     """A container of the image that never starts, removed in the end."""
     repository, _, digest = image.rpartition("@")
     if repository and not engine.exists(f"/images/{image}/json"):
-        engine.pull(repository, digest, credentials)
+        engine.pull(repository, digest, credentials(split(repository)[0]))
     for leftover in engine.get("/containers/json", all=1, filters={"label": [_LABEL], "status": ["created"]}):
         if engine.now() - leftover["Created"] > ABANDONED:
             engine.call("DELETE", f"/containers/{leftover['Id']}", force=1)

@@ -9,11 +9,13 @@ from typing import Any
 from tagship import ledger, migrations, render, routes, sites
 from tagship.adapters import compose, containers, networks, smoke
 from tagship.adapters.containers import Container
+from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import NETWORK, Edge
 from tagship.adapters.engine import Engine
 from tagship.adapters.injection import inject
 from tagship.adapters.lease import Lease
 from tagship.adapters.readiness import Starting
+from tagship.adapters.registry import split
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
 from tagship.model import Place, Release, Rendered, Served, served
@@ -95,11 +97,12 @@ class Server(Reader):
         edge_container: Mapping[str, Any],
         lease: Lease,
         settings: Environment,
+        credentials: Credentials,
     ) -> None:
         super().__init__(engine, edge, place, settings.url)
         self._prepare = True
+        self._credentials = credentials
         self.secrets: Mapping[str, str] = {}
-        self.credentials: Mapping[str, str] = {}
         self.onlooker: Onlooker | None = None
         """Looks on while a release bakes."""
         self._edge = edge
@@ -229,7 +232,7 @@ class Server(Reader):
     def _pull_one(self, image: str) -> None:
         repository, _, digest = image.rpartition("@")
         if repository:
-            self._engine.pull(repository, digest, self.credentials)
+            self._engine.pull(repository, digest, self._credentials(split(repository)[0]))
 
     def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
         """What a killed deploy connected already is left alone."""

@@ -108,7 +108,7 @@ def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bo
             with options.progress.step(f"Push {version.short}"):
                 digests = images.push(found, engine)
             events.tell("pushed", tag=version.tag, images=found.references(digests))
-        session = _reach(opening, found, options)
+        session = _reach(opening, options)
         release = releases.release(found, session.engine, digests)
         _bring(session, lambda _observed, _recorded: deploys.Wanted(release, resolved), options, version.tag)
 
@@ -166,14 +166,13 @@ def _wanted(
     with releases.checkout(version, services.folder()) as folder:
         found = images.of(settings, config.app, version, folder, repository=services.folder())
         resolved = releases.resolve(found.sources, found.shape, version, config, settings)
-    session = _reach(opening, found, options)
+    session = _reach(opening, options)
     with options.progress.step(f"Resolve {version.short} to digests"):
         release = releases.release(found, session.engine)
     return session, deploys.Wanted(release, resolved)
 
 
-def _reach(opening: Opening, found: images.Images, options: deploys.Options) -> Session:
-    options.credentials = found.registry.credentials if found.registry else {}
+def _reach(opening: Opening, options: deploys.Options) -> Session:
     with options.progress.step("Connect"):
         return opening.session()
 

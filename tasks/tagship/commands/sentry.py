@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
     """Tell Sentry of a release that was deployed: commits, source maps, finalize, deploy record. May be repeated."""
     from tagship import sentry, sentry_beside  # noqa: PLC0415 - only who uses it pays for it
-    from tagship.adapters import credentials, registry, sentry_account  # noqa: PLC0415 - the same
+    from tagship.adapters import sentry_account  # noqa: PLC0415 - the same
 
     config = services.config()
     settings, wanted = _configured(config, env)
@@ -47,8 +47,7 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
         subject = sentry.subject(session.place, settings, found.release, found.previous, back=False)
         told = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
         if not dry_run:
-            signed = credentials.credentials(registry.split(subject.image)[0]) if "@" in subject.image else {}
-            teller = sentry.Teller(subject, wanted, account, session.engine, signed)
+            teller = sentry.Teller(subject, wanted, account, session.engine, session.credentials)
             teller.until.move(sentry_beside.REQUIRED_WITHIN)
             with progress.step(f"Tell Sentry of {subject.version.partition('@')[0]} {subject.sha[:8]}"):
                 teller.prepare()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tagship.adapters.credentials import PASSWORD, USERNAME, credentials
+from tagship.adapters.credentials import PASSWORD, USERNAME, credentials, known
 from tagship.errors import ConfigError, RegistryError, ToolError
 
 HOST = "r.example"
@@ -58,6 +58,20 @@ def test_the_environment_wins(docker: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(PASSWORD, ANY)
 
     assert credentials(HOST) == given("ci", ANY)
+
+
+def test_the_environments_are_shown_to_the_apps_own_registry_alone(
+    docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(docker, auths={"other.example": auth("other", "x")})
+    monkeypatch.setenv(USERNAME, "ci")
+    monkeypatch.setenv(PASSWORD, ANY)
+
+    ours = known(HOST)
+
+    assert ours(HOST) == given("ci", ANY)
+    assert ours("other.example") == given("other", "x", "other.example")
+    assert ours("docker.io") == {}
 
 
 @pytest.mark.usefixtures("docker")

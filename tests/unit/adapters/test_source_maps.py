@@ -13,6 +13,7 @@ from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
 from tagship.config import SourceMaps
 from tagship.errors import EngineError, SentryError
+from tests.unit.builders import nobody
 from tests.unit.servers import Answer, Request, Server
 
 ID, OTHER = "0b3c9a52-5a0e-4d5b-9a4e-0c2f6d0f1a11", "11111111-5a0e-4d5b-9a4e-0c2f6d0f1a11"
@@ -73,7 +74,7 @@ def put(image: Server, folder: str, archive: bytes) -> None:
 def test_bundles_and_their_maps_are_copied_and_the_container_never_starts(
     image: Server, engine: Engine, tmp_path: Path
 ) -> None:
-    assert source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out") == ()
+    assert source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody) == ()
 
     copied = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
     assert copied == ["maps/assets/app.js.map", "served/assets/app.js"]
@@ -86,13 +87,13 @@ def test_an_image_that_is_not_there_yet_is_pulled_by_digest(image: Server, engin
     del image.answers[f"GET /images/{IMAGE}/json"]
     image.answers["POST /images/create"] = Answer(lines=[{"status": "Pulling"}])
 
-    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", credentials={"username": "u"})
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", lambda _: {"username": "u"})
 
     assert image.asked("POST /images/create")[0].query["tag"] == f"sha256:{'a' * 64}"
 
 
 def test_an_image_of_a_local_engine_is_named_by_id(image: Server, engine: Engine, tmp_path: Path) -> None:
-    source_maps.fetch(engine, "sha256:1", SETTINGS, tmp_path / "out")
+    source_maps.fetch(engine, "sha256:1", SETTINGS, tmp_path / "out", nobody)
 
     assert image.asked("POST /containers/create")[0].json()["Image"] == "sha256:1"
 
@@ -101,7 +102,7 @@ def test_a_folder_that_the_image_lacks_is_named(image: Server, engine: Engine, t
     wanted = SETTINGS.model_copy(update={"maps": "/nowhere"})
 
     with pytest.raises(SentryError, match="The image has no /nowhere"):
-        source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out")
+        source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out", nobody)
 
     assert image.asked("DELETE /containers/c1")
 
@@ -110,7 +111,7 @@ def test_another_refusal_of_the_engine_stays_what_it_is(image: Server, engine: E
     image.answers["GET /containers/c1/archive"] = Answer(500, {"message": "no space"})
 
     with pytest.raises(EngineError, match="no space"):
-        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_bundles_without_a_map_of_the_same_debug_id_are_refused(
     put(image, "/srv", tar(files))
 
     with pytest.raises(SentryError, match="No bundle in /srv has a source map in /maps"):
-        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody)
 
 
 def test_a_map_left_in_what_is_served_and_a_bundle_without_one_are_remarks(
@@ -133,7 +134,7 @@ def test_a_map_left_in_what_is_served_and_a_bundle_without_one_are_remarks(
     files = {"srv/app.js": bundle(), "srv/more.js": bundle(OTHER), "srv/app.js.map": source_map()}
     put(image, "/srv", tar(files))
 
-    remarks = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+    remarks = source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody)
 
     assert remarks == (
         "1 bundles of /srv have no source map",
@@ -146,7 +147,7 @@ def test_nothing_is_written_outside_the_folder_and_no_link_is_followed(
 ) -> None:
     put(image, "/srv", tar({"srv/app.js": bundle(), "srv/../../evil.js": "x"}, {"srv/link.js": "/etc/passwd"}))
 
-    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "a" / "out")
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "a" / "out", nobody)
 
     assert [path.name for path in tmp_path.rglob("*.js")] == ["app.js"]
 
@@ -155,14 +156,14 @@ def test_what_is_no_tar_is_said(image: Server, engine: Engine, tmp_path: Path) -
     put(image, "/srv", b"not a tar at all" * 64)
 
     with pytest.raises(SentryError, match="can't be read"):
-        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody)
 
 
 def test_hidden_folders_are_copied_without_their_dot(image: Server, engine: Engine, tmp_path: Path) -> None:
     put(image, "/app/.next/static", tar({"static/.chunks/app.js": bundle()}))
     wanted = SETTINGS.model_copy(update={"served": "/app/.next/static"})
 
-    source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out")
+    source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out", nobody)
 
     assert (tmp_path / "out/served/chunks/app.js").exists()
 
@@ -172,7 +173,7 @@ def test_maps_within_what_is_served_are_a_remark(image: Server, engine: Engine, 
     put(image, "/srv/maps", tar({"maps/app.js.map": source_map()}))
     wanted = SETTINGS.model_copy(update={"maps": "/srv/maps"})
 
-    assert source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out") == (
+    assert source_maps.fetch(engine, IMAGE, wanted, tmp_path / "out", nobody) == (
         "1 source maps are left in /srv, which is served",
     )
 
@@ -181,7 +182,7 @@ def test_when_time_is_up_nothing_more_is_copied_and_the_container_goes(
     image: Server, engine: Engine, tmp_path: Path
 ) -> None:
     with pytest.raises(SentryError, match="was not copied in time"):
-        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", until=Deadline(0))
+        source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody, until=Deadline(0))
 
     assert image.asked("DELETE /containers/c1")
 
@@ -190,6 +191,6 @@ def test_what_a_killed_deploy_left_is_removed_and_nobody_elses(image: Server, en
     image.answers["GET /containers/json"] = Answer(body=[{"Id": "old", "Created": 1}, {"Id": "new", "Created": 2**40}])
     image.answers["DELETE /containers/old"] = Answer(204)
 
-    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out")
+    source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", nobody)
 
     assert [r.path for r in image.requests if r.method == "DELETE"] == ["/containers/old", "/containers/c1"]

@@ -1,5 +1,6 @@
 """An environment on a real server where it is not as the fake; what they have in common is in tests/contract."""
 
+import base64
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ def server(engine: Engine, edge: Busy | None = None, **settings: object) -> Serv
         settings=Environment.model_validate(
             {"name": "staging", "engine": "local", "url": "http://127.0.0.1:1", "smoke-within": 0, **settings}
         ),
+        credentials=lambda host: {"username": "u", "serveraddress": host},
     )
     made.secrets = {"DB": AWKWARD}
     return made
@@ -85,8 +87,10 @@ def test_pulls_only_what_is_not_there(daemon: servers.Server, engine: Engine) ->
 
     server(engine).pull([there, id_here, elsewhere, image("api", "4")])
 
-    pulled = [request.query for request in daemon.asked("POST /images/create")]
-    assert pulled == [{"fromImage": "registry.example/shop/api", "tag": f"sha256:{'4' * 64}"}]
+    (pulled,) = daemon.asked("POST /images/create")
+    assert pulled.query == {"fromImage": "registry.example/shop/api", "tag": f"sha256:{'4' * 64}"}
+    signed = json.loads(base64.urlsafe_b64decode(pulled.headers["X-Registry-Auth"]))
+    assert signed == {"username": "u", "serveraddress": "registry.example"}
 
 
 def test_migrates_what_is_pending_and_looks_again(engine: Engine, composed: Path) -> None:

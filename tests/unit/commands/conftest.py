@@ -10,12 +10,14 @@ import pytest
 from invoke.program import Program
 
 from tagship import namespace, services
+from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import Files
 from tagship.adapters.engine import Engine
 from tagship.config import Environment
 from tagship.errors import ConnectionFailedError
 from tagship.ledger import Entry, line
 from tagship.model import Place
+from tests.unit.builders import nobody
 from tests.unit.servers import Answer, Server
 
 CONFIG = """\
@@ -48,6 +50,7 @@ class Reach:
     live: str = ""
     ledger: list[str] = field(default_factory=list)
     records: dict[str, bytes] = field(default_factory=dict)
+    credentials: Credentials = nobody
 
     def session(self) -> "Reach":
         """Connect. Raises ConnectionFailedError for any other environment."""
