@@ -74,6 +74,7 @@ class Hello:
         self.settings: dict[str, Any] = {
             "app": name,
             "registry": f"{rig.registry.address}/{name}",
+            "registry-insecure": True,
             "variables": ".env.build",
             "routes": {"/*": "web:8000"},
             "smoke": [{"path": "/", "contains": "hello"}],

@@ -204,6 +204,9 @@ class Settings(Table):
     """What holds for every environment, and what an environment may say differently."""
 
     registry: str = Field(default="", description="Repository prefix, or `embedded`; the tag is always the SHA.")
+    registry_insecure: bool = Field(
+        default=False, description="It speaks HTTP, passwords in clear; this machine's own needs no such word."
+    )
     registry_image: str = Field(default="registry:2", description="Image of the embedded registry.")
     compose: Strings = Field(default=("docker-compose.yml",), description="Compose files, merged in this order.")
     variables: Strings = Field(default=(), description="Files of NAME=value lines for the Compose file.")

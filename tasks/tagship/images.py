@@ -75,7 +75,8 @@ def of(settings: Settings, app: str, version: Version, folder: Path, *, reposito
     prefix = embedded.prefix(app) if settings.registry == "embedded" else settings.registry or f"{app}.local"
     # an engine on this machine has what was built here
     local = isinstance(settings, Environment) and settings.engine == "local"
-    registry = Registry(split(f"{prefix}/x")[0]) if settings.registry and not local else None
+    host, insecure = split(f"{prefix}/x")[0], settings.registry_insecure
+    registry = Registry(host, insecure=insecure) if settings.registry and not local else None
     return Images(version, sources, found, folder, names, prefix, registry)
 
 

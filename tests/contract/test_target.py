@@ -31,7 +31,7 @@ def image(request: pytest.FixtureRequest, target: Target) -> str:
     rig: Rig = request.getfixturevalue("rig")
     repository = rig.image("python").removesuffix(":latest")
     host, name = split(repository)
-    return f"{repository}@{Registry(host).digest(name, 'latest')}"
+    return f"{repository}@{Registry(host, insecure=True).digest(name, 'latest')}"
 
 
 @pytest.fixture

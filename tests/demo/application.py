@@ -86,7 +86,7 @@ class Application:
 
     def use_registry(self, prefix: str) -> None:
         """Push to a registry of the rig; no Sentry, and the suites are left to `nox -s tests`, with their images."""
-        self.replace("tagship.yml", "registry: embedded", f"registry: {prefix}")
+        self.replace("tagship.yml", "registry: embedded", f"registry: {prefix}\nregistry-insecure: true")
         config = self.folder / "tagship.yml"
         text = config.read_text()
         config.write_text(text[: text.index("# Told of what is deployed")] + text[text.index("release:") :])

@@ -36,17 +36,20 @@ def split(repository: str) -> tuple[str, str]:
 
 
 class Registry:
-    """One registry and what we know of signing in to it."""
+    """One registry and what we know of signing in to it.
 
-    def __init__(self, host: str) -> None:
+    HTTPS, certificates checked. HTTP only with this machine itself, or one that tagship.yml calls `insecure`.
+    """
+
+    def __init__(self, host: str, *, insecure: bool = False) -> None:
         self.host = host
         self.credentials = credentials(host)
-        self._plain = _may_be_plain(host)
+        self._insecure = insecure
         self._authorization: dict[str, dict[str, str]] = {}
         """Repository → the header that signs a request about it; a token is good for one repository."""
 
     def digest(self, name: str, tag: str) -> Digest | None:
-        """What a tag names; None when there is no such tag. Raises RegistryError."""
+        """What a tag names; None when there is no such tag. Raises RegistryError, its subclass when nobody answers."""
         path = f"/v2/{name}/manifests/{tag}"
         status, headers = self._head(path, self._authorization.get(name, {}))
         if status == http.HTTPStatus.UNAUTHORIZED:
@@ -67,37 +70,31 @@ class Registry:
             response = connection.getresponse()
             response.read()
             connection.close()
+        except ssl.SSLError as error:
+            raise RegistryError(f"{self.host} can't be spoken to by HTTPS: {error}.", hint=_INSECURE) from error
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableRegistryError(f"The registry {self.host} doesn't answer: {error}.") from error
         return response.status, response.headers
 
     def _connect(self) -> http.client.HTTPConnection:
         host = _HUB[1] if self.host == _HUB[0] else self.host
-        if self._plain is not True:
-            connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=ssl.create_default_context())
-            try:
-                connection.connect()
-            except ssl.SSLError:
-                if self._plain is False:
-                    raise
-                self._plain = True
-            else:
-                return connection
-        return http.client.HTTPConnection(host, timeout=TIMEOUT)
+        return _connection(host, plain=self._insecure or _is_here(host))
 
     def _sign_in(self, challenge: str, name: str) -> None:
         kind, _, rest = challenge.partition(" ")
         wanted = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() == "basic" and self.credentials:
             self._authorization[name] = {"Authorization": f"Basic {self._basic()}"}
-        elif kind.lower() == "bearer" and wanted.get("realm", "").startswith("https://"):
-            token = self._token(wanted["realm"], wanted.get("service", ""), f"repository:{name}:pull")
+        elif kind.lower() == "bearer" and (realm := wanted.get("realm", "")):
+            if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
+                raise RegistryError(f"{self.host} wants a password sent in clear, to {realm}.", hint=_INSECURE)
+            token = self._token(realm, wanted.get("service", ""), f"repository:{name}:pull")
             self._authorization[name] = {"Authorization": f"Bearer {token}"}
 
     def _token(self, realm: str, service: str, scope: str) -> str:
         """A bearer token of the registry's authorization server (distribution spec, "token authentication")."""
         address = urlsplit(realm)
-        connection = http.client.HTTPSConnection(address.netloc, timeout=TIMEOUT, context=ssl.create_default_context())
+        connection = _connection(address.netloc, plain=address.scheme == "http")
         headers = {"Authorization": f"Basic {self._basic()}"} if self.credentials else {}
         try:
             connection.request(
@@ -105,6 +102,8 @@ class Registry:
             )
             response = connection.getresponse()
             body = response.read()
+        except ssl.SSLError as error:
+            raise RegistryError(f"{address.netloc} can't be spoken to by HTTPS: {error}.") from error
         except OSError as error:
             raise UnreachableRegistryError(f"{address.netloc} doesn't answer: {error}.") from error
         finally:
@@ -118,6 +117,7 @@ class Registry:
         return base64.b64encode(f"{self.credentials['username']}:{self.credentials['password']}".encode()).decode()
 
 
+_INSECURE = "is its certificate valid? One that is meant to speak HTTP needs `registry-insecure: true` in tagship.yml"
 _HINTS = {
     401: "run `docker login`, or set TAGSHIP_REGISTRY_USERNAME and TAGSHIP_REGISTRY_PASSWORD",
     403: "may this account read that repository?",
@@ -125,11 +125,16 @@ _HINTS = {
 }
 
 
-def _may_be_plain(host: str) -> bool | None:
-    """True: HTTP without asking (this machine). None: HTTPS first, HTTP where it has none. False: HTTPS only."""
-    name = host.rpartition(":")[0] or host
+def _connection(host: str, *, plain: bool) -> http.client.HTTPConnection:
+    if plain:
+        return http.client.HTTPConnection(host, timeout=TIMEOUT)
+    return http.client.HTTPSConnection(host, timeout=TIMEOUT, context=ssl.create_default_context())
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this machine: what is said to it passes over no wire."""
+    name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
     try:
-        address = ipaddress.ip_address(name)
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
-    return True if address.is_loopback else None if address.is_private else False

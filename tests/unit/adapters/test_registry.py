@@ -1,7 +1,9 @@
 """A registry, as far as a deploy asks it anything: which digest a tag names."""
 
 import base64
+import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,18 @@ def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment has a user's name and password."""
     monkeypatch.setenv(credentials.USERNAME, USER)
     monkeypatch.setenv(credentials.PASSWORD, PASSWORD)
+
+
+@pytest.fixture
+def private(web: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same server at an address of a private network, `HOST:PORT`."""
+    connect = socket.create_connection
+
+    def redirected(address: tuple[str, int], *rest: Any) -> socket.socket:  # noqa: ANN401 - as it takes them
+        return connect(("127.0.0.1", address[1]), *rest)
+
+    monkeypatch.setattr(socket, "create_connection", redirected)
+    return f"10.0.0.7:{web.port}"
 
 
 def registry(server: Server) -> Registry:
@@ -163,13 +177,53 @@ def test_an_authority_that_is_down_is_a_registry_that_is_down(web: Server) -> No
         registry(web).digest("shop/web", "tag")
 
 
+@pytest.mark.usefixtures("signed_in")
 def test_a_password_is_never_sent_for_a_token_without_encryption(web: Server) -> None:
     web.answers[MANIFEST] = demanding("never", f'Bearer realm="http://localhost:{web.port}/token"')
 
-    with pytest.raises(RegistryError):
+    with pytest.raises(RegistryError, match="wants a password sent in clear") as caught:
         registry(web).digest("shop/web", "tag")
 
+    assert "registry-insecure: true" in caught.value.hint
     assert web.asked("GET /token") == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_nobody_but_this_machine_is_spoken_to_in_clear(web: Server, private: str) -> None:
+    web.answers[MANIFEST] = demanding("never", 'Basic realm="x"')
+
+    with pytest.raises(RegistryError, match="can't be spoken to by HTTPS") as caught:
+        Registry(private).digest("shop/web", "tag")
+
+    assert not isinstance(caught.value, UnreachableRegistryError)
+    assert "registry-insecure: true" in caught.value.hint
+    assert web.requests == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_certificate_that_is_not_valid_is_no_reason_to_speak_in_clear(
+    secure: Secure, private: str, web: Server
+) -> None:
+    authority = secure(1)  # whose certificate is for localhost
+    web.answers[MANIFEST] = demanding("never", 'Basic realm="x"')
+
+    with pytest.raises(RegistryError, match="certificate verify failed"):
+        Registry(f"{private.partition(':')[0]}:{authority.port}").digest("shop/web", "tag")
+
+    assert authority.requests == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_what_tagship_yml_calls_insecure_is_spoken_to_in_clear(web: Server, private: str) -> None:
+    basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    web.answers[MANIFEST] = demanding(basic, 'Basic realm="x"')
+
+    assert Registry(private, insecure=True).digest("shop/web", "tag") == DIGEST
+
+    web.answers[MANIFEST] = demanding("Bearer t0ken", f'Bearer realm="http://{private}/token"')
+    web.answers["GET /token"] = Answer(body={"token": "t0ken"})
+
+    assert Registry(private, insecure=True).digest("shop/web", "tag") == DIGEST
 
 
 @pytest.mark.parametrize("challenge", ["Bearer", 'Bearer realm=""', "Bearer realm=x"])
