@@ -83,7 +83,7 @@ def rollout(session: Session, choose: Choice, holder: Holder, options: Options) 
         outcome = _outcome(session, configured, before, changed=bool(plan))
         if not plan:
             return outcome
-        refuse(findings(configured, before))
+        refuse([*findings(configured, before), *target.unfit(configured, target.secrets)])
         entry = _entry(session, options.action, holder, outcome)
         with _sentry(session, target, configured, before, options) as tell:
             done = Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome)
@@ -101,7 +101,7 @@ def migrate(session: Session, wanted: Wanted, holder: Holder, options: Options) 
         before = target.observe()
         target.secrets = wanted.resolved.secrets
         configured = wanted.resolved.rendered(wanted.release, target.key)
-        refuse(findings(configured, before))
+        refuse([*findings(configured, before), *target.unfit(configured, target.secrets)])
         outcome = _outcome(session, configured, before, changed=True)
         rollout = Rollout(
             target, before, configured, options.progress, _entry(session, "migrate", holder, outcome), began

@@ -7,6 +7,7 @@ from typing import Any
 
 from tagship.model import Migrations, Shape
 
+_OPTIONS = "PGOPTIONS"
 _DJANGO_LINE = re.compile(r"\[(?P<done>[ X])\]\s+(?P<app>\w+)\.(?P<name>\w+)")
 
 
@@ -28,9 +29,17 @@ def read(how: Migrations, said: str) -> State:
     return State(pending, tuple(sorted(last.values())))
 
 
-def limits(how: Migrations) -> dict[str, str]:
-    """What the one-off that applies gets: libpq reads PGOPTIONS, so waiting for a lock can't stop the live release."""
-    return {"PGOPTIONS": f"-c lock_timeout={how.lock_timeout}"}
+def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str]) -> dict[str, Any]:
+    """The one-off that applies: libpq reads PGOPTIONS, so that waiting for a lock can't stop the live release.
+
+    What the service has there, or its image (`image`: the image's own variables), stays: the limit is appended.
+    """
+    settings = model["services"][how.service]
+    environment = settings.get("environment") or {}
+    own = environment.get(_OPTIONS) or image.get(_OPTIONS, "").replace("$", "$$")
+    options = f"{own} -c lock_timeout={how.lock_timeout}".strip()
+    changed = {**settings, "environment": {**environment, _OPTIONS: options}}
+    return {**model, "services": {**model["services"], how.service: changed}}
 
 
 def one_off(model: Mapping[str, Any], service: str, environment_network: str, shape: Shape) -> dict[str, Any]:

@@ -158,6 +158,17 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A volume to be made on the engine. Its values are as in a Compose model: secrets `⟦NAME⟧`, `$` as `$$`."""
+
+    name: str
+    driver: str = ""
+    """The engine's own where it is empty."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Rendered:
     """A release in an environment: release + configuration. Secrets are held by name, so it may be printed."""
 
@@ -166,7 +177,14 @@ class Rendered:
     model: Mapping[str, Any]
     """The Compose model to create, `${…}` resolved, secrets as `⟦NAME⟧`."""
     secrets: frozenset[str] = frozenset()
-    volumes: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    """Those that are ours to make."""
+
+    @property
+    def external_volumes(self) -> frozenset[str]:
+        """The names of those that somebody else has made."""
+        every = (self.model.get("volumes") or {}).values()
+        return frozenset(volume["name"] for volume in every) - {volume.name for volume in self.volumes}
 
     @property
     def routed(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.model import DNS_LABEL, Place, Release, Rendered, Sources
+from tagship.model import DNS_LABEL, Place, Release, Rendered, Sources, Volume
 
 LABEL = "tagship"
 """Prefix of the labels that say what is ours: tagship.app, tagship.environment, tagship.sha, tagship.release."""
@@ -135,10 +135,19 @@ def render_accessories(place: Place, resolved: Model, files: Mapping[str, str]) 
     return _project(place, f"{place}-accessories", services, resolved, files, network=str(place))
 
 
-def volumes(place: Place, resolved: Model) -> tuple[str, ...]:
-    """The volumes of a project that are ours to make, by their names on the engine."""
+def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
+    """The volumes of a project that are ours to make, as the Compose file describes them."""
     named = (resolved.get("volumes") or {}).items()
-    return tuple(f"{place}_{volume}" for volume, settings in named if not settings.get("external"))
+    return tuple(
+        Volume(
+            f"{place}_{volume}",
+            settings.get("driver") or "",
+            settings.get("driver_opts") or {},
+            settings.get("labels") or {},
+        )
+        for volume, settings in named
+        if not settings.get("external")
+    )
 
 
 def named(model: Model) -> frozenset[str]:
@@ -211,11 +220,18 @@ def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, e
     aliases = sorted({a for net in (settings.get("networks") or {}).values() for a in (net or {}).get("aliases") or ()})
     if "network_mode" not in settings:
         rendered["networks"] = {"default": {"aliases": aliases} if aliases else None}
-    policy = "no" if ends or settings.get("restart") == "no" else "always"
+    if deploy := settings.get("deploy"):
+        rendered["deploy"] = _without(deploy, ("restart_policy",))  # Compose lets it win over `restart`
+    policy = "no" if ends or _never_restarts(settings) else "always"
     rendered["restart"] = "no"
     rendered.setdefault("logging", LOGGING)
     rendered["labels"] = {**(settings.get("labels") or {}), **labels, RESTART: policy}
     return rendered
+
+
+def _never_restarts(settings: Model) -> bool:
+    policy = (settings.get("deploy") or {}).get("restart_policy")
+    return policy.get("condition") == "none" if policy else settings.get("restart") == "no"
 
 
 def _project(  # noqa: PLR0913 - the parts of one Compose file

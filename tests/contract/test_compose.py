@@ -12,7 +12,7 @@ from tagship.adapters import compose
 from tagship.config import Environment
 from tagship.configured import Resolved
 from tagship.errors import ConfigError
-from tagship.model import Release, Rendered, Shape, Sources, Version
+from tagship.model import Release, Rendered, Shape, Sources, Version, Volume
 from tagship.plans.rollout import Patience, plan_rollout
 from tagship.ports import Observed
 from tests.unit.builders import PLACE, sha
@@ -352,7 +352,7 @@ def test_compose_takes_a_release_whatever_it_says_of_networks_and_dependencies(f
     assert {"ports", "container_name", "profiles", "build", "depends_on"}.isdisjoint(service)
     assert made["networks"]["default"] == {"name": release.name, "external": True, "ipam": {}}
     assert made["volumes"] == {"media": {"name": "shop-staging_media", "external": True}}
-    assert release.volumes == ("shop-staging_media",)
+    assert release.volumes == (Volume("shop-staging_media"),)
 
 
 @pytest.mark.parametrize("mount", ["./src:/src", "~/src:/src", {"type": "bind", "source": "../x", "target": "/x"}])

@@ -128,11 +128,12 @@ def test_workers_change_places_only_after_the_cutover_and_a_singleton_is_never_t
     assert sorted(running.split()) == ["clock", "web", "worker"]
 
 
-def test_migrations_of_any_framework_run_once_and_are_recorded(hello: Hello) -> None:
+def test_migrations_of_any_framework_run_once_with_the_apps_own_options_and_are_recorded(hello: Hello) -> None:
     script = (
-        "import pathlib, sys; done = pathlib.Path('/state/done'); "
-        "sys.argv[1] == 'apply' and done.write_text('x'); done.exists() or print('0001_first')"
+        "import os, pathlib, sys; done = pathlib.Path('/state/done'); "
+        "sys.argv[1] == 'apply' and done.write_text(os.environ['PGOPTIONS']); done.exists() or print('0001_first')"
     )
+    hello.compose["services"]["web"]["environment"]["PGOPTIONS"] = "-c search_path=${SCHEMA:?}"
     hello.compose["services"]["web"]["volumes"] = ["state:/state"]
     hello.compose["volumes"] = {"state": None}
     (hello.folder / "migrate.py").write_text(script)
@@ -143,10 +144,37 @@ def test_migrations_of_any_framework_run_once_and_are_recorded(hello: Hello) -> 
     hello.commit()
     hello.tagship("build")
     hello.tagship("push")
+    env = {"SCHEMA": "a$b"}
 
-    assert "pending  0001_first" in hello.tagship("migrate", "--env", "host1", "--dry-run")
-    assert json.loads(hello.tagship("deploy", "--env", "host1", "--json"))["migrations"] == ["0001_first"]
-    assert "Nothing is pending" in hello.tagship("migrate", "--env", "host1")
+    assert "pending  0001_first" in hello.tagship("migrate", "--env", "host1", "--dry-run", env=env)
+    deployed = json.loads(hello.tagship("deploy", "--env", "host1", "--json", env=env))
+    assert deployed["migrations"] == ["0001_first"]
+    assert "Nothing is pending" in hello.tagship("migrate", "--env", "host1", env=env)
+    said = hello.rig.hosts[0].docker("exec", f"{deployed['release']}-web-1", "cat", "/state/done")
+    assert said == "-c search_path=a$b -c lock_timeout=5s"
+
+
+def test_a_volume_is_made_as_the_file_says_and_another_one_of_its_name_is_refused(
+    hello: Hello, environment: str
+) -> None:
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+    hello.compose["services"]["web"]["volumes"] = ["cache:/cache"]
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
+    hello.compose["volumes"] = {"cache": {"driver": "local", "driver_opts": options, "labels": {"team": "x"}}}
+    sha = hello.commit()
+    hello.ship(environment)
+
+    (made,) = json.loads(host.docker("volume", "inspect", f"{hello.name}-{environment}_cache"))
+    assert (made["Options"], made["Labels"]["team"]) == (options, "x")
+
+    hello.compose["volumes"] = {"cache": None, "nfs": {"external": True, "name": "not-there"}}
+    hello.compose["services"]["web"]["volumes"].append("nfs:/nfs")
+    hello.commit()
+    refused = hello.run("ship", "--env", environment)
+    assert refused.returncode == 9
+    assert "stands with another driver_opts.device, driver_opts.o, driver_opts.type" in refused.stderr
+    assert "no volume not-there" in refused.stderr
+    assert sha in hello.get(environment)
 
 
 def test_a_failed_migration_leaves_the_old_release_serving(hello: Hello) -> None:

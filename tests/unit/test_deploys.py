@@ -245,6 +245,10 @@ class Environment(MemoryTarget):
         """Itself."""
         yield self
 
+    def unfit(self, *_: object) -> list[str]:
+        """Nothing: its volumes are as they should be."""
+        return []
+
     @contextmanager
     def files(self) -> Iterator[None]:
         """Of an environment without an edge."""

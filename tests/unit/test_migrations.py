@@ -1,5 +1,6 @@
 """What migration commands say, and the one-off container they run in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -52,8 +53,28 @@ def test_any_other_command_says_one_pending_migration_a_line() -> None:
     assert migrations.read(COMMAND, "  001_first \n\n002 second\n") == State(("001_first", "002 second"))
 
 
-def test_a_migration_that_waits_for_a_lock_gives_up_before_the_live_release_does() -> None:
-    assert migrations.limits(DJANGO) == {"PGOPTIONS": "-c lock_timeout=7s"}
+def limited(environment: object, image: Mapping[str, str]) -> str:
+    """The options that the one-off's connections get."""
+    model = {"services": {"web": {"environment": environment}, "worker": {}}}
+    found: str = migrations.limited(model, DJANGO, image)["services"]["web"]["environment"]["PGOPTIONS"]
+    return found
+
+
+@pytest.mark.parametrize("environment", [None, {}, {"PGOPTIONS": None}, {"PGOPTIONS": ""}])
+def test_a_migration_that_waits_for_a_lock_gives_up_before_the_live_release_does(environment: object) -> None:
+    assert limited(environment, {}) == "-c lock_timeout=7s"
+
+
+@pytest.mark.parametrize(
+    ("environment", "image", "options"),
+    [
+        ({"PGOPTIONS": "-c search_path=⟦SCHEMA⟧", "A": "x"}, {}, "-c search_path=⟦SCHEMA⟧"),
+        ({"PGOPTIONS": "-c search_path=x"}, {"PGOPTIONS": "-c search_path=y"}, "-c search_path=x"),
+        ({}, {"PGOPTIONS": "-c x=$y"}, "-c x=$$y"),
+    ],
+)
+def test_the_connections_own_options_are_kept(environment: object, image: Mapping[str, str], options: str) -> None:
+    assert limited(environment, image) == f"{options} -c lock_timeout=7s"
 
 
 def test_the_one_off_is_the_service_alone_and_nobody_waits_for_its_health() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tagship import references, render
 from tagship.errors import ConfigError
-from tagship.model import Release, Rendered, Shape, Sources, Version
+from tagship.model import Release, Rendered, Shape, Sources, Version, Volume
 from tests.unit.builders import PLACE, sha
 
 NAME = "shop-staging-aaaaaaaa-c0ffee"
@@ -79,6 +79,14 @@ def test_what_is_never_to_restart_does_not() -> None:
     assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", "no")
 
 
+@pytest.mark.parametrize(("condition", "policy"), [("any", "always"), ("on-failure", "always"), ("none", "no")])
+def test_the_deploy_keys_restart_policy_does_not_win(condition: str, policy: str) -> None:
+    service = web(restart="no", deploy={"restart_policy": {"condition": condition}, "replicas": 2})
+
+    assert service["deploy"] == {"replicas": 2}
+    assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", policy)
+
+
 def test_a_one_shot_does_not_start_again_for_ever() -> None:
     model = resolved(web={"depends_on": {"assets": {"condition": "service_completed_successfully"}}}, assets={})
 
@@ -113,7 +121,16 @@ def test_volumes_are_shared_by_name_between_releases() -> None:
         "media": {"name": "shop-staging_media", "external": True},
         "nfs": {"name": "nfs", "external": True},
     }
-    assert release.volumes == ("shop-staging_media",)
+    assert release.volumes == (Volume("shop-staging_media"),)
+    assert release.external_volumes == {"nfs"}
+
+
+def test_volumes_keep_their_driver_options_and_labels() -> None:
+    nfs = {"driver": "local", "driver_opts": {"type": "nfs", "o": "addr=⟦HOST⟧"}, "labels": {"team": "x"}}
+
+    release = rendered(resolved(web={}) | {"volumes": {"media": {"name": "shop_media", **nfs}}})
+
+    assert release.volumes == (Volume("shop-staging_media", "local", nfs["driver_opts"], nfs["labels"]),)  # type: ignore[arg-type] # as it is
 
 
 def test_labels_say_whose_it_is_and_win_over_the_files_own() -> None:

@@ -94,18 +94,11 @@ def up(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -
     _project(socket, model, ["up", "--detach", "--quiet-pull", "--no-build"], environment)
 
 
-def run_once(  # noqa: PLR0913 - what a one-off consists of
-    socket: Path,
-    model: Mapping[str, Any],
-    service: str,
-    argv: tuple[str, ...],
-    *,
-    environment: Mapping[str, str],
-    extra: Mapping[str, str],
+def run_once(
+    socket: Path, model: Mapping[str, Any], service: str, argv: tuple[str, ...], environment: Mapping[str, str]
 ) -> programs.Finished:
     """Run a command in a one-off container of a service. Raises RolloutError with the last lines it printed."""
-    passed = [word for name, value in extra.items() for word in ("--env", f"{name}={value}")]
-    words = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", *passed, service, *argv]
+    words = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", service, *argv]
     return _project(socket, model, words, environment)
 
 

@@ -173,6 +173,17 @@ def healthcheck(engine: Engine, container: str) -> list[str]:
     return [] if test == ["NONE"] else list(test)
 
 
+def image_variables(engine: Engine, image: str) -> dict[str, str]:
+    """The environment that an image gives its containers; empty where the engine hasn't the image."""
+    try:
+        config = (engine.get(f"/images/{image}/json") if image else {}).get("Config") or {}
+    except EngineError as error:
+        if error.status == _MISSING:
+            return {}
+        raise
+    return dict(line.partition("=")[::2] for line in config.get("Env") or ())
+
+
 def last_words(engine: Engine, container: str) -> str:
     """The last lines a container printed, both streams."""
     raw = engine.text(f"/containers/{container}/logs", stdout=1, stderr=1, tail=LOG_LINES)

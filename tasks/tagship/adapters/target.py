@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tagship import ledger, migrations, render, routes, sites
-from tagship.adapters import compose, containers, networks, smoke
+from tagship.adapters import compose, containers, networks, smoke, volumes
 from tagship.adapters.containers import Container
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import NETWORK, Edge
@@ -18,7 +18,7 @@ from tagship.adapters.readiness import Starting
 from tagship.adapters.registry import split
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
-from tagship.model import Place, Release, Rendered, Served, served
+from tagship.model import Migrations, Place, Release, Rendered, Served, served
 from tagship.ports import Migrated, Observed, Routing, Standing
 
 DRAIN_POLL = 0.05
@@ -80,6 +80,13 @@ class Reader:
         raw = self._files.record(name) if name and self._files else b""
         return ledger.decode_release(raw) if raw else None
 
+    def unfit(self, rendered: Rendered, secrets: Mapping[str, str]) -> list[str]:
+        """What stands on the server and isn't as the release's Compose file says: volumes."""
+        if not rendered.model.get("volumes"):
+            return []
+        there = volumes.existing(self._engine)
+        return list(volumes.findings(rendered.volumes, rendered.external_volumes, there, secrets))
+
     def last_line(self) -> str:
         """The ledger's last line as last observed: under the lock nobody else writes."""
         return self._ledger[-1] if self._ledger else ""
@@ -129,8 +136,7 @@ class Server(Reader):
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
         networks.ensure(self._engine, rendered.name, within, prefix=networks.PREFIX, labels=labels)
-        for volume in rendered.volumes:
-            self._engine.call("POST", "/volumes/create", {"Name": volume, "Labels": labels})
+        volumes.ensure(self._engine, rendered.volumes, labels, self.secrets)
 
     def create(self, rendered: Rendered) -> None:
         """By Compose, on the release's own network."""
@@ -143,11 +149,11 @@ class Server(Reader):
         how = rendered.release.shape.migrations
         if how is None:
             return Migrated()
-        state = migrations.read(how, self._once(rendered, how.pending, {}))
+        state = migrations.read(how, self._once(rendered, how, how.pending))
         if dry_run or not state.pending:
             return Migrated(state.pending, state.leaves)
-        self._once(rendered, how.apply, migrations.limits(how))
-        after = migrations.read(how, self._once(rendered, how.pending, {}))
+        self._once(rendered, how, how.apply, limited=True)
+        after = migrations.read(how, self._once(rendered, how, how.pending))
         if after.pending:
             raise MigrationError(f"Still pending after migrating: {', '.join(after.pending)}.")
         return Migrated(state.pending, after.leaves)
@@ -248,22 +254,15 @@ class Server(Reader):
             if shape.accessories and str(self._place) not in container.addresses:
                 containers.connect(self._engine, container, str(self._place))
 
-    def _once(self, rendered: Rendered, argv: tuple[str, ...], limits: Mapping[str, str]) -> str:
-        how = rendered.release.shape.migrations
-        service = how.service if how else ""
-        model = render.adapt(
-            migrations.one_off(rendered.model, service, str(self._place), rendered.release.shape), (0, 0)
-        )
+    def _once(self, rendered: Rendered, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
+        model = migrations.one_off(rendered.model, how.service, str(self._place), rendered.release.shape)
+        if limited:
+            image = containers.image_variables(self._engine, rendered.release.images.get(how.service, ""))
+            model = migrations.limited(model, how, image)
+        filled = self._filled(render.adapt(model, (0, 0)))
         with self._hiding():
             try:
-                said = compose.run_once(
-                    self._engine.socket,
-                    self._filled(model),
-                    service,
-                    argv,
-                    environment=self._named(rendered),
-                    extra=limits,
-                )
+                said = compose.run_once(self._engine.socket, filled, how.service, argv, self._named(rendered))
             except RolloutError as error:
                 raise MigrationError(error.problem) from error
         return said.out
