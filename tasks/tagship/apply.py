@@ -15,6 +15,7 @@ from tagship.plans.steps import (
     Pull,
     Remove,
     Resume,
+    Revive,
     Serve,
     SmokeTest,
     Start,
@@ -42,6 +43,8 @@ def _perform(step: Step, target: Target) -> Migrated | None:  # noqa: C901, PLR0
     match step:
         case Pull(images):
             target.pull(images)
+        case Revive(accessories):
+            target.revive(accessories)
         case Prepare(rendered):
             target.prepare(rendered)
         case Create(rendered):

@@ -16,7 +16,7 @@ from tagship.configured import Resolved
 from tagship.errors import CheckError, TagshipError
 from tagship.model import Release, Rendered
 from tagship.plans.check import findings
-from tagship.plans.rollout import Patience, plan_recovery, plan_rollout
+from tagship.plans.rollout import Patience, plan_recovery, plan_rollout, revival
 from tagship.plans.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Stop
 from tagship.ports import Migrated, Observed, Target
 from tagship.progress import Progress
@@ -101,7 +101,9 @@ def migrate(session: Session, wanted: Wanted, holder: Holder, options: Options) 
         before = target.observe()
         target.secrets = wanted.resolved.secrets
         configured = wanted.resolved.rendered(wanted.release, target.key)
-        refuse([*findings(configured, before), *target.unfit(configured, target.secrets)])
+        down = before.stopped(wanted.release.shape.accessories) if options.dry_run else ()
+        stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
+        refuse([*findings(configured, before), *target.unfit(configured, target.secrets), *stopped])
         outcome = _outcome(session, configured, before, changed=True)
         rollout = Rollout(
             target, before, configured, options.progress, _entry(session, "migrate", holder, outcome), began
@@ -187,7 +189,8 @@ class Rollout:
         fresh = self.before.standing(self.wanted.name) is None
         images = tuple(sorted(set(self.wanted.release.images.values())))
         try:
-            apply((Pull(images), Prepare(self.wanted)), self.target, self.progress.step)
+            made = (*revival(self.wanted, self.before), Pull(images), Prepare(self.wanted))
+            apply(made, self.target, self.progress.step)
             with self.progress.step("Look at what is pending" if dry_run else "Migrate the database"):
                 migrated = self.target.migrate(self.wanted, dry_run=dry_run)
         finally:

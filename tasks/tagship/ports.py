@@ -1,6 +1,6 @@
 """The outside world on one screen: what is observed of an environment, and what a plan may do to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,7 +45,7 @@ class Observed:
     live_release: Release | None = None
     releases: tuple[Standing, ...] = ()
     accessories: Mapping[str, str] = field(default_factory=dict)
-    """Accessory → the engine's state of its container: running, exited, …"""
+    """Accessory → the engine's state of its container: running, exited, …; `ended` for one that ended as it should."""
     disk_free: int | None = None
     """Bytes free where the engine keeps volumes; None where nobody looked."""
     memory_free: int | None = None
@@ -56,6 +56,10 @@ class Observed:
     def standing(self, name: str) -> Standing | None:
         """The containers of one release, if there are any."""
         return next((release for release in self.releases if release.name == name), None)
+
+    def stopped(self, accessories: Iterable[str]) -> tuple[str, ...]:
+        """Those of some accessories that need only be started."""
+        return tuple(name for name in accessories if self.accessories.get(name) == "exited")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ class Target(Protocol):
 
     def pull(self, images: Sequence[str]) -> None:
         """Fetch images by digest, all at once, those that aren't there."""
+
+    def revive(self, accessories: Sequence[str]) -> None:
+        """Start accessories that were stopped, and wait until they are ready."""
 
     def prepare(self, rendered: Rendered) -> None:
         """Keep the release's record, and make its network and volumes."""

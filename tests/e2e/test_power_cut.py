@@ -69,7 +69,8 @@ def test_the_live_release_its_workers_and_accessories_come_back_and_stopped_rele
     host.engine.start()
     comes_back(shop, host, before)
 
-    shop.tagship("rollback", "--env", host.name)
+    host.docker("stop", f"{shop.name}-{host.name}-accessories-cache-1")
+    shop.tagship("rollback", "--env", host.name)  # starts it
     rolled_back = running(shop, host)
     assert rolled_back != before
     host.engine.kill()

@@ -316,6 +316,23 @@ def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engin
     assert (environment.changes, locks.held) == ([], {})
 
 
+def test_a_migration_starts_a_stopped_accessory_and_a_look_at_what_is_pending_does_not(
+    daemon: Server, engine: Engine
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    environment.accessories = {"db": "exited"}
+    wanted = rendered("b", accessories=("db",))
+    unmigrated = Wanted(wanted.release, Resolved(PLACE, wanted.model, {}, {}))
+
+    with pytest.raises(CheckError, match="db is stopped"):
+        deploys.migrate(environment.connected(engine), unmigrated, ME, options(dry_run=True))
+    assert environment.changes == []
+
+    deploys.migrate(environment.connected(engine), unmigrated, ME, options())
+    assert environment.changes[0] == "revive db"
+
+
 def test_somebody_elses_deploy_is_not_disturbed(daemon: Server, engine: Engine) -> None:
     Locks(daemon, engine).hold(OTHER)
     environment = Environment()

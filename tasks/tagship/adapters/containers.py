@@ -71,6 +71,21 @@ def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, 
     return tuple(sorted(found, key=lambda standing: standing.created))
 
 
+def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]:
+    """Each accessory's state as the engine has it, of several containers that of one that doesn't run.
+
+    `ended` for one that is to end by itself and did so well.
+    """
+    states: dict[str, str] = {}
+    for container in containers:
+        if container.project == f"{place}-accessories":
+            ended = container.restart == "no" and container.status.startswith("Exited (0)")
+            state = "ended" if ended else container.state
+            if states.get(container.service, "running") == "running":
+                states[container.service] = state
+    return states
+
+
 def connect(engine: Engine, container: Container, network: str, address: str = "") -> None:
     """Put a container on a network, without an alias; with an address of its own, or any."""
     settings = {"IPAMConfig": {"IPv4Address": address}} if address else {}

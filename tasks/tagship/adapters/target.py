@@ -48,7 +48,6 @@ class Reader:
         files = self._files.read(prepare=self._prepare)
         self._ledger, self.key = files.ledger, files.key
         everyone = containers.listed(self._engine)
-        accessories = f"{self._place}-accessories"
         releases = containers.standings(everyone, self._place)
         live = ledger.decode_release(files.record) if files.record else None
         standing = next((release for release in releases if release.name == files.live), None)
@@ -56,7 +55,7 @@ class Reader:
             live=files.live,
             live_release=live,
             releases=releases,
-            accessories={c.service: c.state for c in everyone if c.project == accessories},
+            accessories=containers.accessories(everyone, self._place),
             disk_free=files.disk_free,
             memory_free=files.memory_free,
             history=ledger.parse(files.ledger),
@@ -130,6 +129,13 @@ class Server(Reader):
         }
         containers.together(self._pull_one, [image for image in images if image not in present])
 
+    def revive(self, accessories: Sequence[str]) -> None:
+        """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
+        project = f"{self._place}-accessories"
+        ours = [c for c in containers.of(self._engine, project) if c.service in accessories]
+        model = {"name": project, "services": {name: {} for name in accessories}}
+        Starting(self._engine, model, ours, self._settings.release.ready_within).run()
+
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
         self._edge.keep(rendered.name, ledger.encode_release(rendered.release))
@@ -163,6 +169,8 @@ class Server(Reader):
         everyone = containers.listed(self._engine)
         ours = [c for c in everyone if c.project == rendered.name and c.service in services]
         self._connect(rendered, ours, everyone)
+        older = [c for c in everyone if c.project == f"{self._place}-accessories" and c.running and not c.restart]
+        containers.together(lambda c: containers.come_back(self._engine, c), older)
         with self._hiding():
             inject(self._engine, self._filled(rendered.model), ours, self._named(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()

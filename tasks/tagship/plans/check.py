@@ -11,13 +11,18 @@ LEAST_DISK = 1024 * MIB
 LEAST_MEMORY = 128 * MIB
 """Both releases run side by side for a while: less than this free, and the kernel ends one of them."""
 
+_FIT = {"created", "running", "exited", "ended"}
+"""States of accessories that are nothing to worry about, or that are said or mended otherwise."""
+
 
 def findings(wanted: Rendered, observed: Observed) -> Iterator[str]:
     """Each problem in one line."""
     shape = wanted.release.shape
-    down = [name for name in shape.accessories if observed.accessories.get(name) != "running"]
-    if down:
-        yield f"{', '.join(down)} is not running: `tagship accessories.up` starts accessories."
+    states = {name: observed.accessories.get(name, "created") for name in shape.accessories}
+    if missing := [name for name, state in states.items() if state == "created"]:
+        yield f"{', '.join(missing)} is not running: `tagship accessories.up` makes and starts accessories."
+    if ill := [f"{name} is {state}" for name, state in states.items() if state not in _FIT]:
+        yield f"{', '.join(ill)}: the release needs it running, and starting it wouldn't mend that."
     if observed.disk_free is not None and observed.disk_free < LEAST_DISK:
         yield f"The server's disk has {observed.disk_free // MIB} MiB free; {LEAST_DISK // MIB} are needed."
     if observed.memory_free is not None and observed.memory_free < LEAST_MEMORY:

@@ -15,6 +15,7 @@ from tagship.plans.steps import (
     Pull,
     Remove,
     Resume,
+    Revive,
     Serve,
     SmokeTest,
     Start,
@@ -38,10 +39,11 @@ class Patience:
 def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
     """The steps from what is observed to `wanted` being live; none when it is already, and whole."""
     if observed.live == wanted.name:
-        return _finish(wanted, observed, patience)
+        return (*revival(wanted, observed), *_finish(wanted, observed, patience))
     others = _leftovers(wanted.name, observed)
     may_migrate = migrate and _may_migrate(wanted, observed)
     return (
+        *revival(wanted, observed),
         *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
         *_bring(wanted, observed, migrate=may_migrate),
         *((Start(wanted, wanted.routed),) if wanted.routed else ()),
@@ -67,6 +69,12 @@ def plan_recovery(failed: Rendered, before: str, observed: Observed) -> Plan:
         *((Remove(failed.name),) if observed.standing(failed.name) else ()),
         *((Resume(before, stopped),) if stopped else ()),
     )
+
+
+def revival(wanted: Rendered, observed: Observed) -> Plan:
+    """Accessories that are there and stopped are only to be started: after a power cut, say."""
+    stopped = observed.stopped(wanted.release.shape.accessories)
+    return (Revive(stopped),) if stopped else ()
 
 
 def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:

@@ -16,6 +16,16 @@ class Pull:
 
 
 @dataclass(frozen=True)
+class Revive:
+    """Start accessories that are stopped, and wait until they are ready."""
+
+    accessories: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Start {', '.join(self.accessories)}, found stopped, and wait until ready"
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Make the release's network and volumes."""
 
@@ -142,7 +152,22 @@ class Remove:
         return f"Remove {self.release}"
 
 
-Step = Pull | Prepare | Create | Migrate | Start | Serve | SmokeTest | Cutover | Bake | Drain | Stop | Resume | Remove
+Step = (
+    Pull
+    | Revive
+    | Prepare
+    | Create
+    | Migrate
+    | Start
+    | Serve
+    | SmokeTest
+    | Cutover
+    | Bake
+    | Drain
+    | Stop
+    | Resume
+    | Remove
+)
 Plan = tuple[Step, ...]
 
 

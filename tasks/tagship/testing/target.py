@@ -104,6 +104,12 @@ class MemoryTarget:
         self._images.update(images)
         self._changed("pull", *images)
 
+    def revive(self, accessories: Sequence[str]) -> None:
+        """Have stopped accessories run."""
+        self._may_fail("revive")
+        self.accessories |= dict.fromkeys(accessories, "running")
+        self._changed("revive", *accessories)
+
     def prepare(self, rendered: Rendered) -> None:
         """Keep a release's record, and make its network."""
         self._may_fail("prepare")

@@ -1,7 +1,9 @@
 """The containers of releases on an engine."""
 
+import dataclasses
 import ipaddress
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -87,6 +89,14 @@ def test_what_stands_of_each_release_is_counted_by_service_oldest_first() -> Non
 @pytest.mark.parametrize("project", ["shop-staging-accessories", "shop-stagingeu-aaaaaaaa-c0ffee", "tagship-edge", ""])
 def test_what_belongs_to_others_stands_not_here(project: str) -> None:
     assert containers.standings([container("web", project=project)], PLACE) == ()
+
+
+def test_an_accessory_is_as_well_as_its_worst_container_and_one_that_has_done_its_work_has_ended() -> None:
+    ours = partial(container, project="shop-staging-accessories")
+    done = dataclasses.replace(ours("init", "exited"), status="Exited (0) 2 days ago")
+    everyone = [ours("db"), ours("db", "exited"), ours("db"), done, container("web"), container("db", project="other")]
+
+    assert containers.accessories(everyone, PLACE) == {"db": "exited", "init": "ended"}
 
 
 def test_a_fixed_address_is_one_the_engine_hands_to_nobody() -> None:

@@ -16,6 +16,7 @@ from tagship.plans.steps import (
     Pull,
     Remove,
     Resume,
+    Revive,
     Serve,
     SmokeTest,
     Start,
@@ -341,3 +342,13 @@ def test_a_first_deploy_that_fails_before_its_cutover_is_removed() -> None:
 
 def test_finishing_a_killed_deploy_that_fails_leaves_the_live_release_alone() -> None:
     assert plan_recovery(NEW, NEW.name, observed(NEW)) == ()
+
+
+@pytest.mark.parametrize("live", [None, "a"])
+def test_accessories_found_stopped_are_started_before_anything_else(live: str | None) -> None:
+    wanted = rendered("a", accessories=("cache", "db", "init"))
+    before = dataclasses.replace(
+        observed(wanted if live else None), accessories={"cache": "running", "db": "exited", "init": "ended"}
+    )
+
+    assert plan_rollout(wanted, before, Patience())[0] == Revive(("db",))
