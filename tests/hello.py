@@ -149,14 +149,28 @@ class Hello:
         return entries
 
     def get(self, environment: str, path: str = "/") -> str:
-        """The body that the environment's URL answers with."""
-        url = f"{self.settings['environments'][environment]['url']}{path}"
-        script = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
+        """The body that the environment's URL answers with. Fails the test where that is no success."""
+        status, _, body = self.get_at(f"{self.settings['environments'][environment]['url']}{path}").partition(" ")
+        assert status == "200", body
+        return body
+
+    def get_at(self, url: str) -> str:
+        """Status and body, as seen from the laptop."""
+        script = (
+            "import sys, urllib.request as u, urllib.error as e\n"
+            "try: r = u.urlopen(sys.argv[1], timeout=15)\n"
+            "except e.HTTPError as error: r = error\n"
+            "print(r.status, r.read().decode())"
+        )
         return self.rig.laptop.run([sys.executable, "-c", script, url]).stdout
 
     def load(self, environment: str, clients: list[list[Any]] | None = None) -> "LoadRun":
         """A steady load on the environment's URL, from now until `stop`."""
-        return LoadRun(self, self.settings["environments"][environment]["url"], clients or SMALL_LOAD)
+        return self.load_at(self.settings["environments"][environment]["url"], clients)
+
+    def load_at(self, url: str, clients: list[list[Any]] | None = None) -> "LoadRun":
+        """The same on any URL."""
+        return LoadRun(self, url, clients or SMALL_LOAD)
 
     def remove(self) -> None:
         """Remove what the application left on the hosts, its routes included; their edges stay."""

@@ -53,8 +53,8 @@ def _perform(step: Step, target: Target) -> Migrated | None:  # noqa: C901, PLR0
             return target.migrate(rendered)
         case Start(rendered, services):
             target.start(rendered, services)
-        case Serve(candidate, live):
-            target.serve(candidate, live)
+        case Serve(candidate, live, to, elsewhere, here):
+            target.serve(candidate, live, to=to, elsewhere=elsewhere, here=here)
         case SmokeTest(release, candidate):
             target.smoke_test(release, candidate=candidate)
         case Cutover(release):

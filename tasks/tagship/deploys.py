@@ -221,7 +221,7 @@ class Rollout:
         live = self.before.live
         try:
             now = dataclasses.replace(self.target.observe(), live_release=self.before.live_release)
-            plan = plan_recovery(self.wanted, live, now)
+            plan = plan_recovery(self.wanted, live, now, self.before.routing)
             apply(plan, self.target, self.progress.step)
             back = any(isinstance(step, Cutover) for step in plan)
             live = live if back else now.live

@@ -97,8 +97,14 @@ class Target(Protocol):
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start services, dependencies first, and wait until they are ready."""
 
-    def serve(self, candidate: Served, live: Served) -> None:
-        """Have the edge serve these routes; nothing happens when it does already."""
+    def serve(
+        self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
+    ) -> None:
+        """Have the edge serve these routes; nothing happens when it does already.
+
+        With `to`, a cutover to that release changes the live routes to the candidate's in the same instant. `elsewhere`
+        are URLs beside the environment's own, at which nothing is served unless `here`.
+        """
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """Run the smoke tests through the edge, as a bearer of the deploy's key or as anybody."""

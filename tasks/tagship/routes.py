@@ -51,13 +51,13 @@ def server_config(http: int, https: int, tls: str) -> Json:
     }
 
 
-def site(place: Place, urls: Sequence[str], candidate: Served, live: Served) -> Site:
+def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to: str = "") -> Site:
     """One environment's routes on each of the edge's servers, at these URLs; none where no service has a route.
 
-    A request with the deploy's secret header reaches the candidate. What arrives by HTTP for a host that is served by
-    HTTPS alone is sent there.
+    A request with the deploy's secret header reaches the candidate. With `to`, everyone's routes are the candidate's
+    from the instant that release is live. What arrives by HTTP for a host that is served by HTTPS alone is sent there.
     """
-    if not candidate.routes and not live.routes:
+    if not urls or not (candidate.routes or live.routes):
         return {}
     split = [urlsplit(url) for url in urls]
     found: Site = {"http": [], "https": []}
@@ -65,7 +65,7 @@ def site(place: Place, urls: Sequence[str], candidate: Served, live: Served) -> 
         if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
             name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
             secure = [_hsts()] if scheme == "https" else []
-            handlers = [*secure, _releases(place, candidate, live)]
+            handlers = [*secure, _releases(place, candidate, live, to)]
             ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
     plain = {address.hostname for address in split if address.scheme == "http"}
     secured = {address.hostname: address for address in split if address.scheme == "https"}
@@ -84,15 +84,21 @@ def unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _releases(place: Place, candidate: Served, live: Served) -> Json:
+def _releases(place: Place, candidate: Served, live: Served, to: str) -> Json:
     folder = f"{STATE}/{place}"
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
         "handle": _proxies(f"{{file.{folder}/candidate}}", candidate),
         "terminal": True,
     }
+    after_cutover = {
+        "match": [{"vars": {f"{{file.{folder}/live}}": [to]}}],
+        "handle": _proxies(f"{{file.{folder}/live}}", candidate),
+        "terminal": True,
+    }
     for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live)}
-    return {"handler": "subroute", "routes": [for_candidate, for_everyone]}
+    changing = [after_cutover] if to and candidate != live else []
+    return {"handler": "subroute", "routes": [for_candidate, *changing, for_everyone]}
 
 
 def _redirect(place: Place, address: SplitResult) -> Json:

@@ -146,6 +146,42 @@ def test_whether_the_live_releases_routes_stand_is_observed(target: Target, made
     assert target.observe().routing == Routing(stands=False, here=False)
 
 
+def test_a_cutover_changes_the_routes_of_everyone_in_the_same_instant(target: Target, made: Made) -> None:
+    old, new = made("a"), made("b")
+    for release in (old, new):
+        create(target, release)
+        target.start(release, ["web"])
+    only_worker = Served((Route("/*", "worker", 8000),))  # which runs in neither
+    target.serve(only_worker, old.served, to=new.name)
+    target.cutover(old.name)
+    target.smoke_test(old.name, candidate=False)
+
+    target.cutover(new.name)
+    with pytest.raises(SmokeTestError):
+        target.smoke_test(new.name, candidate=False)
+
+    target.cutover(old.name)
+    target.smoke_test(old.name, candidate=False)
+
+
+def test_an_environment_may_be_served_elsewhere_beside_its_own_url_or_only_there(target: Target, made: Made) -> None:
+    release = made("a")
+    create(target, release)
+    target.start(release, ["web"])
+    target.cutover(release.name)
+    there = ("http://elsewhere.example",)
+
+    target.serve(release.served, release.served, elsewhere=there)
+    target.smoke_test(release.name, candidate=False)
+    assert target.observe().routing == Routing(stands=False, here=True, elsewhere=there)
+
+    target.serve(release.served, release.served, elsewhere=there, here=False)
+    assert target.observe().routing == Routing(stands=False, here=False, elsewhere=there)
+
+    target.serve(release.served, release.served)
+    assert target.observe().routing == Routing(stands=True, here=True)
+
+
 def test_nothing_answers_for_a_release_that_does_not_run(target: Target, made: Made) -> None:
     release = made("a")
     create(target, release)

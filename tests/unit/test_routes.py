@@ -55,6 +55,23 @@ def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
     assert "match" not in everyone
 
 
+def test_everyones_routes_change_with_the_file_that_names_the_live_release() -> None:
+    (route,) = routes.site(PLACE, [URL], Served(BOTH), Served(WEB), "shop-staging-bbbbbbbb-c0ffee")["https"]
+
+    _, after, before = route["handle"][-1]["routes"]
+
+    assert after["match"] == [{"vars": {"{file./tagship/shop-staging/live}": ["shop-staging-bbbbbbbb-c0ffee"]}}]
+    assert after["terminal"]
+    assert list(proxies(after)) == ["/api/*", "/*"]
+    assert proxies(after)["/*"] == proxies(before)["/*"] == ["{file./tagship/shop-staging/live}-web-1:8000"]
+
+
+def test_routes_that_stay_as_they_are_wait_for_no_release() -> None:
+    assert routes.site(PLACE, [URL], Served(WEB), Served(WEB), "any") == routes.site(
+        PLACE, [URL], Served(WEB), Served(WEB)
+    )
+
+
 def test_the_key_is_not_passed_on_to_the_app() -> None:
     assert json.dumps(served()).count('"delete": ["X-Tagship-Candidate"]') == len(BOTH) + len(WEB)
 

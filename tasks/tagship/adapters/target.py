@@ -175,9 +175,12 @@ class Server(Reader):
             inject(self._engine, self._filled(rendered.model), ours, self._named(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
 
-    def serve(self, candidate: Served, live: Served) -> None:
+    def serve(
+        self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
+    ) -> None:
         """Changes the edge's configuration only where the routes differ from what it serves."""
-        self._edge.serve(routes.site(self._place, [self._settings.url], candidate, live))
+        urls = (*((self._settings.url,) if here else ()), *elsewhere)
+        self._edge.serve(routes.site(self._place, urls, candidate, live, to))
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """The candidate's with a key made for this deploy, which its end makes worthless."""

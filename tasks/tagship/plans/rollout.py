@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tagship.model import Rendered, served
+from tagship.model import Rendered, Served, served
 from tagship.plans.prune import plan_prune
 from tagship.plans.steps import (
     Bake,
@@ -21,7 +21,7 @@ from tagship.plans.steps import (
     Start,
     Stop,
 )
-from tagship.ports import Observed, Standing
+from tagship.ports import Observed, Routing, Standing
 
 RECOVERY_DRAIN = 5.0
 """Seconds that requests to a failed release get to finish: a cancelled CI job has ten before it is killed."""
@@ -54,18 +54,25 @@ def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, mi
     )
 
 
-def plan_recovery(failed: Rendered, before: str, observed: Observed) -> Plan:
-    """What puts the release that was live before back, whole, after a rollout failed at any point."""
+def plan_recovery(failed: Rendered, before: str, observed: Observed, routing: Routing | None = None) -> Plan:
+    """What puts the release that was live before back, whole, after a rollout failed at any point.
+
+    `routing` is how the edge served it then: to be restored, where it is known and isn't so any more.
+    """
     old = observed.standing(before)
     back = observed.live == failed.name and before != failed.name
     if observed.live == failed.name and not (back and old and old.runs):
         return ()  # nothing to go back to: what there is stays, and the error says so
     routes = observed.live_release.shape.routes if observed.live_release else failed.release.shape.routes
+    was = routing or observed.routing
     present, running = (old.present, old.running) if old else ({}, {})
-    again = served(routes, present)
+    again = served(routes, present) if before else Served(())
+    restored = Serve(again, again, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
     stopped = tuple(s for s, count in present.items() if running.get(s, 0) < count and not failed.ends(s))
     return (
-        *((Cutover(before), Serve(again, again), Drain(failed.name, RECOVERY_DRAIN)) if back else ()),
+        *((Cutover(before),) if back else ()),
+        *((restored,) if back or was != observed.routing else ()),
+        *((Drain(failed.name, RECOVERY_DRAIN),) if back else ()),
         *((Remove(failed.name),) if observed.standing(failed.name) else ()),
         *((Resume(before, stopped),) if stopped else ()),
     )
@@ -90,10 +97,20 @@ def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
     singletons, ours = wanted.release.shape.singletons, wanted.served
     return (
         *((*_pull(wanted), Prepare(wanted), Create(wanted)) if missing and not _whole(wanted, standing) else ()),
-        *((Serve(ours, ours), SmokeTest(wanted.name, candidate=False)) if others and ours.routes else ()),
+        *(_prove_live(wanted, observed) if ours.routes and (others or not observed.routing.stands) else ()),
         *(Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))),
         *((Start(wanted, missing),) if missing else ()),
         *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
+    )
+
+
+def _prove_live(live: Rendered, observed: Observed) -> Plan:
+    """The live release's routes as they should be, and proof that it answers; only then is it served nowhere else."""
+    ours, elsewhere = live.served, observed.routing.elsewhere
+    return (
+        Serve(ours, ours, elsewhere=elsewhere),
+        SmokeTest(live.name, candidate=False),
+        *((Serve(ours, ours),) if elsewhere else ()),
     )
 
 
@@ -134,16 +151,18 @@ def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
     """From the candidate being ready to its being live, each stage proven before the next."""
     after = wanted.served
     if not after.routes:
-        return (Cutover(wanted.name),)
+        left = observed.routing.here or observed.routing.elsewhere
+        return (Cutover(wanted.name), *((Serve(after, after),) if observed.live and left else ()))
     live = observed.standing(observed.live)
     before = served(observed.live_release.shape.routes, live.present) if observed.live_release and live else after
+    elsewhere = observed.routing.elsewhere
     return (
-        Serve(after, before),
+        Serve(after, before, to=wanted.name if before != after else "", elsewhere=elsewhere),
         SmokeTest(wanted.name, candidate=True),
         Cutover(wanted.name),
-        *((Serve(after, after),) if before != after else ()),
         SmokeTest(wanted.name, candidate=False),
         *((Bake(wanted.name, patience.bake),) if patience.bake else ()),
+        *((Serve(after, after),) if before != after or elsewhere else ()),
     )
 
 

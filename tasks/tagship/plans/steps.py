@@ -72,9 +72,16 @@ class Serve:
 
     candidate: Served
     live: Served
+    to: str = ""
+    """The release whose cutover changes everyone's routes to the candidate's, in the same instant."""
+    elsewhere: tuple[str, ...] = ()
+    """URLs beside the environment's own."""
+    here: bool = True
+    """Whether at the environment's own URL at all."""
 
     def __str__(self) -> str:
-        return f"Serve {_count(len(self.candidate.routes), 'route')}"
+        also = f", at {', '.join(self.elsewhere)}{' too' if self.here else ''}" if self.elsewhere else ""
+        return f"Serve {_count(len(self.candidate.routes), 'route')}{also}"
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,17 @@ class MemoryTarget:
         self.live = ""
         self.candidate_served = self.live_served = Served(())
         """What the edge serves to bearers of the deploy's key, and to everyone."""
+        self.here = True
+        """Whether it serves them at the environment's URL."""
+        self.elsewhere: tuple[str, ...] = ()
+        """Other URLs at which it does."""
         self.pending = tuple(pending)
         """Migrations that the next `migrate` applies."""
         self.applied: tuple[str, ...] = ()
         self.accessories = dict(accessories or {})
         """Accessory → its container's state, as the engine says it."""
         self.ledger: list[str] = []
+        self._to = ""
         self._images: set[str] = set()
         self._networks: set[str] = set()
         self._projects: dict[str, _Project] = {}
@@ -150,17 +155,21 @@ class MemoryTarget:
         if idle := self._run(rendered.name, services):
             self._changed("start", rendered.name, *idle)
 
-    def serve(self, candidate: Served, live: Served) -> None:
+    def serve(
+        self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
+    ) -> None:
         """Serve these routes; no change when they are served already."""
         self._may_fail("serve")
-        if (candidate, live) != (self.candidate_served, self.live_served):
-            self.candidate_served, self.live_served = candidate, live
-            self._changed("serve", *(route.path for route in candidate.routes))
+        now = (candidate, live, to, tuple(elsewhere), here)
+        before = (self.candidate_served, self.live_served, self._to, self.elsewhere, self.here)
+        if now != before:
+            self.candidate_served, self.live_served, self._to, self.elsewhere, self.here = now
+            self._changed("serve", *(route.path for route in candidate.routes), *elsewhere)
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """Pass when a request would reach the release, and each service with a route runs. Raises SmokeTestError."""
         self._may_fail("smoke_test")
-        routes = (self.candidate_served if candidate else self.live_served).routes
+        routes = (self.candidate_served if candidate else self._everyones()).routes
         if not routes:
             raise SmokeTestError("GET /: no route")
         answers = release if candidate else self.live
@@ -216,8 +225,15 @@ class MemoryTarget:
     def _routing(self) -> Routing:
         live, project = self.release(self.live), self._projects.get(self.live)
         wanted = served(live.shape.routes, project.present if project else {}) if live else Served(())
-        there = (self.candidate_served, self.live_served)
-        return Routing(stands=there == (wanted, wanted), here=there != (Served(()), Served(())))
+        there = (self.candidate_served, self._everyones())
+        anything = there != (Served(()), Served(()))
+        stands = there == (wanted, wanted) and self.live_served == wanted and not self.elsewhere
+        here = self.here and anything
+        return Routing(stands and (here or not anything), here, self.elsewhere if anything else ())
+
+    def _everyones(self) -> Served:
+        """A cutover to the release that routes wait for changes them."""
+        return self.candidate_served if self._to and self._to == self.live else self.live_served
 
     def _run(self, release: str, services: Iterable[str]) -> dict[str, int]:
         """Have these run; returns those that didn't."""

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tagship.model import Rendered, Route
+from tagship.model import Rendered, Route, Served
 from tagship.plans.rollout import Patience, plan_recovery, plan_rollout
 from tagship.plans.steps import (
     Bake,
@@ -22,10 +22,11 @@ from tagship.plans.steps import (
     Start,
     Stop,
 )
-from tagship.ports import Observed
+from tagship.ports import Observed, Routing
 from tests.unit.builders import MIGRATIONS, WEB, Services, image, observed, rendered, standing
 
 PATIENCE = Patience(drain=30, bake=0, keep=5)
+OLD_URL = "http://old.example.com"
 OLD, NEW, THIRD = rendered("a"), rendered("b"), rendered("c")
 WITH_WORKER: Services = {"web": {}, "worker": {}}
 WITH_BEAT: Services = {"web": {}, "beat": {}}
@@ -173,12 +174,87 @@ def test_the_new_routes_are_served_to_the_candidate_before_anyone_else() -> None
 
     cutover = plan.index(Cutover(wanted.name))
     assert plan[cutover - 2 : cutover + 3] == (
-        Serve(candidate=wanted.served, live=OLD.served),
+        Serve(candidate=wanted.served, live=OLD.served, to=wanted.name),
         SmokeTest(wanted.name, candidate=True),
         Cutover(wanted.name),
-        Serve(candidate=wanted.served, live=wanted.served),
         SmokeTest(wanted.name, candidate=False),
+        Serve(candidate=wanted.served, live=wanted.served),
     )
+
+
+def test_a_changed_url_is_served_beside_the_old_one_until_the_new_release_is_proven_there() -> None:
+    moved = dataclasses.replace(observed(OLD), routing=Routing(stands=False, here=False, elsewhere=(OLD_URL,)))
+
+    plan = plan_rollout(NEW, moved, Patience(bake=9))
+
+    assert [step for step in plan if isinstance(step, Serve | Cutover | SmokeTest | Bake)] == [
+        Serve(NEW.served, OLD.served, elsewhere=(OLD_URL,)),
+        SmokeTest(NEW.name, candidate=True),
+        Cutover(NEW.name),
+        SmokeTest(NEW.name, candidate=False),
+        Bake(NEW.name, 9),
+        Serve(NEW.served, NEW.served),
+    ]
+
+
+def test_what_is_live_is_served_at_a_changed_url_and_at_the_old_one_until_it_answers() -> None:
+    moved = dataclasses.replace(observed(NEW), routing=Routing(stands=False, here=False, elsewhere=(OLD_URL,)))
+
+    assert plan_rollout(NEW, moved, PATIENCE) == (
+        Serve(NEW.served, NEW.served, elsewhere=(OLD_URL,)),
+        SmokeTest(NEW.name, candidate=False),
+        Serve(NEW.served, NEW.served),
+    )
+
+
+def test_routes_that_the_edge_lost_are_served_again_though_the_release_is_live() -> None:
+    lost = dataclasses.replace(observed(NEW), routing=Routing(stands=False, here=False))
+
+    assert plan_rollout(NEW, lost, PATIENCE) == (
+        Serve(NEW.served, NEW.served),
+        SmokeTest(NEW.name, candidate=False),
+    )
+
+
+def test_routes_go_with_the_last_service_that_had_one() -> None:
+    worker = rendered("b", {"worker": {}}, routes=())
+
+    plan = plan_rollout(worker, observed(OLD), PATIENCE)
+
+    assert plan[plan.index(Cutover(worker.name)) + 1] == Serve(worker.served, worker.served)
+
+
+@pytest.mark.parametrize("live", [OLD, NEW])
+def test_a_failure_puts_the_old_urls_routes_back_whether_or_not_traffic_was_switched(live: Rendered) -> None:
+    before = Routing(stands=False, here=False, elsewhere=(OLD_URL,))
+    now = Routing(stands=False, here=True, elsewhere=(OLD_URL,))
+    failed = dataclasses.replace(observed(OLD, standing(OLD), standing(NEW, 2)), live=live.name, routing=now)
+
+    plan = plan_recovery(NEW, OLD.name, failed, before)
+
+    assert Serve(OLD.served, OLD.served, elsewhere=(OLD_URL,), here=False) in plan
+
+
+def test_routes_that_did_not_change_need_no_way_back() -> None:
+    failed = observed(OLD, standing(OLD), standing(NEW, 2))
+
+    assert not any(isinstance(step, Serve) for step in plan_recovery(NEW, OLD.name, failed, Routing()))
+
+
+def test_routes_that_the_edge_had_lost_are_not_lost_again() -> None:
+    repaired = observed(OLD, standing(OLD), standing(NEW, 2))
+
+    plan = plan_recovery(NEW, OLD.name, repaired, Routing(stands=False, here=False))
+
+    assert Serve(OLD.served, OLD.served) in plan
+
+
+def test_a_failed_first_deploy_takes_its_routes_along() -> None:
+    failed = Observed(releases=(standing(NEW),), routing=Routing(stands=False))
+
+    plan = plan_recovery(NEW, "", failed, Routing(stands=True, here=False))
+
+    assert plan == (Serve(Served(()), Served(())), Remove(NEW.name))
 
 
 def test_services_without_a_route_change_places_after_the_cutover() -> None:
@@ -263,8 +339,8 @@ def test_the_old_release_is_served_by_as_many_containers_as_it_has_until_the_cut
 
     plan = plan_rollout(more, observed(OLD), PATIENCE)
 
-    assert Serve(candidate=more.served, live=OLD.served) in plan
-    assert plan[plan.index(Cutover(more.name)) + 1] == Serve(more.served, more.served)
+    assert Serve(candidate=more.served, live=OLD.served, to=more.name) in plan
+    assert plan.index(Cutover(more.name)) < plan.index(Serve(more.served, more.served))
     assert more.served != OLD.served
 
 
