@@ -101,8 +101,10 @@ class Job:
         return access
 
     def _child_environment(self, given: Inputs) -> dict[str, str]:
-        """The step's own environment less our inputs and the runner's command files, and what the tasks are told."""
-        dropped = {*outputs.FILES, *(name for name in self._environment if name.startswith(inputs.PREFIX))}
+        """The step's own environment less our inputs and the runner's command files, and what the tasks are told.
+
+        What they are told comes from `with:` alone: an earlier step may have put the same name into GITHUB_ENV.
+        """
         told = {
             "TAGSHIP_ACTION_ENVIRONMENT": given.environment,
             "TAGSHIP_ACTION_SHA": given.sha,
@@ -110,7 +112,10 @@ class Job:
             "TAGSHIP_DIGESTS": given.digests,
             "TAGSHIP_ALLOW_UNPROTECTED": given.allow_unprotected,
             "GITHUB_TOKEN": given.github_token,
+            "TAGSHIP_KNOWN_HOSTS": "",
         }
+        given_to_us = {name for name in self._environment if name.startswith(inputs.PREFIX)}
+        dropped = {*outputs.FILES, *told, *given_to_us}
         # what is empty is dropped too: that is how GitHub gives a secret that isn't set
         kept = {name: value for name, value in self._environment.items() if value and name not in dropped}
         return kept | {name: value for name, value in told.items() if value}

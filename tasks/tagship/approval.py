@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tagship import events, protection
 from tagship.adapters.github import PUBLIC, GitHubError, Repository
@@ -13,6 +14,8 @@ from tagship.config import Environment
 from tagship.errors import ApprovalError, ConfigError
 
 ALLOW = "TAGSHIP_ALLOW_UNPROTECTED"
+JOB = "TAGSHIP_JOB"
+"""The number of the job that we are in: GitHub tells it to expressions alone, as `job.check_run_id`."""
 _DESCRIPTION = 140
 """Characters GitHub takes for a status's description."""
 
@@ -40,7 +43,7 @@ def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]
     """
     repo = repository(os.environ)
     in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
-    deployment = _of_this_run(repo, settings.name) if repo and in_actions else None
+    deployment = _of_this_job(repo, settings.name) if repo and in_actions else None
     remark = action
     if in_actions and settings.approval == "required" and not approve(repo, settings, deployment):
         remark = f"{action} UNPROTECTED ({ALLOW})"
@@ -76,9 +79,14 @@ def check(repo: Repository | None, settings: Environment, deployment: int | None
     ref = os.environ.get("GITHUB_REF", "")
     if settings.branch and ref != f"refs/heads/{settings.branch}":
         lacking.append(f"this run is of {ref or 'no branch'}, and {settings.name}'s branch is {settings.branch}")
-    if deployment is None:
+    if not os.environ.get(JOB):
         lacking.append(
-            f"this run made no deployment to {settings.name}: its job has to say `environment: {settings.name}` "
+            "which of the run's jobs this is can't be told: without the action, give the step "
+            f"`env: {JOB}: ${{{{ job.check_run_id }}}}`"
+        )
+    elif deployment is None:
+        lacking.append(
+            f"this job made no deployment to {settings.name}: it has to say `environment: {settings.name}` "
             "and have `permissions: deployments: write`"
         )
     return lacking
@@ -124,13 +132,18 @@ def _recorded(repo: Repository, deployment: int | None, settings: Environment, t
     say("success")
 
 
-def _of_this_run(repo: Repository, environment: str) -> int | None:
-    """The deployment that this run's job made by naming the environment; None when there is none."""
-    run = f"/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}/"
+def _of_this_job(repo: Repository, environment: str) -> int | None:
+    """The deployment that this very job made by naming the environment; None when there is none.
+
+    Another job's of the same run may still wait for its approval. Ours is in progress since somebody gave it.
+    """
+    job = os.environ.get(JOB, "")
+    ours = f"/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}/job/{job}"
     try:
-        for deployment in repo.deployments(environment, os.environ.get("GITHUB_SHA", "")):
+        for deployment in repo.deployments(environment, os.environ.get("GITHUB_SHA", "")) if job else ():
             for status in repo.statuses(int(deployment["id"])):
-                if run in f"{status.get('log_url') or status.get('target_url') or ''}/":
+                said = urlsplit(status.get("log_url") or status.get("target_url") or "")
+                if said.path.endswith(ours) and status["state"] == "in_progress":
                     return int(deployment["id"])
     except GitHubError:
         return None

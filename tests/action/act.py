@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tagship import starters
-from tests.action.github import RUN, TOKEN, GitHub
+from tests.action.github import JOB, RUN, TOKEN, GitHub
 from tests.rig import Rig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SELF = "OWNER/tagship@self"
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 _KEPT = re.compile(r"(PIP|UV)_\w+|\w+_proxy|\w+_PROXY")
+JOB_ID = "${{ job.check_run_id }}"
 _SETUP_PYTHON = re.compile(r"actions/setup-python@[0-9a-f]{40}")
 
 
@@ -162,7 +163,9 @@ def _copy_action(folder: Path) -> None:
     skip = shutil.ignore_patterns("__pycache__")
     for name in ("action", "tasks"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    shutil.copy(ROOT / "action.yml", folder)
+    action = (ROOT / "action.yml").read_text()
+    assert JOB_ID in action
+    (folder / "action.yml").write_text(action.replace(JOB_ID, JOB))  # act tells no job its number
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "the action"]):
         subprocess.run([*git, *words], cwd=folder, check=True)

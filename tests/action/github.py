@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.openapi import Description
 
 TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz"  # noqa: S105 - of a GitHub that exists only here
-RUN = "4711"
+RUN, JOB = "4711", "1"
 DESCRIPTION = Description(Path(__file__).with_name("openapi.json"))
 """GitHub's own; the file says its source."""
 
@@ -43,7 +43,7 @@ class GitHub:
         self._put(name, {"reviewers": people, "prevent_self_review": True, "deployment_branch_policy": policy})
         self._add_policy(name, {"name": branch})
 
-    def begin(self, name: str, sha: str, run: str = RUN) -> int:
+    def begin(self, name: str, sha: str, run: str = RUN, job: str = JOB, state: str = "in_progress") -> int:
         """What GitHub itself does when a job names an environment: an unprotected one is made if it is missing."""
         if name not in self.environments:
             self._put(name, {})
@@ -51,7 +51,7 @@ class GitHub:
         number = 100 + len(self.deployments)
         deployment.update(id=number, sha=sha, ref=sha, environment=name)
         self.deployments.insert(0, deployment)
-        self._say(number, {"state": "in_progress", "log_url": f"https://github.com/o/r/actions/runs/{run}/job/1"})
+        self._say(number, {"state": state, "log_url": f"https://github.com/o/r/actions/runs/{run}/job/{job}"})
         return number
 
     def states(self, number: int) -> list[str]:

@@ -22,7 +22,7 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake.GitHub]:
         told = {
             "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": fake.TOKEN, "GITHUB_SHA": SHA,
             "GITHUB_API_URL": served.url, "GITHUB_RUN_ID": fake.RUN, "GITHUB_REF": "refs/heads/main",
-            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_SERVER_URL": "https://github.com", approval.JOB: fake.JOB,
         }  # fmt: skip
         for name, value in told.items():
             monkeypatch.setenv(name, value)
@@ -68,6 +68,41 @@ def test_a_job_that_does_not_name_the_environment_deploys_nothing(github: fake.G
 
     with pytest.raises(ApprovalError, match="made no deployment"):
         deploy()
+
+
+def test_another_jobs_deployment_of_the_same_run_is_not_ours(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA, job="2")
+
+    with pytest.raises(ApprovalError, match="made no deployment"):
+        deploy()
+
+
+def test_a_deployment_that_still_waits_for_its_approval_is_none(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA, state="queued")
+
+    with pytest.raises(ApprovalError, match="made no deployment"):
+        deploy()
+
+
+def test_a_job_that_does_not_know_which_it_is_deploys_nothing(
+    github: fake.GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA)
+    monkeypatch.delenv(approval.JOB)
+
+    with pytest.raises(ApprovalError, match=r"TAGSHIP_JOB: \$\{\{ job\.check_run_id \}\}"):
+        deploy()
+
+
+def test_a_second_deploy_in_the_same_job_is_approved_too(github: fake.GitHub) -> None:
+    github.protect("production", "main")
+    github.begin("production", SHA)
+
+    assert deploy()
+    assert deploy()
 
 
 def test_another_branch_deploys_nothing(github: fake.GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
