@@ -1,7 +1,7 @@
 """Release + configuration: a commit's Compose file with an environment's variables and secrets in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,11 @@ from tagship import references, render, telemetry
 from tagship.adapters import compose, variables
 from tagship.config import Environment
 from tagship.errors import ConfigError
-from tagship.model import Place, Release, Rendered, Sources
+from tagship.model import Configuration, Place, Release, Rendered, Sources
 from tagship.references import Need
+
+_HASHED = 16
+"""Hex digits of a secret's keyed hash: enough to tell whether it is the same, too few to be of use otherwise."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,44 @@ class Resolved:
     model: Mapping[str, Any]
     files: Mapping[str, str]
     secrets: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The values that were given by files, of those that the Compose file refers to."""
 
     def rendered(self, release: Release, key: bytes) -> Rendered:
         """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
         identity = render.configuration(key, self.model, self.files, release.images, self.secrets)
         name = self.place.release_name(release.version, identity)
-        return render.render_release(self.place, release, self.model, self.files, name)
+        rendered = render.render_release(self.place, release, self.model, self.files, name)
+        return replace(rendered, configuration=self._kept(release, key))
+
+    def _kept(self, release: Release, key: bytes) -> Configuration:
+        secrets = {name: render.keyed(key, value)[:_HASHED] for name, value in self.secrets.items()}
+        how = release.shape.migrations
+        image = release.images.get(how.service, "") if how else ""
+        if how is None or not image:
+            return Configuration(self.variables, secrets)
+        settings = self.model["services"][how.service]
+        return Configuration(self.variables, secrets, render.keyed(key, [settings, dict(self.files), image, secrets]))
 
 
 def resolve(  # noqa: PLR0913 - what a configuration consists of
-    place: Place, sources: Sources, services: tuple[str, ...], *, tag: str, settings: Environment, folder: Path
+    place: Place,
+    sources: Sources,
+    services: tuple[str, ...],
+    *,
+    tag: str,
+    settings: Environment,
+    folder: Path,
+    recorded: Mapping[str, str] | None = None,
 ) -> Resolved:
-    """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to."""
+    """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to.
+
+    `recorded`: the values that a release had when it was deployed; they win over today's.
+    """
     wanted = render.select(sources, services)
     needed = references.of(wanted.model, wanted.files)
     given = variables.read(settings.variables, folder)
+    given |= recorded or {}
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
     secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
     files = _secret_files(wanted, folder)
@@ -50,7 +76,8 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     if settings.sentry:
         model = render.with_environment(model, render.sentry_variables(place, tag))
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
-    return Resolved(place, model, wanted.files, secrets | taken | files)
+    kept = {name: value for name, value in given.items() if name in needed and not name.startswith("TAGSHIP_")}
+    return Resolved(place, model, wanted.files, secrets | taken | files, kept)
 
 
 def _refuse_missing(place: Place, settings: Environment, needed: references.Needs, given: Mapping[str, str]) -> None:

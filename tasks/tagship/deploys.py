@@ -5,41 +5,41 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tagship import approval, events, ledger
+from tagship import approval, ledger
 from tagship.adapters.lease import Holder, Lease
 from tagship.adapters.target import Reader, Server
-from tagship.apply import apply
-from tagship.configured import Resolved
-from tagship.errors import CheckError, TagshipError
-from tagship.model import Release, Rendered
+from tagship.errors import CheckError, StoppedError, TagshipError
+from tagship.model import Action, Record, Release, Rendered
 from tagship.plans.check import findings
-from tagship.plans.rollout import Patience, plan_recovery, plan_rollout, revival
-from tagship.plans.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Stop
-from tagship.ports import Migrated, Observed, Target
+from tagship.plans.rollout import Patience, changes, plan_rollout
+from tagship.plans.steps import Plan
+from tagship.ports import Migrated, Observed
 from tagship.progress import Progress
+from tagship.rollouts import Outcome, Rollout, prove
 from tagship.services import Session
 from tagship.signals import interruptible, uninterrupted
 
-Recorded = Callable[[str], Release | None]
-"""Reads what the ledger kept of a release, by its name."""
+Recorded = Callable[[str], Record | None]
+"""Reads what was kept of a release, by its name."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A release to bring, and its Compose file with the environment's values in it."""
+class Candidate:
+    """A release to bring, in an environment's configuration, and the values of its secrets."""
 
-    release: Release
-    resolved: Resolved
+    rendered: Rendered
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    restores: str = ""
+    """What a rollback goes back to, by the name it was deployed under."""
 
 
-Choice = Callable[[Observed, Recorded], Wanted]
-"""Which release to bring, given what is observed and how to read the ledger's record of one."""
-
-_TIDYING = Drain | Stop | Remove
-"""What is left to do once the new release is proven."""
+Choice = Callable[[Observed, Recorded], Candidate]
+"""Which release to bring, given what is observed and how to read what was kept of one."""
+Again = Callable[[Observed, Record], Candidate]
+"""A release as it was brought before, rendered again from its record."""
 
 
 @dataclass
@@ -47,78 +47,155 @@ class Options:
     """How a deploy or rollback is to go about it."""
 
     progress: Progress
-    action: str = "deploy"
+    action: Action = Action.DEPLOY
     wait: float = 0
     dry_run: bool = False
     json: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a deploy did."""
+def rollout(session: Session, choose: Choice, again: Again, holder: Holder, options: Options) -> Outcome:
+    """Bring a release, chosen under the lock, into an environment; put the old one back if that fails.
 
-    environment: str
-    release: str
-    tag: str
-    previous: str
-    url: str
-    changed: bool
-    images: Mapping[str, str]
-    migrations: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    at: str = ""
-    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
-    seconds: float = 0
-
-
-def rollout(session: Session, choose: Choice, holder: Holder, options: Options) -> Outcome:
-    """Bring a release, chosen under the lock, into an environment; put the old one back if that fails."""
-    with _locked(session, holder, options) as target:
+    What a killed deploy left is finished first, unless it is what is wanted.
+    """
+    with _locked(session, holder, options) as (target, lease):
         began = time.monotonic()
-        before = target.observe()
-        wanted = choose(before, target.release)
-        target.secrets = wanted.resolved.secrets
-        configured = wanted.resolved.rendered(wanted.release, target.key)
-        plan = _plan(configured, before, session, options)
-        outcome = _outcome(session, configured, before, changed=bool(plan))
-        if not plan:
+        before = _observed(target, options)
+        if not before.proven and not _is_live(choose, before, target, options):
+            _settle(session, target, before, again=again, dead=_dead(lease), options=options)
+            before = target.observe()
+        chosen = choose(before, target.release)
+        target.secrets = chosen.secrets
+        wanted = chosen.rendered
+        plan = _plan(wanted, before, session, options)
+        outcome = _outcome(session, wanted, before, changed=changes(plan) or _unproven(wanted, before))
+        refuse(_findings(chosen, before, plan, target) if outcome.changed else ())
+        entry = dataclasses.replace(_entry(session, options.action, holder, outcome), restores=chosen.restores)
+        under_way = Rollout(target, before, wanted, options.progress, entry, began)
+        if not outcome.changed:
+            under_way.look(plan)
             return outcome
-        refuse([*findings(configured, before), *target.unfit(configured, target.secrets)])
-        entry = _entry(session, options.action, holder, outcome)
-        with _sentry(session, target, configured, before, options) as tell:
-            done = Rollout(target, before, configured, options.progress, entry, began).carry_out(plan, outcome)
+        with _sentry(session, target, wanted, before, options) as tell:
+            done = under_way.carry_out(plan, outcome)
             with uninterrupted():  # it is live and recorded: what is left takes seconds, and puts nothing back
-                return tell(done)
+                told = tell(done)
+        if under_way.stopped:
+            raise under_way.stopped
+        return told
 
 
-def migrate(session: Session, wanted: Wanted, holder: Holder, options: Options) -> Migrated:
+def migrate(session: Session, choose: Choice, holder: Holder, options: Options) -> Migrated:
     """Bring an environment's schema to a release without deploying it; what it says with `dry_run` is only pending.
 
     Raises MigrationError; the live release goes on serving whatever happens.
     """
-    with _locked(session, holder, options) as target:
+    with _locked(session, holder, options) as (target, _):
         began = time.monotonic()
         before = target.observe()
-        target.secrets = wanted.resolved.secrets
-        configured = wanted.resolved.rendered(wanted.release, target.key)
-        down = before.stopped(wanted.release.shape.accessories) if options.dry_run else ()
+        chosen = choose(before, target.release)
+        target.secrets = chosen.secrets
+        plan = plan_rollout(chosen.rendered, before, Patience())
+        down = before.stopped(chosen.rendered.release.shape.accessories) if options.dry_run else ()
         stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
-        refuse([*findings(configured, before), *target.unfit(configured, target.secrets), *stopped])
-        outcome = _outcome(session, configured, before, changed=True)
-        rollout = Rollout(
-            target, before, configured, options.progress, _entry(session, "migrate", holder, outcome), began
-        )
-        return rollout.migrate(dry_run=options.dry_run)
+        refuse([*_findings(chosen, before, plan, target), *stopped])
+        outcome = _outcome(session, chosen.rendered, before, changed=True)
+        entry = _entry(session, Action.MIGRATE, holder, outcome)
+        return Rollout(target, before, chosen.rendered, options.progress, entry, began).migrate(dry_run=options.dry_run)
+
+
+def preview(session: Session, choose: Choice, options: Options) -> str:
+    """The plan, and nothing changed: not even a lock is taken. Raises CheckError, the plan in it, for a refused one."""
+    with session.files() as edge:
+        reader = Reader(session.engine, edge, session.place, session.settings.url, planning=True)
+        before = reader.observe()
+        chosen = choose(before, reader.release)
+        wanted = chosen.rendered
+        plan = _plan(wanted, before, session, options)
+        problems = _findings(chosen, before, plan, reader)
+    title = f"{session.settings.name}: {before.live or 'nothing'} → {wanted.name}"
+    if not changes(plan) and not _unproven(wanted, before):
+        return f"{title}: nothing to do"
+    aside = ["     Meanwhile, and in the end: tell Sentry"] if session.settings.sentry else []
+    text = "\n".join([title, *(f"{n:3}. {step}" for n, step in enumerate(plan, 1)), *aside])
+    if problems:
+        raise CheckError("\n".join((text, "It would be refused:", *problems)), hint="nothing was changed")
+    return text
+
+
+def refuse(found: Iterable[str]) -> None:
+    """Raises CheckError with every finding, if there is any: nothing has been changed yet."""
+    if lines := list(found):
+        raise CheckError("\n".join(lines), hint="nothing was changed")
+
+
+def _findings(chosen: Candidate, before: Observed, plan: Plan, reader: Reader) -> list[str]:
+    """Everything that stands in the way of a plan."""
+    return [*findings(chosen.rendered, before, plan), *reader.unfit(chosen.rendered, chosen.secrets)]
 
 
 @contextmanager
-def _locked(session: Session, holder: Holder, options: Options) -> Iterator[Server]:
+def _locked(session: Session, holder: Holder, options: Options) -> Iterator[tuple[Server, Lease]]:
     """The environment, ours alone."""
     with interruptible(), Lease(session.engine, session.place, holder, wait=options.wait) as lease:
         if lease.took_over:
             options.progress.note(f"took over the expired lock of {lease.took_over.holder.who}")
         with session.target(lease) as target:
-            yield target
+            yield target, lease
+
+
+def _observed(target: Server, options: Options) -> Observed:
+    before = target.observe()
+    for remark in before.remarks:
+        options.progress.note(remark)
+    return before
+
+
+def _is_live(choose: Choice, before: Observed, target: Server, options: Options) -> bool:
+    """Whether what is to be brought is live, though the ledger doesn't prove it; a rollback never means that."""
+    return options.action is not Action.ROLLBACK and choose(before, target.release).rendered.name == before.live
+
+
+def _dead(lease: Lease) -> Holder:
+    """Who held the lock that was taken over."""
+    return lease.took_over.holder if lease.took_over else Holder("", "")
+
+
+def _settle(  # noqa: PLR0913 - what a deploy consists of
+    session: Session, target: Server, before: Observed, *, again: Again, dead: Holder, options: Options
+) -> None:
+    """Finish, record or undo what a killed deploy made live: the ledger doesn't know of it."""
+    if before.live_record is None:
+        options.progress.note(f"{before.live} is live, and nobody recorded it: no record of it can be read")
+        return
+    action = Action.ROLLBACK if dead.doing.startswith(str(Action.ROLLBACK)) else Action.DEPLOY
+    release = before.live_record.release
+    late = ledger.Entry(
+        at=_now(session), action=str(action), result=ledger.GOOD, release=before.live, tag=release.version.tag,
+        previous=before.good, by=dead.who, run=dead.run, images=dict(release.images), why="recorded late",
+    )  # fmt: skip
+    try:
+        left = again(before, before.live_record)
+    except TagshipError as error:  # a variable that is gone, a file that was moved
+        options.progress.note(f"{before.live} can't be rendered again: {error.problem}")
+        left = None
+    if left is None or left.rendered.name != before.live:  # its secrets have changed: it can only be looked at
+        prove(target, before, late, options.progress)
+        return
+    options.progress.note(f"{before.live} was left unfinished by a deploy that was killed")
+    target.secrets = left.secrets
+    plan = _plan(left.rendered, before, session, options)
+    outcome = _outcome(session, left.rendered, before, changed=True)
+    try:
+        Rollout(target, before, left.rendered, options.progress, late, time.monotonic()).carry_out(plan, outcome)
+    except StoppedError:
+        raise
+    except TagshipError as error:
+        options.progress.note(f"{before.live} can't be finished: {error.problem}")
+
+
+def _unproven(wanted: Rendered, before: Observed) -> bool:
+    """Whether what is wanted is live, and the ledger doesn't say so."""
+    return wanted.name == before.live and not before.proven
 
 
 @contextmanager
@@ -135,7 +212,7 @@ def _sentry(
         return
     from tagship import sentry, sentry_beside  # noqa: PLC0415 - only who uses it pays for it
 
-    back = options.action == "rollback"
+    back = options.action is Action.ROLLBACK
     subject = sentry.subject(session.place, settings, wanted.release, before.live_release, back=back)
     with sentry_beside.beside(subject, settings.sentry, session.engine, session.credentials) as telling:
         target.onlooker = telling.onlooker(settings.release.bake)
@@ -150,114 +227,8 @@ def _sentry(
         yield tell
 
 
-def refuse(found: Iterable[str]) -> None:
-    """Raises CheckError with every finding, if there is any: nothing has been changed yet."""
-    if lines := list(found):
-        raise CheckError("\n".join(lines), hint="nothing was changed")
-
-
-@dataclass
-class Rollout:
-    """A deploy under way: everything that is known of it once it is planned."""
-
-    target: Target
-    before: Observed
-    wanted: Rendered
-    progress: Progress
-    entry: ledger.Entry
-    began: float
-
-    def carry_out(self, plan: Plan, outcome: Outcome) -> Outcome:
-        """Apply the plan and record how it ended."""
-        try:
-            migrated, warnings = self._apply(plan)
-        except BaseException as error:
-            with uninterrupted():
-                serving = self._recover(error)
-            events.tell("serving", environment=outcome.environment, release=serving)
-            if isinstance(error, TagshipError):
-                error.add_hint(f"{serving} is serving" if serving else "nothing is serving: this was the first deploy")
-            raise
-        with self.progress.step("Record"):
-            took = self._record(self.entry, migrated.leaves)
-        return dataclasses.replace(
-            outcome, migrations=migrated.applied, warnings=tuple(warnings), at=self.entry.at, seconds=took
-        )
-
-    def migrate(self, *, dry_run: bool) -> Migrated:
-        """Only the schema: the release's containers aren't made, and its network goes again."""
-        fresh = self.before.standing(self.wanted.name) is None
-        images = tuple(sorted(set(self.wanted.release.images.values())))
-        try:
-            made = (*revival(self.wanted, self.before), Pull(images), Prepare(self.wanted))
-            apply(made, self.target, self.progress.step)
-            with self.progress.step("Look at what is pending" if dry_run else "Migrate the database"):
-                migrated = self.target.migrate(self.wanted, dry_run=dry_run)
-        finally:
-            if fresh:
-                self.target.remove(self.wanted.name)
-        if not dry_run:
-            self._record(self.entry, migrated.leaves)
-        return migrated
-
-    def _apply(self, plan: Plan) -> tuple[Migrated, list[str]]:
-        """The plan; once the new release is proven live, failing to tidy up is a warning and no reason to go back."""
-        tidying = next(at for at in range(len(plan) + 1) if all(isinstance(step, _TIDYING) for step in plan[at:]))
-        migrated = apply(plan[:tidying], self.target, self.progress.step)
-        warnings: list[str] = []
-        for step in plan[tidying:]:
-            try:
-                apply((step,), self.target, self.progress.step)
-            except TagshipError as error:
-                warnings.append(f"{step}: {error.problem}")
-                self.progress.note(warnings[-1])
-        return migrated, warnings
-
-    def _recover(self, error: BaseException) -> str:
-        """Observe again, plan again: never an undo list. Returns the release that is live then.
-
-        What fails here is said, and doesn't hide the first error.
-        """
-        live = self.before.live
-        try:
-            now = dataclasses.replace(self.target.observe(), live_release=self.before.live_release)
-            plan = plan_recovery(self.wanted, live, now, self.before.routing)
-            apply(plan, self.target, self.progress.step)
-            back = any(isinstance(step, Cutover) for step in plan)
-            live = live if back else now.live
-            why = " ".join((str(error) or type(error).__name__).splitlines()[:2])
-            result = ledger.SWITCHED_BACK if back else ledger.FAILED
-            self._record(dataclasses.replace(self.entry, result=result, why=why), ())
-        except TagshipError as second:
-            self.progress.note(f"could not put everything back: {second.problem}; the next deploy will")
-        return live
-
-    def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> float:
-        """A line in the ledger; returns the seconds since the beginning that it states."""
-        known = leaves or next((past.migrations for past in reversed(self.before.history) if past.migrations), ())
-        took = round(time.monotonic() - self.began, 2)
-        line = ledger.line(dataclasses.replace(entry, seconds=took, migrations=known), self.target.last_line())
-        self.target.record(line)
-        return took
-
-
-def preview(session: Session, choose: Choice, options: Options) -> str:
-    """The plan, and nothing changed: not even a lock is taken."""
-    with session.files() as edge:
-        reader = Reader(session.engine, edge, session.place, session.settings.url)
-        before = reader.observe()
-        wanted = choose(before, reader.release)
-    configured = wanted.resolved.rendered(wanted.release, reader.key)
-    plan = _plan(configured, before, session, options)
-    title = f"{session.settings.name}: {before.live or 'nothing'} → {configured.name}"
-    if not plan:
-        return f"{title}: nothing to do"
-    aside = ["     Meanwhile, and in the end: tell Sentry"] if session.settings.sentry else []
-    return "\n".join([title, *(f"{n:3}. {step}" for n, step in enumerate(plan, 1)), *aside])
-
-
 def _outcome(session: Session, wanted: Rendered, before: Observed, *, changed: bool) -> Outcome:
-    release = wanted.release
+    release: Release = wanted.release
     return Outcome(
         environment=session.settings.name,
         release=wanted.name,
@@ -269,10 +240,10 @@ def _outcome(session: Session, wanted: Rendered, before: Observed, *, changed: b
     )
 
 
-def _entry(session: Session, action: str, holder: Holder, outcome: Outcome) -> ledger.Entry:
+def _entry(session: Session, action: Action, holder: Holder, outcome: Outcome) -> ledger.Entry:
     return ledger.Entry(
-        at=datetime.fromtimestamp(session.engine.now(), UTC).isoformat(timespec="seconds"),
-        action=action,
+        at=_now(session),
+        action=str(action),
         result=ledger.GOOD,
         release=outcome.release,
         tag=outcome.tag,
@@ -284,7 +255,12 @@ def _entry(session: Session, action: str, holder: Holder, outcome: Outcome) -> l
     )
 
 
+def _now(session: Session) -> str:
+    """By the engine's clock, ISO 8601."""
+    return datetime.fromtimestamp(session.engine.now(), UTC).isoformat(timespec="seconds")
+
+
 def _plan(wanted: Rendered, observed: Observed, session: Session, options: Options) -> Plan:
     settings = session.settings
     patience = Patience(settings.release.drain_within, settings.release.bake.for_, settings.keep)
-    return plan_rollout(wanted, observed, patience, migrate=options.action == "deploy")
+    return plan_rollout(wanted, observed, patience, migrate=options.action.migrates)

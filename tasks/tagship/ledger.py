@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tagship.model import Migrations, Release, Route, Shape, Sources, Version
+from tagship.model import Action, Configuration, Migrations, Record, Release, Route, Shape, Sources, Version
 
 GOOD = "ok"
 FAILED = "failed"
@@ -29,6 +29,9 @@ class Entry:
     run: str = ""
     seconds: float = 0
     why: str = ""
+    """One line: what went wrong, or what else is to be known."""
+    restores: str = ""
+    """What a rollback went back to, by the name it was deployed under: its own differs where a secret has changed."""
     images: dict[str, str] = field(default_factory=dict)
     migrations: tuple[str, ...] = ()
     """The leaf of each app's applied migrations after this, `app.0004_name`; empty when they weren't looked at."""
@@ -38,13 +41,17 @@ class Entry:
     @property
     def proves(self) -> bool:
         """Whether its release was live and good, so that a rollback may go back to it."""
-        return self.result == GOOD and self.action in {"deploy", "rollback"}
+        return self.result == GOOD and any(self.action == action.value for action in Action if action.proves)
 
 
 def parse(lines: tuple[str, ...]) -> tuple[Entry, ...]:
-    """The entries of some lines, oldest first; fields of a later version are passed over."""
-    known = set(Entry.__dataclass_fields__)
-    return tuple(Entry(**{k: _frozen(v) for k, v in json.loads(line).items() if k in known}) for line in lines if line)
+    """The entries of some lines, oldest first; fields of a later version, and what is no entry, are passed over."""
+    return tuple(entry for line in lines if (entry := _entry(line)))
+
+
+def unreadable(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines that are no entries: torn by a full disk, or bent by a hand."""
+    return tuple(line for line in lines if line and _entry(line) is None)
 
 
 def line(entry: Entry, before: str) -> str:
@@ -60,14 +67,35 @@ def breaks(lines: tuple[str, ...]) -> Iterator[int]:
             yield number
 
 
-def encode_release(release: Release) -> bytes:
-    """A release as the record that a rollback renders it from again: JSON."""
-    return json.dumps(asdict(release), separators=(",", ":")).encode()
+def encode_record(record: Record) -> bytes:
+    """A record as JSON: the release's own fields, and its configuration beside them."""
+    configuration = asdict(record.configuration) if record.configuration else None
+    return json.dumps({**asdict(record.release), "configuration": configuration}, separators=(",", ":")).encode()
 
 
-def decode_release(record: bytes) -> Release:
-    """The release of a record."""
-    raw: dict[str, Any] = json.loads(record)
+def decode_record(kept: bytes) -> Record | None:
+    """The record; None for what is none, cut short by a full disk. Those of older versions have no configuration."""
+    try:
+        raw: dict[str, Any] = json.loads(kept)
+        return Record(_release(raw), _configuration(raw.get("configuration")))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _entry(line: str) -> Entry | None:
+    known = set(Entry.__dataclass_fields__)
+    try:
+        return Entry(**{key: _frozen(value) for key, value in json.loads(line).items() if key in known})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _configuration(raw: dict[str, Any] | None) -> Configuration | None:
+    known = set(Configuration.__dataclass_fields__)
+    return None if raw is None else Configuration(**{key: value for key, value in raw.items() if key in known})
+
+
+def _release(raw: dict[str, Any]) -> Release:
     shape = raw["shape"]
     migrations = shape["migrations"]
     if migrations:

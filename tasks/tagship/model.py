@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NewType, Self
 
 from tagship.errors import ConfigError, SourceError
@@ -17,6 +18,27 @@ _RELEASE = re.compile(r"(?P<stem>[a-z0-9-]+)-(?P<sha8>[0-9a-f]{8})-(?P<cfg6>[0-9
 HIGHEST_PORT = 65535
 DNS_LABEL = 63
 """Longest name a resolver takes for one label (RFC 1035, 2.3.4): the edge dials containers by name."""
+
+
+class Action(Enum):
+    """What is done to an environment; the value is the ledger's word for it."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    MIGRATE = "migrate"
+
+    @property
+    def migrates(self) -> bool:
+        """Whether pending migrations are applied: going back leaves the schema where it is."""
+        return self is not Action.ROLLBACK
+
+    @property
+    def proves(self) -> bool:
+        """Whether its success proves a release live and good, so that a rollback may go back to it."""
+        return self is not Action.MIGRATE
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -169,6 +191,27 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Configuration:
+    """What an environment adds to a release, as far as it may be kept: no secret is in it."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variable → value, those that the Compose file refers to."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Secret → a keyed hash of its value, which tells only whether it is the same."""
+    schema: str = ""
+    """A keyed hash of all that migrations run with, image and configuration; empty where the image has no digest."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a release in an environment, to render it again."""
+
+    release: Release
+    configuration: Configuration | None = None
+    """None in a record that an older version wrote."""
+
+
+@dataclass(frozen=True)
 class Rendered:
     """A release in an environment: release + configuration. Secrets are held by name, so it may be printed."""
 
@@ -179,6 +222,12 @@ class Rendered:
     secrets: frozenset[str] = frozenset()
     volumes: tuple[Volume, ...] = ()
     """Those that are ours to make."""
+    configuration: Configuration = Configuration()
+
+    @property
+    def record(self) -> Record:
+        """What is kept of it."""
+        return Record(self.release, self.configuration)
 
     @property
     def external_volumes(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagship.ledger import Entry
-from tagship.model import Release, Rendered, Served
+from tagship.model import Record, Release, Rendered, Served
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Standing:
     """When its first container was created, seconds since the epoch."""
     running: Mapping[str, int] = field(default_factory=dict)
     present: Mapping[str, int] = field(default_factory=dict)
+    fresh: Mapping[str, int] = field(default_factory=dict)
+    """Service → how many of its containers were never started."""
 
     @property
     def runs(self) -> bool:
@@ -42,8 +44,15 @@ class Observed:
 
     live: str = ""
     """The release that requests reach; empty before the first deploy."""
-    live_release: Release | None = None
+    live_record: Record | None = None
+    """What is kept of the live release; None where nothing is, or nothing that can be read."""
+    key: bytes = field(default=b"", repr=False)
+    """What configurations are hashed with; empty before the first deploy."""
     releases: tuple[Standing, ...] = ()
+    empty: tuple[str, ...] = ()
+    """Releases of which only a network is there."""
+    one_offs: tuple[str, ...] = ()
+    """Containers of migrations that run just now, those of killed deploys."""
     accessories: Mapping[str, str] = field(default_factory=dict)
     """Accessory → the engine's state of its container: running, exited, …; `ended` for one that ended as it should."""
     disk_free: int | None = None
@@ -52,6 +61,28 @@ class Observed:
     """Bytes that new processes may take without swapping."""
     history: tuple[Entry, ...] = ()
     routing: Routing = Routing()
+    remarks: tuple[str, ...] = ()
+    """What couldn't be read and was passed over, a line each."""
+
+    @property
+    def live_release(self) -> Release | None:
+        """The release that requests reach, as its record says."""
+        return self.live_record.release if self.live_record else None
+
+    @property
+    def good(self) -> str:
+        """The last release that the ledger proves; empty when there is none."""
+        return next((entry.release for entry in reversed(self.history) if entry.proves), "")
+
+    @property
+    def proven(self) -> bool:
+        """Whether the ledger proves what is live: a deploy that was killed after its cutover recorded nothing."""
+        return self.live == self.good
+
+    def runs(self, name: str) -> bool:
+        """Whether a release has containers that run."""
+        standing = self.standing(name)
+        return standing is not None and standing.runs
 
     def standing(self, name: str) -> Standing | None:
         """The containers of one release, if there are any."""
@@ -127,8 +158,8 @@ class Target(Protocol):
     def remove(self, release: str) -> None:
         """Remove a release's containers and network. Its volumes and images stay."""
 
-    def last_line(self) -> str:
-        """The ledger's last line; empty before the first."""
+    def release(self, name: str) -> Record | None:
+        """Read what was kept of a release."""
 
-    def record(self, line: str) -> None:
-        """Append a line to the ledger."""
+    def record(self, entry: Entry) -> None:
+        """Append to the ledger, chained to the line before."""

@@ -15,7 +15,7 @@ from tagship.config import Config, Environment
 from tagship.configured import Resolved
 from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.images import Images
-from tagship.model import Release, Shape, Sources, Version
+from tagship.model import Record, Release, Shape, Sources, Version
 
 DIGESTS = "TAGSHIP_DIGESTS"
 """JSON, image name → `REPOSITORY@sha256:…`: what the job that pushed hands to the job that deploys."""
@@ -47,6 +47,15 @@ def resolve(sources: Sources, shape: Shape, version: Version, config: Config, se
     """A release's Compose file with an environment's values in it. Raises ConfigError."""
     place, folder = config.place(settings.name), services.folder()
     return configured.resolve(place, sources, shape.services, tag=version.tag, settings=settings, folder=folder)
+
+
+def again(record: Record, config: Config, settings: Environment) -> Resolved:
+    """A recorded release's Compose file with the variables that it had, and today's secrets. Raises ConfigError."""
+    place, folder, found = config.place(settings.name), services.folder(), record.release
+    return configured.resolve(
+        place, found.sources, found.shape.services, tag=found.version.tag, settings=settings, folder=folder,
+        recorded=record.configuration.variables if record.configuration else None,
+    )  # fmt: skip
 
 
 def release(found: Images, engine: Engine, pushed: Mapping[str, str] | None = None) -> Release:

@@ -87,8 +87,12 @@ def configuration(
     key: bytes, model: Model, files: Mapping[str, str], images: Mapping[str, str], secrets: Mapping[str, str]
 ) -> str:
     """64 hex digits that change when images, variables, files or secrets do; keyed: they give no secret away."""
-    text = json.dumps([model, dict(files), dict(images), dict(secrets)], sort_keys=True)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return keyed(key, [model, dict(files), dict(images), dict(secrets)])
+
+
+def keyed(key: bytes, value: object) -> str:
+    """64 hex digits of anything JSON can say: a keyed hash."""
+    return hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
 def sentry_variables(place: Place, tag: str) -> dict[str, str]:

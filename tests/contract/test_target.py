@@ -241,7 +241,7 @@ def test_the_ledger_is_what_was_recorded_in_that_order(target: Target, made: Mad
 
     for entry in entries:
         target.observe()
-        target.record(ledger.line(entry, target.last_line()))
+        target.record(entry)
 
     assert [(entry.result, entry.why) for entry in target.observe().history] == [
         (entry.result, entry.why) for entry in entries

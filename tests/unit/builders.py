@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagship import ledger
-from tagship.model import Migrations, Place, Release, Rendered, Route, Shape, Sources, Version
+from tagship.model import Configuration, Migrations, Place, Release, Rendered, Route, Shape, Sources, Version
+from tagship.plans.rollout import Good
 from tagship.ports import Observed, Standing
 
 Services = Mapping[str, Mapping[str, Any]]
@@ -52,7 +53,9 @@ def rendered(  # noqa: PLR0913 - what a release is made of
     images = {service: image(service, built or digit) for service in model}
     name = PLACE.release_name(version, configuration)
     project = {"name": name, "services": model, "networks": {"default": {"name": name, "external": True}}}
-    return Rendered(name, Release(version, images, Sources(project), shape), project)
+    schema = f"{built or digit}{configuration}" if migrations else ""
+    release = Release(version, images, Sources(project), shape)
+    return Rendered(name, release, project, configuration=Configuration(schema=schema))
 
 
 def standing(
@@ -72,6 +75,11 @@ def standing(
     )
 
 
+def good(release: Rendered) -> Good:
+    """That release, all of it running, as what a failed rollout goes back to."""
+    return Good(release.name, release.release, {service: release.replicas(service) for service in release.order})
+
+
 def entry(release: Rendered, previous: str = "", *, action: str = "deploy", result: str = ledger.GOOD) -> ledger.Entry:
     """The ledger's word on a deploy of that release."""
     return ledger.Entry(
@@ -80,10 +88,13 @@ def entry(release: Rendered, previous: str = "", *, action: str = "deploy", resu
 
 
 def observed(live: Rendered | None, *releases: Standing, history: Sequence[ledger.Entry] = ()) -> Observed:
-    """An environment in which a release is live; only its containers are there, running, if nothing else is said."""
+    """An environment in which a release is live; only its containers are there, running, if nothing else is said.
+
+    The ledger proves it, unless it holds something else.
+    """
     return Observed(
         live=live.name if live else "",
-        live_release=live.release if live else None,
+        live_record=live.record if live else None,
         releases=releases or ((standing(live),) if live else ()),
-        history=tuple(history),
+        history=tuple(history) or ((entry(live),) if live else ()),
     )

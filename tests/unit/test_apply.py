@@ -7,11 +7,11 @@ import pytest
 
 from tagship.apply import apply
 from tagship.errors import LockedError, RolloutError, SmokeTestError
-from tagship.plans.rollout import Patience, plan_recovery, plan_rollout
+from tagship.plans.rollout import Patience, changes, plan_recovery, plan_rollout
 from tagship.plans.steps import Plan, Stop
 from tagship.ports import Migrated
 from tagship.testing import MemoryTarget
-from tests.unit.builders import MIGRATIONS, Services, image, rendered
+from tests.unit.builders import MIGRATIONS, Services, entry, good, image, rendered
 
 OLD, NEW = rendered("a"), rendered("b", {"web": {}, "worker": {}}, migrations=MIGRATIONS)
 
@@ -61,8 +61,9 @@ def test_what_was_applied_is_nothing_to_do() -> None:
     target = MemoryTarget()
 
     apply(plan(target), target, Shown().step)
+    target.record(entry(NEW))
 
-    assert plan(target) == ()
+    assert not changes(plan(target))
 
 
 def test_shows_each_step_while_it_runs() -> None:
@@ -105,7 +106,7 @@ def test_whatever_fails_before_the_cutover_the_old_release_serves_on(effect: str
     with pytest.raises(SmokeTestError):
         apply(plan(target), target, Shown().step)
     target.fails.clear()
-    apply(plan_recovery(NEW, OLD.name, target.observe()), target, Shown().step)
+    apply(plan_recovery(NEW.name, good(OLD), target.observe()), target, Shown().step)
 
     after = target.observe()
     assert (after.live, after.releases) == (before.live, before.releases)
@@ -120,7 +121,7 @@ def test_what_fails_after_the_cutover_is_switched_back() -> None:
     assert target.live == NEW.name
 
     target.fails.clear()
-    apply(plan_recovery(NEW, OLD.name, target.observe()), target, Shown().step)
+    apply(plan_recovery(NEW.name, good(OLD), target.observe()), target, Shown().step)
 
     assert target.live == OLD.name
     assert target.live_served == OLD.served
@@ -138,7 +139,7 @@ def test_a_failure_after_the_old_singleton_stopped_has_it_run_again() -> None:
     apply(steps[:cut], target, Shown().step)
     assert "beat" not in target.observe().releases[0].running
 
-    apply(plan_recovery(new, old.name, target.observe()), target, Shown().step)
+    apply(plan_recovery(new.name, good(old), target.observe()), target, Shown().step)
 
     assert target.observe().releases == before.releases
 

@@ -1,7 +1,8 @@
 """The story of a deploy: what is recorded, what is undone, and what is only said."""
 
+import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -12,24 +13,28 @@ from tagship.adapters.engine import Engine
 from tagship.adapters.lease import Holder, Lease
 from tagship.config import Environment as Settings
 from tagship.configured import Resolved
-from tagship.deploys import Choice, Options, Outcome, Recorded, Rollout, Wanted
+from tagship.deploys import Candidate, Choice, Options, Recorded
 from tagship.errors import (
     CheckError,
     ConfigError,
     EngineError,
     LockedError,
     MigrationError,
+    RolloutError,
     SmokeTestError,
     StoppedError,
 )
-from tagship.model import Rendered
+from tagship.model import Action, Record, Rendered
+from tagship.plans.check import findings
+from tagship.plans.rollback import choose_rollback
 from tagship.plans.rollout import Patience, plan_rollout
 from tagship.plans.steps import Plan
 from tagship.ports import Migrated, Observed
 from tagship.progress import Progress
+from tagship.rollouts import Outcome, Rollout
 from tagship.services import Session
 from tagship.testing import MemoryTarget
-from tests.unit.builders import MIGRATIONS, PLACE, entry, nobody, rendered
+from tests.unit.builders import MIGRATIONS, PLACE, Services, entry, nobody, observed, rendered
 from tests.unit.locks import OTHER, Locks
 from tests.unit.servers import Server
 
@@ -46,7 +51,7 @@ def rollout(target: MemoryTarget, wanted: Rendered = NEW) -> tuple[Rollout, Plan
 
 def last(target: MemoryTarget) -> dict[str, Any]:
     """The ledger's last entry."""
-    found: dict[str, Any] = json.loads(target.last_line())
+    found: dict[str, Any] = json.loads(target.ledger[-1])
     return found
 
 
@@ -135,7 +140,90 @@ def test_a_way_back_that_fails_too_does_not_hide_the_first_error(capsys: pytest.
     with pytest.raises(SmokeTestError, match="the first"):
         under_way.carry_out(plan, NOTHING)
 
-    assert "could not put everything back: the second" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"Remove {NEW.name}: the second" in said
+    assert f"left undone: Remove {NEW.name}" in said
+
+
+def test_a_way_back_goes_on_after_a_step_that_fails() -> None:
+    beat: Services = {"web": {}, "beat": {}}
+    old, new = rendered("a", beat), rendered("b", beat, singletons=("beat",))
+    target = MemoryTarget.running(old)
+    under_way, plan = rollout(target, new)
+    done = target.start
+
+    def crash(rendered: Rendered, services: Sequence[str]) -> None:
+        if "beat" in services:
+            target.fails = {"serve": EngineError("412"), "drain": EngineError("no answer")}
+            raise RolloutError("beat crashed")
+        done(rendered, services)
+
+    target.start = crash  # type: ignore[method-assign]
+    with pytest.raises(RolloutError, match=f"{old.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == old.name
+    assert target.observe().standing(old.name).running == {"web": 1, "beat": 1}  # type: ignore[union-attr]
+    assert last(target)["result"] == ledger.SWITCHED_BACK
+
+
+def test_a_failed_cutover_back_leaves_the_release_that_is_live_alone() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    switched = target.cutover
+
+    def break_everything(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500"), "cutover": EngineError("gone")}
+
+    target.cutover = break_everything  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{NEW.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.observe().runs(NEW.name)
+    assert last(target)["result"] == ledger.FAILED
+
+
+def test_the_release_is_recorded_before_anything_is_tidied_up() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+
+    under_way.carry_out(plan, NOTHING)
+
+    assert target.changes.index("record") < target.changes.index(f"stop {OLD.name} web")
+
+
+def test_stopped_while_tidying_up_the_release_stays_and_what_is_left_is_said() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {"stop": StoppedError("Stopped by SIGINT.")}
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert (target.live, last(target)["result"], outcome.seconds >= 0) == (NEW.name, ledger.GOOD, True)
+    assert f"{NEW.name} is serving, and recorded; the next deploy will Stop {OLD.name}" in str(under_way.stopped)
+
+
+def test_a_release_that_can_not_be_recorded_is_put_back() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {"record": EngineError("disk full")}
+
+    with pytest.raises(EngineError, match="disk full"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert (target.live, target.observe().proven) == (OLD.name, True)
+
+
+def test_says_that_nothing_serves_where_what_is_live_does_not_run() -> None:
+    target = MemoryTarget.running(OLD)
+    target.stop(OLD.name, ())
+
+    assert "nothing is serving" in failing(target, start=EngineError("no"))
+
+
+def test_says_that_nobody_can_tell_what_serves_where_the_environment_does_not_answer() -> None:
+    assert "can't be told" in failing(MemoryTarget.running(OLD), start=EngineError("no"), observe=EngineError("gone"))
 
 
 def test_an_error_of_our_own_making_is_undone_too_and_keeps_its_traceback() -> None:
@@ -226,7 +314,6 @@ class Environment(MemoryTarget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.key = b"key"
         self.secrets: Mapping[str, str] = {}
         self.credentials = nobody
         self.place = PLACE
@@ -258,7 +345,14 @@ class Environment(MemoryTarget):
 def choice(release: Rendered = NEW) -> Choice:
     """Chooses that release, whatever is observed."""
     resolved = Resolved(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
-    return lambda _observed, _recorded: Wanted(release.release, resolved)
+    return lambda observed, _: Candidate(resolved.rendered(release.release, observed.key), resolved.secrets)
+
+
+def again(observed: Observed, record: Record) -> Candidate:
+    """What was deployed, as it was."""
+    model = NEW.model if record.release == NEW.release else OLD.model
+    resolved = Resolved(PLACE, model, {}, {"PASSWORD": "s3cr3t"})
+    return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
 
 
 def options(**settings: Any) -> Options:  # noqa: ANN401 - of Options
@@ -273,12 +367,12 @@ def test_deploys_what_is_chosen_under_the_lock_and_frees_it(daemon: Server, engi
     locks, environment = Locks(daemon, engine), Environment()
     held: list[str] = []
 
-    def choose(observed: Observed, recorded: Recorded) -> Wanted:
+    def choose(observed: Observed, recorded: Recorded) -> Candidate:
         held.extend(locks.held)
         assert recorded("nothing") is None
         return choice()(observed, recorded)
 
-    outcome = deploys.rollout(environment.connected(engine), choose, ME, options())
+    outcome = deploys.rollout(environment.connected(engine), choose, again, ME, options())
 
     assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
     assert environment.live == outcome.release
@@ -293,14 +387,136 @@ def test_what_is_live_already_is_no_deploy_and_not_recorded(daemon: Server, engi
     Locks(daemon, engine)
     environment = Environment()
     session = environment.connected(engine)
-    deploys.rollout(session, choice(), ME, options())
+    deploys.rollout(session, choice(), again, ME, options())
     environment.changes.clear()
 
-    outcome = deploys.rollout(session, choice(), ME, options())
+    outcome = deploys.rollout(session, choice(), again, ME, options())
 
     assert not outcome.changed
     assert environment.changes == []
     assert len(environment.ledger) == 1
+
+
+def unrecorded(environment: Environment, session: Session) -> None:
+    """Have NEW live, whole but never recorded, beside OLD: its deploy was killed while it stopped OLD."""
+    deploys.rollout(session, choice(OLD), again, ME, options())
+    deploys.rollout(session, choice(NEW), again, ME, options())
+    environment.ledger.pop()
+    environment.resume(session.place.release_name(OLD.release.version, ""), ())
+    environment.changes.clear()
+
+
+def test_what_is_live_and_was_never_recorded_is_proven_and_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    outcome = deploys.rollout(session, choice(NEW), again, ME, options())
+
+    assert outcome.changed
+    assert [json.loads(line)["release"] for line in environment.ledger][-1] == outcome.release
+    assert not deploys.rollout(session, choice(NEW), again, ME, options()).changed
+
+
+def test_a_first_deploy_whose_smoke_test_failed_is_not_called_done(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), again, ME, options())
+    environment.ledger.clear()
+    environment.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    with pytest.raises(SmokeTestError):
+        deploys.rollout(session, choice(), again, ME, options())
+
+
+def test_what_is_live_and_proven_but_does_not_answer_is_not_nothing_to_do(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), again, ME, options())
+    environment.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    with pytest.raises(SmokeTestError, match="status 500"):
+        deploys.rollout(session, choice(), again, ME, options())
+
+
+def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(
+    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    left = environment.live
+    locks.hold(OTHER, expires=-1)
+
+    third = rendered("c")
+    deploys.rollout(session, choice(third), again, ME, Options(Progress()))
+
+    late, newest = (json.loads(line) for line in environment.ledger[-2:])
+    assert (late["release"], late["result"], late["why"], late["by"]) == (left, ledger.GOOD, "recorded late", "ci")
+    assert newest["previous"] == left
+    assert "left unfinished by a deploy that was killed" in capsys.readouterr().err
+
+
+def test_a_rollback_finds_its_way_after_a_deploy_that_was_never_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    def back(observed: Observed, recorded: Recorded) -> Candidate:
+        record = recorded(choose_rollback(observed)[0])
+        assert record
+        return again(observed, record)
+
+    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+
+    assert outcome.tag == OLD.release.version.tag
+
+
+def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    def other(observed: Observed, record: Record) -> Candidate:  # its secrets have changed
+        chosen = again(observed, record)
+        return Candidate(dataclasses.replace(chosen.rendered, name=chosen.rendered.name[:-6] + "ffffff"))
+
+    passed, environment.fails = environment.smoke_test, {"smoke_test": SmokeTestError("no\nstatus 500")}
+
+    def fail_once(release: str, *, candidate: bool) -> None:
+        try:
+            passed(release, candidate=candidate)
+        finally:
+            environment.fails = {}
+
+    environment.smoke_test = fail_once  # type: ignore[method-assign]
+    deploys.rollout(session, choice(rendered("c")), other, ME, options())
+
+    assert [json.loads(line)["result"] for line in environment.ledger] == ["ok", "failed", "ok"]
+    assert json.loads(environment.ledger[1])["why"] == "recorded late: status 500"
+
+
+def test_a_migration_that_a_killed_deploy_left_running_stops_a_second_one() -> None:
+    wanted = rendered("b", migrations=MIGRATIONS)
+    busy = dataclasses.replace(observed(OLD), one_offs=("shop-web-run-1",))
+
+    (finding,) = findings(wanted, busy, plan_rollout(wanted, busy, Patience()))
+
+    assert "still running in shop-web-run-1" in finding
+    assert list(findings(NEW, busy, ())) == []
+
+
+def test_a_live_release_without_containers_is_refused_while_another_runs() -> None:
+    gone = dataclasses.replace(observed(OLD), live="shop-staging-dddddddd-000000")
+
+    (finding,) = findings(NEW, gone, plan_rollout(NEW, gone, Patience()))
+
+    assert f"has no containers; {OLD.name} runs" in finding
 
 
 def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engine) -> None:
@@ -308,10 +524,9 @@ def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engin
     wanted = rendered("b", accessories=("db",))
 
     with pytest.raises(CheckError, match="db is not running"):
-        deploys.rollout(environment.connected(engine), choice(wanted), ME, options())
-    unfit = Wanted(wanted.release, Resolved(PLACE, wanted.model, {}, {}))
+        deploys.rollout(environment.connected(engine), choice(wanted), again, ME, options())
     with pytest.raises(CheckError, match="db is not running"):
-        deploys.migrate(environment.connected(engine), unfit, ME, options())
+        deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
 
     assert (environment.changes, locks.held) == ([], {})
 
@@ -323,13 +538,12 @@ def test_a_migration_starts_a_stopped_accessory_and_a_look_at_what_is_pending_do
     environment = Environment()
     environment.accessories = {"db": "exited"}
     wanted = rendered("b", accessories=("db",))
-    unmigrated = Wanted(wanted.release, Resolved(PLACE, wanted.model, {}, {}))
 
     with pytest.raises(CheckError, match="db is stopped"):
-        deploys.migrate(environment.connected(engine), unmigrated, ME, options(dry_run=True))
+        deploys.migrate(environment.connected(engine), choice(wanted), ME, options(dry_run=True))
     assert environment.changes == []
 
-    deploys.migrate(environment.connected(engine), unmigrated, ME, options())
+    deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
     assert environment.changes[0] == "revive db"
 
 
@@ -338,7 +552,7 @@ def test_somebody_elses_deploy_is_not_disturbed(daemon: Server, engine: Engine) 
     environment = Environment()
 
     with pytest.raises(LockedError):
-        deploys.rollout(environment.connected(engine), choice(), ME, options())
+        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
 
     assert environment.changes == []
 
@@ -348,7 +562,7 @@ def test_taking_over_a_dead_deploys_lock_is_said(
 ) -> None:
     Locks(daemon, engine).hold(OTHER, expires=-1)
 
-    deploys.rollout(Environment().connected(engine), choice(), ME, Options(Progress()))
+    deploys.rollout(Environment().connected(engine), choice(), again, ME, Options(Progress()))
 
     assert "took over the expired lock of ci" in capsys.readouterr().err
 
@@ -358,7 +572,7 @@ def test_going_back_migrates_nothing(daemon: Server, engine: Engine) -> None:
     environment = Environment()
     environment.pending = ("shop.0002",)
 
-    deploys.rollout(environment.connected(engine), choice(), ME, options(action="rollback"))
+    deploys.rollout(environment.connected(engine), choice(), again, ME, options(action=Action.ROLLBACK))
 
     assert environment.pending == ("shop.0002",)
     assert last(environment)["action"] == "rollback"
@@ -390,7 +604,7 @@ def test_a_sentry_that_cannot_be_told_is_a_warning_of_a_good_deploy(
     Locks(daemon, engine)
     environment = told(Environment())
 
-    outcome = deploys.rollout(environment.connected(engine), choice(), ME, options())
+    outcome = deploys.rollout(environment.connected(engine), choice(), again, ME, options())
 
     assert outcome.warnings == ("Sentry is configured, and SENTRY_AUTH_TOKEN is not set.",)
     assert environment.live == outcome.release
@@ -405,7 +619,7 @@ def test_where_sentry_is_required_nothing_is_changed_without_it(
     environment = told(Environment(), required=True)
 
     with pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"):
-        deploys.rollout(environment.connected(engine), choice(), ME, options())
+        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
 
     assert (environment.changes, environment.ledger, locks.held) == ([], [], {})
 
@@ -423,7 +637,7 @@ def test_what_is_live_already_is_not_told_again(
 ) -> None:
     Locks(daemon, engine)
     environment = Environment()
-    deploys.rollout(environment.connected(engine), choice(), ME, options())
+    deploys.rollout(environment.connected(engine), choice(), again, ME, options())
     monkeypatch.setattr("tagship.sentry_beside.beside", lambda *_: pytest.fail("nothing happened"))
 
-    assert deploys.rollout(told(environment).connected(engine), choice(), ME, options()).warnings == ()
+    assert deploys.rollout(told(environment).connected(engine), choice(), again, ME, options()).warnings == ()

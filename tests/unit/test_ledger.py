@@ -7,7 +7,7 @@ import pytest
 
 from tagship import ledger
 from tagship.ledger import Entry
-from tagship.model import Migrations
+from tagship.model import Configuration, Migrations, Record
 from tests.unit.builders import API, MIGRATIONS, WEB, entry, rendered
 
 FIRST = dataclasses.replace(
@@ -87,6 +87,35 @@ def test_a_release_is_rendered_again_from_its_record(migrations: Migrations | No
         singletons=("beat",),
         accessories=("db",),
         migrations=migrations,
-    ).release
+    )
+    configuration = Configuration({"COLOR": "blue"}, {"PASSWORD": "0123"}, "feed")
+    kept = dataclasses.replace(release, configuration=configuration).record
 
-    assert ledger.decode_release(ledger.encode_release(release)) == release
+    assert ledger.decode_record(ledger.encode_record(kept)) == kept
+
+
+def test_a_record_that_an_older_version_kept_is_a_release_without_configuration() -> None:
+    release = rendered("a").release
+    older = json.dumps(dataclasses.asdict(release)).encode()
+
+    assert ledger.decode_record(older) == Record(release, None)
+
+
+def test_fields_of_a_later_version_s_record_are_passed_over() -> None:
+    kept = json.loads(ledger.encode_record(rendered("a").record))
+    kept["configuration"]["weather"] = "fine"
+
+    assert ledger.decode_record(json.dumps(kept).encode()) == rendered("a").record
+
+
+@pytest.mark.parametrize("kept", [b"", b'{"version": {"tag": "aa', b"[]", b'{"version": {}}', b'"x"'])
+def test_a_record_that_was_cut_short_is_none(kept: bytes) -> None:
+    assert ledger.decode_record(kept) is None
+
+
+@pytest.mark.parametrize("bent", ['{"at": "2026', '{"at": "2026{"at": "x"}', "[]", "{}", "null"])
+def test_a_line_that_is_no_entry_is_passed_over_and_named(bent: str) -> None:
+    good = chain(FIRST)
+
+    assert len(ledger.parse((*good, bent))) == 1
+    assert ledger.unreadable((*good, bent, "")) == (bent,)

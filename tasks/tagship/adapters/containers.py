@@ -35,6 +35,8 @@ class Container:
     """Network → the address it is to have there, where one was chosen for it."""
     restart: str = ""
     """Its restart policy while it is to run, `always` or `no`; empty when a version without that label made it."""
+    one_off: bool = False
+    """Whether it runs one command, beside the containers that make its service: a migration."""
 
     @property
     def running(self) -> bool:
@@ -48,16 +50,15 @@ def listed(engine: Engine) -> list[Container]:
 
 
 def of(engine: Engine, project: str) -> list[Container]:
-    """The containers of one Compose project."""
-    found = engine.get("/containers/json", all=True, filters={"label": [f"com.docker.compose.project={project}"]})
-    return [_container(raw) for raw in found]
+    """The containers of one Compose project that make its services: a migration's isn't among them."""
+    return [container for container in _all_of(engine, project) if not container.one_off]
 
 
 def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, ...]:
     """What stands of each release of a place, oldest first."""
     by_release: dict[str, list[Container]] = {}
     for container in containers:
-        if place.owns(container.project):
+        if place.owns(container.project) and not container.one_off:
             by_release.setdefault(container.project, []).append(container)
     found = [
         Standing(
@@ -65,6 +66,7 @@ def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, 
             min(c.created for c in ours),
             running=_count(c.service for c in ours if c.running),
             present=_count(c.service for c in ours),
+            fresh=_count(c.service for c in ours if c.state == "created"),
         )
         for name, ours in by_release.items()
     ]
@@ -177,9 +179,16 @@ def _comes_back(engine: Engine, container: Container) -> bool:
 
 
 def remove(engine: Engine, release: str) -> None:
-    """Remove a release's containers, running or not, and its network."""
-    together(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), of(engine, release))
-    _unless_gone(engine, "DELETE", f"/networks/{release}")
+    """Remove a release's containers, running or not, and its network.
+
+    A migration that still runs goes on, and keeps the network: ending it half-way is worse than leaving it.
+    """
+    found = _all_of(engine, release)
+    migrating = [container for container in found if container.one_off and container.running]
+    gone = [container for container in found if container not in migrating]
+    together(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), gone)
+    if not migrating:
+        _unless_gone(engine, "DELETE", f"/networks/{release}")
 
 
 def healthcheck(engine: Engine, container: str) -> list[str]:
@@ -220,6 +229,11 @@ def together(work: Callable[[T], object], items: Iterable[T]) -> None:
                 done.result()
 
 
+def _all_of(engine: Engine, project: str) -> list[Container]:
+    found = engine.get("/containers/json", all=True, filters={"label": [f"com.docker.compose.project={project}"]})
+    return [_container(raw) for raw in found]
+
+
 def _container(raw: dict[str, Any]) -> Container:
     labels = raw["Labels"]
     networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
@@ -231,6 +245,7 @@ def _container(raw: dict[str, Any]) -> Container:
         state=raw["State"],
         status=raw["Status"],
         created=raw["Created"],
+        one_off=labels.get("com.docker.compose.oneoff") == "True",
         addresses={n: (s.get("IPAMConfig") or {}).get("IPv4Address") or "" for n, s in networks.items()},
         restart=labels.get(RESTART, ""),
     )

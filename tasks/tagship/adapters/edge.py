@@ -101,7 +101,7 @@ class Edge:
         said = self._shell.run(f"{_made(folder)}\n{script}" if prepare else script).decode().split(_SEPARATOR)
         live, record, key, ledger, disk, memory, served = said[:7]
         return Files(
-            live=live,
+            live=live.strip(),
             record=record.encode(),
             key=key.strip().encode(),
             ledger=tuple(ledger.splitlines()),
@@ -124,10 +124,9 @@ class Edge:
         self._shell.run(replace_file(f"{self._folder}/releases/{release}.json", record))
 
     def append(self, line: str) -> None:
-        """Add a line to the ledger."""
-        whole = f"{line}\n".encode()
-        script = f"{encoded(whole)} >> {quote(f'{self._folder}/ledger.jsonl')}"
-        self._shell.run(script)
+        """Add a line to the ledger; one that was cut short before it is ended first, or the two would be one."""
+        file, whole = quote(f"{self._folder}/ledger.jsonl"), f"{line}\n".encode()
+        self._shell.run(f'[ -z "$(tail -c 1 {file} 2>/dev/null)" ] || echo >> {file}\n{encoded(whole)} >> {file}')
 
     def record(self, release: str) -> bytes:
         """What was kept of a release; empty when nothing was."""
@@ -200,9 +199,13 @@ def _made(folder: str) -> str:
     """Script that makes an environment's folder and its keys, once."""
     return (
         f"mkdir -p {folder}/releases && chmod 700 {folder}\n"
-        f"[ -s {folder}/configuration-key ] || head -c 32 /dev/urandom | base64 > {folder}/configuration-key\n"
-        f"[ -s {folder}/key ] || head -c 32 /dev/urandom | base64 > {folder}/key"
+        f"{_key(f'{folder}/configuration-key')}\n{_key(f'{folder}/key')}"
     )
+
+
+def _key(path: str) -> str:
+    """Script that makes a random key, whole or not at all, unless there is one."""
+    return f"[ -s {path} ] || {{ head -c 32 /dev/urandom | base64 > {path}.new && mv -f {path}.new {path}; }}"
 
 
 def _parsed(answer: bytes) -> tuple[int, str, Any]:

@@ -1,10 +1,12 @@
 """Networks with small explicit subnets of a configured range: an engine's own pools hold about thirty networks."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tagship.adapters.engine import Engine
 from tagship.errors import CheckError, EngineError
+from tagship.model import Place
+from tagship.render import LABEL
 
 EDGE_PREFIX = 20
 """The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""
@@ -46,6 +48,13 @@ def ensure(engine: Engine, name: str, within: str, *, prefix: int, labels: Mappi
         else:
             return
     raise CheckError(f"No subnet is free in {within} for the network {name}.", hint="widen edge.networks")
+
+
+def releases(engine: Engine, place: Place, *, but: Collection[str]) -> tuple[str, ...]:
+    """The releases of a place of which a network is there, but for some."""
+    labels = [f"{LABEL}.app={place.app}", f"{LABEL}.environment={place.environment}"]
+    listed = engine.get("/networks", filters={"label": labels})
+    return tuple(sorted(n["Name"] for n in listed if place.owns(n["Name"]) and n["Name"] not in but))
 
 
 def _free(

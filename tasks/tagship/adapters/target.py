@@ -18,7 +18,7 @@ from tagship.adapters.readiness import Starting
 from tagship.adapters.registry import split
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
-from tagship.model import Migrations, Place, Release, Rendered, Served, served
+from tagship.model import Migrations, Place, Record, Release, Rendered, Served, served
 from tagship.ports import Migrated, Observed, Routing, Standing
 
 DRAIN_POLL = 0.05
@@ -31,35 +31,44 @@ _ENDED = frozenset({"restarting", "exited", "dead"})
 class Reader:
     """Looks at an environment without changing anything; a server that has no edge yet has nothing to see."""
 
-    def __init__(self, engine: Engine, edge: Edge | None, place: Place, url: str = "") -> None:
-        self.key = b""
-        """What configurations are hashed with, once observed; empty before the first deploy."""
+    def __init__(
+        self, engine: Engine, edge: Edge | None, place: Place, url: str = "", *, planning: bool = False
+    ) -> None:
+        """`planning`: look at what only a plan needs to know, too."""
         self._engine = engine
         self._files = edge
         self._place = place
         self._url = url
         self._ledger: tuple[str, ...] = ()
         self._prepare = False
+        self._planning = planning
 
     def observe(self) -> Observed:
         """Two calls: the engine's containers, the edge's files."""
         if self._files is None:
             return Observed()
         files = self._files.read(prepare=self._prepare)
-        self._ledger, self.key = files.ledger, files.key
+        self._ledger = files.ledger
         everyone = containers.listed(self._engine)
         releases = containers.standings(everyone, self._place)
-        live = ledger.decode_release(files.record) if files.record else None
         standing = next((release for release in releases if release.name == files.live), None)
+        record, bad = ledger.decode_record(files.record), ledger.unreadable(files.ledger)
         return Observed(
             live=files.live,
-            live_release=live,
+            live_record=record,
+            key=files.key,
             releases=releases,
+            empty=self._empty(releases) if self._planning else (),
+            one_offs=tuple(c.name for c in everyone if c.one_off and c.running and self._place.owns(c.project)),
             accessories=containers.accessories(everyone, self._place),
             disk_free=files.disk_free,
             memory_free=files.memory_free,
             history=ledger.parse(files.ledger),
-            routing=self._routing(files.http, live, standing),
+            remarks=(
+                *(f"passed over a line of the ledger that is none: {line[:40]}…" for line in bad),
+                *((f"the record of {files.live} can't be read",) if files.record and record is None else ()),
+            ),
+            routing=self._routing(files.http, record.release if record else None, standing),
         )
 
     def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
@@ -74,10 +83,8 @@ class Reader:
             elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
         )
 
-    def release(self, name: str) -> Release | None:
-        """What the ledger kept of a release."""
-        raw = self._files.record(name) if name and self._files else b""
-        return ledger.decode_release(raw) if raw else None
+    def _empty(self, releases: Sequence[Standing]) -> tuple[str, ...]:
+        return networks.releases(self._engine, self._place, but={release.name for release in releases})
 
     def unfit(self, rendered: Rendered, secrets: Mapping[str, str]) -> list[str]:
         """What stands on the server and isn't as the release's Compose file says: volumes."""
@@ -86,9 +93,10 @@ class Reader:
         there = volumes.existing(self._engine)
         return list(volumes.findings(rendered.volumes, rendered.external_volumes, there, secrets))
 
-    def last_line(self) -> str:
-        """The ledger's last line as last observed: under the lock nobody else writes."""
-        return self._ledger[-1] if self._ledger else ""
+    def release(self, name: str) -> Record | None:
+        """What was kept of a release."""
+        raw = self._files.record(name) if name and self._files else b""
+        return ledger.decode_record(raw)
 
 
 class Server(Reader):
@@ -105,7 +113,7 @@ class Server(Reader):
         settings: Environment,
         credentials: Credentials,
     ) -> None:
-        super().__init__(engine, edge, place, settings.url)
+        super().__init__(engine, edge, place, settings.url, planning=True)
         self._prepare = True
         self._credentials = credentials
         self.secrets: Mapping[str, str] = {}
@@ -138,7 +146,7 @@ class Server(Reader):
 
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
-        self._edge.keep(rendered.name, ledger.encode_release(rendered.release))
+        self._edge.keep(rendered.name, ledger.encode_record(rendered.record))
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
         networks.ensure(self._engine, rendered.name, within, prefix=networks.PREFIX, labels=labels)
@@ -231,9 +239,11 @@ class Server(Reader):
         """Containers and network."""
         containers.remove(self._engine, release)
 
-    def record(self, line: str) -> None:
-        """Append to the ledger."""
+    def record(self, entry: ledger.Entry) -> None:
+        """Append to the ledger, after the line last read or written: under the lock nobody else writes."""
+        line = ledger.line(entry, self._ledger[-1] if self._ledger else "")
         self._edge.append(line)
+        self._ledger = (*self._ledger, line)
 
     def _refuse_unwatched(self, rendered: Rendered) -> None:
         """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""

@@ -1,5 +1,6 @@
 """`deploy`, `rollback`, `smoke-test` and `ship`: a release into an environment, and back."""
 
+import dataclasses
 import json as jsonlib
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -12,9 +13,11 @@ from tagship.adapters import git, smoke
 from tagship.commands import checks
 from tagship.commands.options import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
 from tagship.config import Config, Environment
+from tagship.configured import Resolved
+from tagship.deploys import Again, Candidate, Choice
 from tagship.errors import ConfigError, SourceError
-from tagship.model import Version
-from tagship.plans.rollback import choose_rollback
+from tagship.model import Action, Record, Release, Version
+from tagship.plans.rollback import choose_rollback, compared
 from tagship.ports import Observed
 from tagship.progress import Progress
 from tagship.services import Opening, Session
@@ -46,8 +49,8 @@ def deploy(  # noqa: PLR0913 - its options
         version = releases.version(settings, sha, dirty=dirty)
         progress = Progress(quiet=json)
         options = deploys.Options(progress, wait=wait, dry_run=dry_run, json=json)
-        session, wanted = _wanted(config, opening, settings, version, options)
-        _bring(session, lambda _observed, _recorded: wanted, options, version.tag)
+        session, choose = _wanted(config, opening, settings, version, options)
+        _bring(session, choose, _again(config, settings), options, version.tag)
 
 
 @task(
@@ -60,23 +63,31 @@ def deploy(  # noqa: PLR0913 - its options
     }
 )
 def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
-    """Go back to the previous good release: ready, smoke-tested, then switched to."""
+    """Go back to the previous good release, with the variables it had: ready, smoke-tested, then switched to."""
     config = services.config()
     settings = config.environment(env)
-
-    def choose(observed: Observed, recorded: deploys.Recorded) -> deploys.Wanted:
-        name = choose_rollback(observed, to)
-        found = recorded(name)
-        if found is None:
-            raise SourceError(f"The ledger has no record of {name}.", hint="deploy that commit: tagship deploy --sha …")
-        return deploys.Wanted(found, releases.resolve(found.sources, found.shape, found.version, config, settings))
-
     progress = Progress(quiet=json)
+    again = _again(config, settings)
+
+    def choose(observed: Observed, recorded: deploys.Recorded) -> Candidate:
+        for name in choose_rollback(observed, to):
+            record = recorded(name)
+            if record is None:
+                hint = "deploy that commit: tagship deploy --sha …"
+                raise SourceError(f"The ledger has no record of {name}.", hint=hint)
+            candidate = again(observed, record)
+            for line in compared(record.configuration, candidate.rendered.configuration, observed):
+                progress.note(f"{name}: {line}")
+            if candidate.rendered.name != observed.live:
+                return dataclasses.replace(candidate, restores=name)
+            progress.note(f"{name} differs from what is live by secrets alone, whose former values nobody keeps")
+        raise SourceError("Every release before is what is live.", hint="tagship history shows them")
+
     with services.connect(config.app, settings) as opening:
         with progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
-        options = deploys.Options(progress, action="rollback", wait=wait, dry_run=dry_run, json=json)
-        _bring(session, choose, options)
+        options = deploys.Options(progress, action=Action.ROLLBACK, wait=wait, dry_run=dry_run, json=json)
+        _bring(session, choose, again, options)
 
 
 @task(
@@ -110,7 +121,7 @@ def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bo
             events.tell("pushed", tag=version.tag, images=found.references(digests))
         session = _reach(opening, options)
         release = releases.release(found, session.engine, digests)
-        _bring(session, lambda _observed, _recorded: deploys.Wanted(release, resolved), options, version.tag)
+        _bring(session, _chosen(release, resolved), _again(config, settings), options, version.tag)
 
 
 @task(
@@ -129,13 +140,13 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
     progress = Progress(quiet=json)
     with services.connect(config.app, settings) as opening:
         version = releases.version(settings, sha, dirty=False)
-        options = deploys.Options(progress, action="migrate", wait=wait, dry_run=dry_run, json=json)
+        options = deploys.Options(progress, action=Action.MIGRATE, wait=wait, dry_run=dry_run, json=json)
         if settings.release.migrations is None:
             raise ConfigError("tagship.yml names no migrations.", hint="set release.migrations")
-        session, wanted = _wanted(config, opening, settings, version, options)
+        session, choose = _wanted(config, opening, settings, version, options)
         supervised = nullcontext() if dry_run else approval.supervise(settings, action="migrate", tag=version.tag)
         with supervised:
-            done = deploys.migrate(session, wanted, services.holder(f"migrate {env}"), options)
+            done = deploys.migrate(session, choose, services.holder(f"migrate {env}"), options)
     events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
     if json:
         print(jsonlib.dumps(asdict(done)))
@@ -161,7 +172,7 @@ def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
 
 def _wanted(
     config: Config, opening: Opening, settings: Environment, version: Version, options: deploys.Options
-) -> tuple[Session, deploys.Wanted]:
+) -> tuple[Session, Choice]:
     """A commit's release with every image resolved to a digest, while the connection to the environment is made."""
     with releases.checkout(version, services.folder()) as folder:
         found = images.of(settings, config.app, version, folder, repository=services.folder())
@@ -169,7 +180,22 @@ def _wanted(
     session = _reach(opening, options)
     with options.progress.step(f"Resolve {version.short} to digests"):
         release = releases.release(found, session.engine)
-    return session, deploys.Wanted(release, resolved)
+    return session, _chosen(release, resolved)
+
+
+def _chosen(release: Release, resolved: Resolved) -> Choice:
+    """That release and no other, whatever is observed."""
+    return lambda observed, _: Candidate(resolved.rendered(release, observed.key), resolved.secrets)
+
+
+def _again(config: Config, settings: Environment) -> Again:
+    """What a record holds, rendered again."""
+
+    def again(observed: Observed, record: Record) -> Candidate:
+        resolved = releases.again(record, config, settings)
+        return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
+
+    return again
 
 
 def _reach(opening: Opening, options: deploys.Options) -> Session:
@@ -177,7 +203,7 @@ def _reach(opening: Opening, options: deploys.Options) -> Session:
         return opening.session()
 
 
-def _bring(session: Session, choose: deploys.Choice, options: deploys.Options, tag: str = "") -> None:
+def _bring(session: Session, choose: Choice, again: Again, options: deploys.Options, tag: str = "") -> None:
     settings = session.settings
     if options.dry_run:
         plan = deploys.preview(session, choose, options)
@@ -185,9 +211,9 @@ def _bring(session: Session, choose: deploys.Choice, options: deploys.Options, t
         print(plan)
         return
     holder = services.holder(f"{options.action} {settings.name}")
-    with approval.supervise(settings, action=options.action, tag=tag):
-        outcome = deploys.rollout(session, choose, holder, options)
-    events.tell("outcome", action=options.action, **asdict(outcome))
+    with approval.supervise(settings, action=str(options.action), tag=tag):
+        outcome = deploys.rollout(session, choose, again, holder, options)
+    events.tell("outcome", action=str(options.action), **asdict(outcome))
     if options.json:
         print(jsonlib.dumps({**asdict(outcome), "steps": dict(options.progress.steps), "calls": session.engine.calls}))
     elif outcome.changed:

@@ -16,7 +16,7 @@ from tagship.adapters.target import Reader
 from tagship.commands.options import ENV, JSON, task
 from tagship.config import Config, Environment, SentrySettings, seconds
 from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceError, UnhealthyError
-from tagship.model import Release
+from tagship.model import Action, Release
 from tagship.ports import Observed
 from tagship.progress import Progress, table
 
@@ -167,16 +167,18 @@ def _deployed(session: services.Session, sha: str) -> _Deployed:
         reader = Reader(session.engine, edge, session.place)
         observed = reader.observe()
         entry = _entry(observed, sha)
-        release = reader.release(entry.release)
-        if release is None:
+        record = reader.release(entry.release)
+        if record is None:
             raise SourceError(f"The ledger has no record of {entry.release}.")
-        return _Deployed(entry, release, reader.release(_brought(observed, entry).previous))
+        before = reader.release(_brought(observed, entry).previous)
+        return _Deployed(entry, record.release, before.release if before else None)
 
 
 def _brought(observed: Observed, entry: ledger.Entry) -> ledger.Entry:
     """The deploy that brought an entry's commit first, and with it its commits: not its return, nor new variables."""
     tags = {past.release: past.tag for past in observed.history}
-    deploys = (past for past in observed.history if past.proves and past.action == "deploy" and past.tag == entry.tag)
+    good = (past for past in observed.history if past.proves and past.tag == entry.tag)
+    deploys = (past for past in good if past.action == Action.DEPLOY.value)
     return next((past for past in deploys if tags.get(past.previous) != entry.tag), entry)
 
 

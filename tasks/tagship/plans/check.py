@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tagship.model import Rendered
+from tagship.plans.steps import Migrate, Plan
 from tagship.ports import Observed
 
 MIB = 1024 * 1024
@@ -15,9 +16,20 @@ _FIT = {"created", "running", "exited", "ended"}
 """States of accessories that are nothing to worry about, or that are said or mended otherwise."""
 
 
-def findings(wanted: Rendered, observed: Observed) -> Iterator[str]:
-    """Each problem in one line."""
+def findings(wanted: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str]:
+    """Each problem of carrying out that plan, in one line."""
     shape = wanted.release.shape
+    running = [release.name for release in observed.releases if release.runs]
+    if running and observed.live and observed.standing(observed.live) is None and observed.live != wanted.name:
+        yield (
+            f"{observed.live!r} is live by the edge's file and has no containers; {', '.join(running)} runs. Say which "
+            "is right: stop what runs, or write its name into the file `live` (docs/how-a-deploy-goes.md)."
+        )
+    if observed.one_offs and any(isinstance(step, Migrate) for step in plan):
+        yield (
+            f"A migration is still running in {', '.join(observed.one_offs)}, left by a deploy that was killed: wait "
+            "until it has ended, or `docker stop` it on the server."
+        )
     states = {name: observed.accessories.get(name, "created") for name in shape.accessories}
     if missing := [name for name, state in states.items() if state == "created"]:
         yield f"{', '.join(missing)} is not running: `tagship accessories.up` makes and starts accessories."

@@ -1,8 +1,9 @@
 """How a release becomes the live one, and how a rollout that failed is undone. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from tagship.model import Rendered, Served, served
+from tagship.model import Release, Rendered, served
 from tagship.plans.prune import plan_prune
 from tagship.plans.steps import (
     Bake,
@@ -28,6 +29,19 @@ RECOVERY_DRAIN = 5.0
 
 
 @dataclass(frozen=True)
+class Good:
+    """What a rollout that fails goes back to."""
+
+    name: str = ""
+    release: Release | None = None
+    """As its record says."""
+    running: Mapping[str, int] = field(default_factory=dict)
+    """Service → how many of its containers ran before."""
+    routing: Routing | None = None
+    """How the edge served it before."""
+
+
+@dataclass(frozen=True)
 class Patience:
     """How long things may take, in seconds, and how many stopped releases are kept."""
 
@@ -36,8 +50,16 @@ class Patience:
     keep: int = 5
 
 
+def changes(plan: Plan) -> bool:
+    """Whether a plan does more than look."""
+    return any(not isinstance(step, SmokeTest) for step in plan)
+
+
 def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
-    """The steps from what is observed to `wanted` being live; none when it is already, and whole."""
+    """The steps from what is observed to `wanted` being live.
+
+    When it is already, whole and proven by the ledger, they only look at it.
+    """
     if observed.live == wanted.name:
         return (*revival(wanted, observed), *_finish(wanted, observed, patience))
     others = _leftovers(wanted.name, observed)
@@ -54,27 +76,23 @@ def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, mi
     )
 
 
-def plan_recovery(failed: Rendered, before: str, observed: Observed, routing: Routing | None = None) -> Plan:
-    """What puts the release that was live before back, whole, after a rollout failed at any point.
-
-    `routing` is how the edge served it then: to be restored, where it is known and isn't so any more.
-    """
-    old = observed.standing(before)
-    back = observed.live == failed.name and before != failed.name
-    if observed.live == failed.name and not (back and old and old.runs):
+def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
+    """What puts the good release back, whole, and served as it was, after a rollout failed at any point."""
+    old = now.standing(good.name)
+    back = now.live == failed and good.name != failed
+    if now.live == failed and not (back and old and old.runs):
         return ()  # nothing to go back to: what there is stays, and the error says so
-    routes = observed.live_release.shape.routes if observed.live_release else failed.release.shape.routes
-    was = routing or observed.routing
-    present, running = (old.present, old.running) if old else ({}, {})
-    again = served(routes, present) if before else Served(())
+    was = good.routing or now.routing
+    again = served(good.release.shape.routes if good.release else (), old.present if old else {})
     restored = Serve(again, again, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
-    stopped = tuple(s for s, count in present.items() if running.get(s, 0) < count and not failed.ends(s))
+    running = old.running if old else {}
+    stopped = tuple(s for s, count in good.running.items() if running.get(s, 0) < count)
     return (
-        *((Cutover(before),) if back else ()),
-        *((restored,) if back or was != observed.routing else ()),
-        *((Drain(failed.name, RECOVERY_DRAIN),) if back else ()),
-        *((Remove(failed.name),) if observed.standing(failed.name) else ()),
-        *((Resume(before, stopped),) if stopped else ()),
+        *((Cutover(good.name),) if back else ()),
+        *((restored,) if (back and again.routes) or was != now.routing else ()),
+        *((Drain(failed, RECOVERY_DRAIN),) if back else ()),
+        *((Remove(failed),) if now.standing(failed) or failed in now.empty else ()),
+        *((Resume(good.name, stopped),) if stopped else ()),
     )
 
 
@@ -85,33 +103,45 @@ def revival(wanted: Rendered, observed: Observed) -> Plan:
 
 
 def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
-    """What a killed deploy left to do after its cutover; nothing in the ordinary case."""
+    """What a killed deploy left to do after its cutover; in the ordinary case only a look whether it answers."""
     standing = observed.standing(wanted.name)
-    missing = tuple(
-        service
-        for service in wanted.order
-        if not wanted.ends(service)
-        and (standing is None or standing.running.get(service, 0) < wanted.replicas(service))
-    )
+    missing = _missing(wanted, standing, proven=observed.proven)
+    routed = tuple(service for service in missing if service in wanted.routed)
+    workers = tuple(service for service in missing if service not in wanted.routed)
     others = [release for release in observed.releases if release.name in _leftovers(wanted.name, observed)]
     singletons, ours = wanted.release.shape.singletons, wanted.served
+    unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
         *((*_pull(wanted), Prepare(wanted), Create(wanted)) if missing and not _whole(wanted, standing) else ()),
-        *(_prove_live(wanted, observed) if ours.routes and (others or not observed.routing.stands) else ()),
+        *((Start(wanted, routed),) if routed else ()),
+        *(_prove_live(wanted, observed, sure=not unsure) if ours.routes else ()),
+        *((Bake(wanted.name, patience.bake),) if patience.bake and not observed.proven else ()),
         *(Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))),
-        *((Start(wanted, missing),) if missing else ()),
+        *((Start(wanted, workers),) if workers else ()),
         *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
     )
 
 
-def _prove_live(live: Rendered, observed: Observed) -> Plan:
+def _prove_live(live: Rendered, observed: Observed, *, sure: bool) -> Plan:
     """The live release's routes as they should be, and proof that it answers; only then is it served nowhere else."""
     ours, elsewhere = live.served, observed.routing.elsewhere
     return (
-        Serve(ours, ours, elsewhere=elsewhere),
+        *(() if sure else (Serve(ours, ours, elsewhere=elsewhere),)),
         SmokeTest(live.name, candidate=False),
         *((Serve(ours, ours),) if elsewhere else ()),
     )
+
+
+def _missing(wanted: Rendered, standing: Standing | None, *, proven: bool) -> tuple[str, ...]:
+    """The services of which too few run; of one-shots, those that never ran: in a proven release all have."""
+    there = standing or Standing(wanted.name, 0)
+
+    def lacks(service: str) -> bool:
+        if wanted.ends(service):
+            return not proven and (service in there.fresh or service not in there.present)
+        return there.running.get(service, 0) < wanted.replicas(service)
+
+    return tuple(filter(lacks, wanted.order))
 
 
 def _leftovers(wanted: str, observed: Observed) -> tuple[str, ...]:
@@ -139,12 +169,11 @@ def _whole(wanted: Rendered, standing: Standing | None) -> bool:
 
 
 def _may_migrate(wanted: Rendered, observed: Observed) -> bool:
-    """The image that is live has had its migrations applied: only another one can bring new ones."""
-    migrations = wanted.release.shape.migrations
-    if migrations is None:
+    """What is live has had its migrations applied: only another image, or another database, can bring new ones."""
+    if wanted.release.shape.migrations is None:
         return False
-    live = observed.live_release
-    return live is None or live.images.get(migrations.service) != wanted.release.images.get(migrations.service)
+    live = observed.live_record.configuration if observed.live_record else None
+    return not wanted.configuration.schema or live is None or live.schema != wanted.configuration.schema
 
 
 def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:

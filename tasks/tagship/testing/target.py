@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tagship import ledger
 from tagship.errors import RolloutError, SmokeTestError, TagshipError
-from tagship.model import Release, Rendered, Served, served
+from tagship.model import Record, Rendered, Served, served
 from tagship.ports import Migrated, Observed, Routing, Standing
 
 
@@ -16,6 +16,13 @@ class _Project:
     created: float
     present: dict[str, int]
     running: dict[str, int] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    """Services that have run, now or before."""
+
+    @property
+    def fresh(self) -> dict[str, int]:
+        """Those that never have."""
+        return {service: count for service, count in self.present.items() if service not in self.started}
 
 
 class MemoryTarget:
@@ -52,7 +59,7 @@ class MemoryTarget:
         self._images: set[str] = set()
         self._networks: set[str] = set()
         self._projects: dict[str, _Project] = {}
-        self._records: dict[str, Release] = {}
+        self._records: dict[str, Record] = {}
         self._clock = 0.0
 
     @classmethod
@@ -72,7 +79,7 @@ class MemoryTarget:
             entry = ledger.Entry(
                 str(target._clock), "deploy", ledger.GOOD, rendered.name, rendered.release.version.tag, previous
             )
-            target.record(ledger.line(entry, target.last_line()))
+            target.record(entry)
         target.changes.clear()
         return target
 
@@ -81,23 +88,21 @@ class MemoryTarget:
         self._may_fail("observe")
         return Observed(
             live=self.live,
-            live_release=self.release(self.live),
+            live_record=self.release(self.live),
+            key=b"key",
             releases=tuple(
-                Standing(name, project.created, dict(project.running), dict(project.present))
+                Standing(name, project.created, dict(project.running), dict(project.present), project.fresh)
                 for name, project in sorted(self._projects.items(), key=lambda item: item[1].created)
             ),
+            empty=tuple(sorted(self._networks - self._projects.keys())),
             accessories=dict(self.accessories),
             history=ledger.parse(tuple(self.ledger)),
             routing=self._routing(),
         )
 
-    def release(self, name: str) -> Release | None:
-        """What the ledger kept of a release."""
+    def release(self, name: str) -> Record | None:
+        """What was kept of a release."""
         return self._records.get(name)
-
-    def last_line(self) -> str:
-        """The ledger's last line; empty when there is none."""
-        return self.ledger[-1] if self.ledger else ""
 
     def still_ours(self) -> None:
         """The lock is ours for ever, unless `fails` says otherwise."""
@@ -118,7 +123,7 @@ class MemoryTarget:
     def prepare(self, rendered: Rendered) -> None:
         """Keep a release's record, and make its network."""
         self._may_fail("prepare")
-        self._records[rendered.name] = rendered.release
+        self._records[rendered.name] = rendered.record
         self._networks.add(rendered.name)
         self._changed("prepare", rendered.name)
 
@@ -216,15 +221,15 @@ class MemoryTarget:
             self._networks.discard(release)
             self._changed("remove", release)
 
-    def record(self, line: str) -> None:
+    def record(self, entry: ledger.Entry) -> None:
         """Append to the ledger."""
         self._may_fail("record")
-        self.ledger.append(line)
+        self.ledger.append(ledger.line(entry, self.ledger[-1] if self.ledger else ""))
         self._changed("record")
 
     def _routing(self) -> Routing:
         live, project = self.release(self.live), self._projects.get(self.live)
-        wanted = served(live.shape.routes, project.present if project else {}) if live else Served(())
+        wanted = served(live.release.shape.routes, project.present if project else {}) if live else Served(())
         there = (self.candidate_served, self._everyones())
         anything = there != (Served(()), Served(()))
         stands = there == (wanted, wanted) and self.live_served == wanted and not self.elsewhere
@@ -243,6 +248,7 @@ class MemoryTarget:
         there, running = project.present, project.running
         idle = {s: there[s] for s in services if there.get(s, 0) > running.get(s, 0)}
         project.running = running | idle
+        project.started.update(idle)
         return idle
 
     def _may_fail(self, effect: str) -> None:

@@ -88,7 +88,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def reach(app: Path, daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Reach:  # noqa: ARG001 - its app
     """An environment without any container or lock yet."""
-    daemon.answers["GET /containers/json"] = Answer(body=[])
+    daemon.answers |= {"GET /containers/json": Answer(body=[]), "GET /networks": Answer(body=[])}
     reached = Reach(engine)
 
     @contextmanager

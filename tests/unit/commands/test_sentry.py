@@ -25,7 +25,7 @@ def deployed(reach: Reach, sentry: Sentry, repository: Repository) -> Sentry:
     reach.add(dataclasses.replace(entry(OLD), seconds=3))
     reach.add(dataclasses.replace(entry(NEW, OLD.name), seconds=7.4))
     reach.live = NEW.name
-    reach.records = {release.name: ledger.encode_release(release.release) for release in (OLD, NEW)}
+    reach.records = {release.name: ledger.encode_record(release.record) for release in (OLD, NEW)}
     sentry.sessions = {VERSION: {"1": (200, 0)}, BEFORE: {"1": (9000, 0)}}
     return sentry
 

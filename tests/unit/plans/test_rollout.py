@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from tagship.model import Rendered, Route, Served
-from tagship.plans.rollout import Patience, plan_recovery, plan_rollout
+from tagship.model import Configuration, Rendered, Route, Served
+from tagship.plans.rollout import Good, Patience, changes, plan_recovery, plan_rollout
 from tagship.plans.steps import (
     Bake,
     Create,
@@ -23,7 +23,7 @@ from tagship.plans.steps import (
     Stop,
 )
 from tagship.ports import Observed, Routing
-from tests.unit.builders import MIGRATIONS, WEB, Services, image, observed, rendered, standing
+from tests.unit.builders import MIGRATIONS, WEB, Services, entry, good, image, observed, rendered, standing
 
 PATIENCE = Patience(drain=30, bake=0, keep=5)
 OLD_URL = "http://old.example.com"
@@ -61,8 +61,21 @@ def test_keeps_the_old_release_until_the_new_one_is_smoke_tested() -> None:
     )
 
 
-def test_what_is_live_and_whole_is_not_deployed_again() -> None:
-    assert plan_rollout(NEW, observed(NEW), PATIENCE) == ()
+def test_what_is_live_whole_and_proven_is_only_asked_whether_it_answers() -> None:
+    plan = plan_rollout(NEW, observed(NEW), PATIENCE)
+
+    assert plan == (SmokeTest(NEW.name, candidate=False),)
+    assert not changes(plan)
+
+
+def test_what_is_live_and_was_never_recorded_is_proven_first() -> None:
+    unproven = observed(NEW, standing(NEW), history=[entry(OLD)])
+
+    assert plan_rollout(NEW, unproven, Patience(bake=90)) == (
+        Serve(NEW.served, NEW.served),
+        SmokeTest(NEW.name, candidate=False),
+        Bake(NEW.name, 90),
+    )
 
 
 def test_another_configuration_of_the_same_commit_is_a_rollout() -> None:
@@ -89,9 +102,23 @@ def test_an_image_that_is_live_already_brings_no_migration() -> None:
     assert Migrate(same_image) not in plan_rollout(same_image, observed(live), PATIENCE)
 
 
+def test_the_same_image_with_another_database_may_bring_migrations() -> None:
+    live = rendered("a", migrations=MIGRATIONS)
+    elsewhere = rendered("a", migrations=MIGRATIONS, configuration="1" * 64)
+
+    assert Migrate(elsewhere) in plan_rollout(elsewhere, observed(live), PATIENCE)
+
+
+def test_an_image_of_which_no_digest_is_known_may_bring_migrations() -> None:
+    live, wanted = (rendered(digit, migrations=MIGRATIONS) for digit in "ab")
+    live, wanted = (dataclasses.replace(each, configuration=Configuration()) for each in (live, wanted))
+
+    assert Migrate(wanted) in plan_rollout(wanted, observed(live), PATIENCE)
+
+
 def test_migrates_when_nobody_knows_what_the_live_release_was_made_of() -> None:
     wanted = rendered("b", migrations=MIGRATIONS, built="a")
-    unrecorded = dataclasses.replace(observed(OLD), live_release=None)
+    unrecorded = dataclasses.replace(observed(OLD), live_record=None)
 
     assert Migrate(wanted) in plan_rollout(wanted, unrecorded, PATIENCE)
 
@@ -162,8 +189,42 @@ def test_a_live_release_whose_container_someone_removed_is_made_whole_without_to
         Pull((image("web", "b"), image("worker", "b"))),
         Prepare(live),
         Create(live),
+        Serve(live.served, live.served),
+        SmokeTest(live.name, candidate=False),
         Start(live, ("worker",)),
     )
+
+
+def test_a_live_release_that_does_not_run_is_started_before_it_is_asked() -> None:
+    plan = plan_rollout(NEW, observed(NEW, standing(NEW, running=())), PATIENCE)
+
+    assert plan == (
+        Start(NEW, ("web",)),
+        Serve(NEW.served, NEW.served),
+        SmokeTest(NEW.name, candidate=False),
+    )
+
+
+def test_a_one_shot_that_only_workers_wait_for_runs_when_a_killed_deploy_is_finished() -> None:
+    services: Services = {
+        "web": {},
+        "worker": {"depends_on": {"seed": {"condition": "service_completed_successfully"}}},
+        "seed": {},
+    }
+    wanted = rendered("b", services)
+    never_run = dataclasses.replace(standing(wanted, 2, running=("web",)), fresh={"worker": 1, "seed": 1})
+
+    plan = plan_rollout(wanted, observed(wanted, standing(OLD), never_run, history=[entry(OLD)]), PATIENCE)
+
+    assert Start(wanted, ("seed", "worker")) in plan
+
+
+def test_a_one_shot_of_a_proven_release_whose_container_someone_removed_does_not_run_again() -> None:
+    live = rendered("a", WITH_ONE_SHOT)
+
+    plan = plan_rollout(live, observed(live, standing(live, present=("web",))), PATIENCE)
+
+    assert not changes(plan)
 
 
 def test_the_new_routes_are_served_to_the_candidate_before_anyone_else() -> None:
@@ -230,7 +291,7 @@ def test_a_failure_puts_the_old_urls_routes_back_whether_or_not_traffic_was_swit
     now = Routing(stands=False, here=True, elsewhere=(OLD_URL,))
     failed = dataclasses.replace(observed(OLD, standing(OLD), standing(NEW, 2)), live=live.name, routing=now)
 
-    plan = plan_recovery(NEW, OLD.name, failed, before)
+    plan = plan_recovery(NEW.name, dataclasses.replace(good(OLD), routing=before), failed)
 
     assert Serve(OLD.served, OLD.served, elsewhere=(OLD_URL,), here=False) in plan
 
@@ -238,13 +299,15 @@ def test_a_failure_puts_the_old_urls_routes_back_whether_or_not_traffic_was_swit
 def test_routes_that_did_not_change_need_no_way_back() -> None:
     failed = observed(OLD, standing(OLD), standing(NEW, 2))
 
-    assert not any(isinstance(step, Serve) for step in plan_recovery(NEW, OLD.name, failed, Routing()))
+    plan = plan_recovery(NEW.name, dataclasses.replace(good(OLD), routing=Routing()), failed)
+
+    assert not any(isinstance(step, Serve) for step in plan)
 
 
 def test_routes_that_the_edge_had_lost_are_not_lost_again() -> None:
     repaired = observed(OLD, standing(OLD), standing(NEW, 2))
 
-    plan = plan_recovery(NEW, OLD.name, repaired, Routing(stands=False, here=False))
+    plan = plan_recovery(NEW.name, dataclasses.replace(good(OLD), routing=Routing(stands=False, here=False)), repaired)
 
     assert Serve(OLD.served, OLD.served) in plan
 
@@ -252,7 +315,7 @@ def test_routes_that_the_edge_had_lost_are_not_lost_again() -> None:
 def test_a_failed_first_deploy_takes_its_routes_along() -> None:
     failed = Observed(releases=(standing(NEW),), routing=Routing(stands=False))
 
-    plan = plan_recovery(NEW, "", failed, Routing(stands=True, here=False))
+    plan = plan_recovery(NEW.name, Good(routing=Routing(stands=True, here=False)), failed)
 
     assert plan == (Serve(Served(()), Served(())), Remove(NEW.name))
 
@@ -347,7 +410,7 @@ def test_the_old_release_is_served_by_as_many_containers_as_it_has_until_the_cut
 def test_a_failure_before_the_cutover_removes_the_new_release_and_touches_nothing_else() -> None:
     failed = observed(OLD, standing(OLD), standing(NEW, 2, running=()))
 
-    plan = plan_recovery(NEW, OLD.name, failed)
+    plan = plan_recovery(NEW.name, good(OLD), failed)
 
     assert plan[-1] == Remove(NEW.name)
     assert {step.release for step in plan if isinstance(step, Stop | Remove)} == {NEW.name}
@@ -355,14 +418,14 @@ def test_a_failure_before_the_cutover_removes_the_new_release_and_touches_nothin
 
 
 def test_a_failure_before_there_was_any_container_needs_no_way_back() -> None:
-    assert plan_recovery(NEW, OLD.name, observed(OLD)) == ()
+    assert plan_recovery(NEW.name, good(OLD), observed(OLD)) == ()
 
 
 def test_a_failure_after_the_cutover_goes_back_with_the_old_releases_routes() -> None:
     new = rendered("b", routes=(Route("/api/*", "web", 8000), *WEB))
     failed = dataclasses.replace(observed(OLD, standing(OLD), standing(new, 2)), live=new.name)
 
-    plan = plan_recovery(new, OLD.name, failed)
+    plan = plan_recovery(new.name, good(OLD), failed)
 
     assert plan[:2] == (Cutover(OLD.name), Serve(OLD.served, OLD.served))
     assert isinstance(plan[2], Drain)
@@ -373,7 +436,7 @@ def test_going_back_serves_the_old_release_by_as_many_containers_as_it_has() -> 
     old = rendered("a", {"web": {"scale": 3}})
     failed = dataclasses.replace(observed(old, standing(old), standing(NEW, 2)), live=NEW.name)
 
-    assert Serve(old.served, old.served) in plan_recovery(NEW, old.name, failed)
+    assert Serve(old.served, old.served) in plan_recovery(NEW.name, good(old), failed)
 
 
 @pytest.mark.parametrize("live", [OLD, NEW])
@@ -381,43 +444,68 @@ def test_what_was_stopped_of_the_old_release_runs_again(live: Rendered) -> None:
     old = rendered("a", WITH_BEAT)
     stopped = observed(live, standing(old, running=("web",)), standing(NEW, 2))
 
-    assert plan_recovery(NEW, old.name, stopped)[-1] == Resume(old.name, ("beat",))
+    assert plan_recovery(NEW.name, good(old), stopped)[-1] == Resume(old.name, ("beat",))
 
 
 def test_what_never_stopped_or_ended_as_it_should_needs_no_resuming() -> None:
     old, new = rendered("a", WITH_ONE_SHOT), rendered("b", WITH_ONE_SHOT)
-    failed = observed(old, standing(old, running=("web",), present=("assets", "web")), standing(new, 2))
+    ended = standing(old, running=("web",), present=("assets", "web"))
+    before = dataclasses.replace(good(old), running=ended.running)
 
-    assert not any(isinstance(step, Resume) for step in plan_recovery(new, old.name, failed))
+    plan = plan_recovery(new.name, before, observed(old, ended, standing(new, 2)))
+
+    assert not any(isinstance(step, Resume) for step in plan)
+
+
+def test_what_did_not_run_before_the_rollout_is_not_started_by_its_recovery() -> None:
+    old = rendered("a", {**WITH_WORKER, "beat": {}})
+    before = dataclasses.replace(good(old), running={"web": 1, "beat": 1})
+    failed = observed(old, standing(old, running=("web",)), standing(NEW, 2))
+
+    assert plan_recovery(NEW.name, before, failed)[-1] == Resume(old.name, ("beat",))
+
+
+def test_the_network_of_a_release_that_failed_before_it_had_containers_is_removed() -> None:
+    failed = dataclasses.replace(observed(OLD), empty=(NEW.name,))
+
+    assert plan_recovery(NEW.name, good(OLD), failed) == (Remove(NEW.name),)
+
+
+def test_networks_that_failed_deploys_left_are_removed_by_the_next() -> None:
+    left = dataclasses.replace(observed(OLD), empty=(NEW.name, THIRD.name))
+
+    removed = [step for step in plan_rollout(NEW, left, PATIENCE) if isinstance(step, Remove)]
+
+    assert removed == [Remove(THIRD.name)]
 
 
 def test_a_one_shot_that_ended_does_not_make_a_live_release_unfinished() -> None:
     live = rendered("a", WITH_ONE_SHOT)
     ended = observed(live, standing(live, running=("web",), present=("assets", "web")))
 
-    assert plan_rollout(live, ended, PATIENCE) == ()
+    assert not changes(plan_rollout(live, ended, PATIENCE))
 
 
 def test_going_back_needs_an_old_release_that_runs() -> None:
     stopped = dataclasses.replace(observed(OLD, standing(OLD, running=()), standing(NEW, 2)), live=NEW.name)
 
-    assert plan_recovery(NEW, OLD.name, stopped) == ()
+    assert plan_recovery(NEW.name, good(OLD), stopped) == ()
 
 
 def test_a_first_deploy_that_fails_after_its_cutover_stays_as_it_is() -> None:
     failed = Observed(live=NEW.name, releases=(standing(NEW),))
 
-    assert plan_recovery(NEW, "", failed) == ()
+    assert plan_recovery(NEW.name, Good(), failed) == ()
 
 
 def test_a_first_deploy_that_fails_before_its_cutover_is_removed() -> None:
     failed = Observed(releases=(standing(NEW),))
 
-    assert plan_recovery(NEW, "", failed)[-1] == Remove(NEW.name)
+    assert plan_recovery(NEW.name, Good(), failed)[-1] == Remove(NEW.name)
 
 
 def test_finishing_a_killed_deploy_that_fails_leaves_the_live_release_alone() -> None:
-    assert plan_recovery(NEW, NEW.name, observed(NEW)) == ()
+    assert plan_recovery(NEW.name, good(NEW), observed(NEW)) == ()
 
 
 @pytest.mark.parametrize("live", [None, "a"])
