@@ -2,13 +2,12 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tagship import configured, images, services
-from tagship.adapters import git
+from tagship.adapters import git, scratch
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import UnreachableRegistryError
 from tagship.config import Config, Environment
@@ -29,8 +28,8 @@ def checkout(version: Version, folder: Path) -> Iterator[Path]:
     if version.dirty or (version.sha == git.head(folder) and not git.changes(folder)):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="tagship-") as name:
-        yield git.export(version, Path(name), folder)
+    with scratch.folder() as copy:
+        yield git.export(version, copy, folder)
 
 
 def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
@@ -89,11 +88,18 @@ def _refuse_others(resolved: Mapping[str, str]) -> None:
 
 
 def _on_the_server(found: Images, engine: Engine) -> Mapping[str, str]:
-    names = {repository: name for name, repository in found.repositories.items()}
+    """Image name → digest, for those the server has of that very commit; from the embedded registry by any port."""
+    names = {_anywhere(repository): name for name, repository in found.repositories.items()}
     digests: dict[str, str] = {}
     for image in engine.get("/images/json", filters={"label": [f"{VERSION}={found.version.tag}"]}):
         for reference in image["RepoDigests"] or ():
             repository, _, digest = reference.partition("@")
-            if repository in names:
-                digests[names[repository]] = digest
+            if name := names.get(_anywhere(repository)):
+                digests[name] = digest
     return digests
+
+
+def _anywhere(repository: str) -> str:
+    """A repository, of one beside us without the port: the server reaches it by another."""
+    host, slash, path = repository.partition("/")
+    return f"{host.partition(':')[0]}{slash}{path}" if host.startswith("localhost:") else repository

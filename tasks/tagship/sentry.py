@@ -1,15 +1,13 @@
 """What Sentry is told of a release, part by part: one that fails stops no other."""
 
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from tagship import render, services
-from tagship.adapters import git, source_maps
+from tagship.adapters import git, scratch, source_maps
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
@@ -143,12 +141,12 @@ class Teller:
             return
         if not self.subject.image:
             raise SourceError(f"no image of the release is {wanted.service}'s")
-        with tempfile.TemporaryDirectory(prefix="tagship-maps-") as folder:
+        with scratch.folder() as folder:
             remarks = source_maps.fetch(
-                self.engine, self.subject.image, wanted, Path(folder), credentials=self.credentials, until=self.until
+                self.engine, self.subject.image, wanted, folder, credentials=self.credentials, until=self.until
             )
             self.remarks += [f"Sentry, source maps: {remark}" for remark in remarks]
-            self._cli.upload(self.subject.version, wanted.project, Path(folder))
+            self._cli.upload(self.subject.version, wanted.project, folder)
 
     def _finalize(self) -> None:
         """Once: Sentry orders releases by when they were finalized first, not where they went since."""

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tagship import config_file
-from tagship.adapters import builder, edge, embedded
+from tagship.adapters import builder, edge, embedded, scratch
 from tagship.adapters.credentials import Credentials, known
 from tagship.adapters.edge import Edge
 from tagship.adapters.engine import Engine
@@ -63,8 +63,6 @@ class Session:
     engine: Engine
     place: Place
     settings: Environment
-    forwards: int
-    """SSH forwards of the one connection; 0 on a local engine."""
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -108,15 +106,17 @@ class Opening:
         self._stack = ExitStack()
         self._tunnel: Tunnel | None = None
         if settings.engine != "local":
-            reverse = embedded.port(app) if settings.registry == "embedded" else 0
-            self._tunnel = self._stack.enter_context(Tunnel(settings.engine, reverse))
+            lends = settings.registry == "embedded"
+            self._tunnel = self._stack.enter_context(Tunnel(settings.engine, lends=lends))
+        scratch.sweep()
 
     def session(self) -> Session:
         """Wait for it. Raises ConnectionFailedError."""
-        engine = Engine(self._tunnel.wait() if self._tunnel else builder.local_socket())
+        socket = self._tunnel.wait() if self._tunnel else builder.local_socket()
+        engine = Engine(socket, self._tunnel)
         self._stack.callback(engine.close)
         engine.connect()
-        return Session(engine, self._place, self._settings, self._tunnel.forwards if self._tunnel else 0)
+        return Session(engine, self._place, self._settings)
 
     def __enter__(self) -> Self:
         return self

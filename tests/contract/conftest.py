@@ -78,7 +78,7 @@ def server(rig: Rig, engine: Engine, place: Place) -> Iterator[Server]:
             "edge": {"image": rig.image("caddy"), "https": 0},
         }
     )
-    session = Session(engine, place, settings, forwards=0)
+    session = Session(engine, place, settings)
     with Lease(engine, place, Holder("tests", "contract")) as lease, session.target(lease) as target:
         target.observe()  # as every plan begins: it makes what is missing
         yield target

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tagship.adapters import programs
+from tagship.adapters import programs, scratch
 from tagship.errors import ConfigError, RolloutError
 from tagship.model import Sources
 
@@ -57,8 +56,7 @@ def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozen
 
 def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]:
     """Resolve `${…}` from those variables and nothing else. Raises ConfigError with what Compose said."""
-    with tempfile.TemporaryDirectory(prefix="tagship-") as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         for path, content in wanted.files.items():
             file = folder / path
             if not file.resolve().is_relative_to(folder.resolve()):
@@ -107,8 +105,8 @@ def _project(
 ) -> programs.Finished:
     argv = [*_compose(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *words]
     env = {**environment, "DOCKER_HOST": f"unix://{socket}"}
-    with tempfile.TemporaryDirectory(prefix="tagship-") as empty:
-        return programs.run(argv, stdin=_yaml(model), cwd=Path(empty), env=env, fails_as=RolloutError)
+    with scratch.folder() as empty:
+        return programs.run(argv, stdin=_yaml(model), cwd=empty, env=env, fails_as=RolloutError)
 
 
 def _yaml(model: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import quote, urlencode
 
 from tagship.adapters.http_unix import Hijacked, Pool, UnixConnection
@@ -25,15 +25,39 @@ CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up; a pull reports progress long before."""
 
 
-class Engine:
-    """Speaks to a Docker socket; over SSH, to one that OpenSSH forwards to this machine."""
+class Link(Protocol):
+    """What brings the engine's socket to this machine, and may be cut."""
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
+    def socket(self) -> Path:
+        """Where it is, connected again if it was cut. Raises ConnectionFailedError."""
+
+    def lend(self, port: int) -> int:
+        """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
+
+    def cut(self) -> ConnectionFailedError | None:
+        """What to say when the link is cut; None while it stands."""
+
+    def explain(self, error: Exception) -> ConnectionFailedError:
+        """What to say of a call that failed."""
+
+
+class Engine:
+    """Speaks to a Docker socket; over SSH, to one that OpenSSH forwards to this machine.
+
+    A call that fails because the link was cut raises; the next one goes over a new link, where one can be had.
+    """
+
+    def __init__(self, socket: Path, link: Link | None = None) -> None:
         self.calls = 0
         self.api = (0, 0)
         self.clock_skew = 0.0
+        self._link = link
         self._pool = Pool(socket, CALL_TIMEOUT)
+
+    @property
+    def socket(self) -> Path:
+        """The engine's socket, for programs too. Raises ConnectionFailedError when it can't be had again."""
+        return self._reached().path
 
     def connect(self) -> dict[str, Any]:
         """Agree on an API version. Returns the engine's `/info`. Raises ConnectionFailedError or EngineError."""
@@ -127,7 +151,7 @@ class Engine:
             http.client.parse_headers(reader)
         except (OSError, http.client.HTTPException, IndexError) as error:
             connection.close()
-            raise self._unreachable(error) from error
+            raise self.unreachable(error) from error
         stream = Hijacked(connection, reader, started["Id"])
         if status >= http.HTTPStatus.BAD_REQUEST:
             stream.close()
@@ -138,6 +162,23 @@ class Engine:
         """How a hijacked program ended."""
         return int(self.get(f"/exec/{stream.id}/json")["ExitCode"])
 
+    def lend(self, port: int) -> int:
+        """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
+        return self._link.lend(port) if self._link else port
+
+    def cut(self) -> ConnectionFailedError | None:
+        """What to say when the link to it is cut, whatever else a program said meanwhile; None while it stands."""
+        return self._link.cut() if self._link else None
+
+    def unreachable(self, error: Exception) -> ConnectionFailedError:
+        """What to say of a call that failed."""
+        if self._link:
+            return self._link.explain(error)
+        return ConnectionFailedError(
+            f"The engine at {self._pool.path} doesn't answer: {error or type(error).__name__}.",
+            hint="is Docker running there, and may you use its socket?",
+        )
+
     def now(self) -> float:
         """Seconds since the epoch by the engine's clock, as of its last answer's Date."""
         return time.time() + self.clock_skew
@@ -145,6 +186,14 @@ class Engine:
     def close(self) -> None:
         """Close idle connections."""
         self._pool.close()
+
+    def _reached(self) -> Pool:
+        """Connections to where the socket is now."""
+        socket = self._link.socket() if self._link else self._pool.path
+        if socket != self._pool.path:
+            self._pool.close()
+            self._pool = Pool(socket, CALL_TIMEOUT)
+        return self._pool
 
     def _url(self, path: str, query: Mapping[str, object]) -> str:
         version = f"/v{self.api[0]}.{self.api[1]}" if self.api[0] else ""
@@ -162,7 +211,8 @@ class Engine:
         *,
         keep: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = self._pool.take() if keep else UnixConnection(self.socket, None)
+        pool = self._reached()
+        connection = pool.take() if keep else UnixConnection(pool.path, None)
         self.calls += 1
         try:
             connection.request(method, self._url(path, query or {}), body, dict(headers or {}))
@@ -173,19 +223,13 @@ class Engine:
             yield response
             # an answer that wasn't read to its end would be read as the next one's
             if keep and response.isclosed():
-                self._pool.give(connection)
+                pool.give(connection)
                 connection = None  # type: ignore[assignment]
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
+            raise self.unreachable(error) from error
         finally:
             if connection:
                 connection.close()
-
-    def _unreachable(self, error: Exception) -> ConnectionFailedError:
-        return ConnectionFailedError(
-            f"The engine at {self.socket} doesn't answer: {error or type(error).__name__}.",
-            hint="is Docker running there, and may you use its socket?",
-        )
 
     def _note_clock(self, response: http.client.HTTPResponse) -> None:
         if date := response.headers.get("Date"):

@@ -2,6 +2,7 @@
 
 import http.client
 import queue
+import select
 import socket
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,18 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the other end has hung up, as far as is known here."""
+        if self.sock is None:
+            return False
+        try:
+            waiting = select.poll()
+            waiting.register(self.sock, select.POLLIN)
+            return bool(waiting.poll(0)) and not self.sock.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
 
 class Pool:
     """Idle connections to one socket; a thread takes one for a request and gives it back."""
@@ -30,11 +43,13 @@ class Pool:
         self._idle: queue.SimpleQueue[UnixConnection] = queue.SimpleQueue()
 
     def take(self) -> UnixConnection:
-        """An idle connection, or a new one."""
+        """An idle connection that still stands, or a new one."""
         try:
-            return self._idle.get_nowait()
+            while (connection := self._idle.get_nowait()).ended:
+                connection.close()
         except queue.Empty:
             return UnixConnection(self.path, self.timeout)
+        return connection
 
     def give(self, connection: UnixConnection) -> None:
         """Put one back whose response has been read to its end."""
@@ -58,12 +73,21 @@ class Hijacked:
         self._connection = connection
         self._reader = reader
 
+    @property
+    def ended(self) -> bool:
+        """Whether the other end has hung up, as far as is known here."""
+        return self._connection.ended
+
+    def limit(self, seconds: float) -> None:
+        """From now on, reading raises TimeoutError when nothing comes for so long."""
+        self._connection.sock.settimeout(seconds)
+
     def write(self, data: bytes) -> None:
-        """Send to the container's stdin."""
+        """Send to the container's stdin. Raises OSError."""
         self._connection.sock.sendall(data)
 
     def read(self) -> tuple[int, bytes]:
-        """The next frame: its stream and its bytes; `(0, b"")` at the end."""
+        """The next frame: its stream and its bytes; `(0, b"")` at the end. Raises OSError."""
         head = self._reader.read(8)
         if len(head) < 8:  # noqa: PLR2004 - the frame's header, above
             return 0, b""

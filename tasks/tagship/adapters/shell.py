@@ -5,36 +5,54 @@ import secrets
 import shlex
 
 from tagship.adapters.engine import Engine
-from tagship.errors import EngineError
+from tagship.errors import EngineError, TagshipError
 
 _STDOUT = 1
 
 
 class Shell:
-    """`sh` in a running container; commands go to its stdin, each answered up to a line with a random token."""
+    """`sh` in a running container; commands go to its stdin, each answered up to a line with a random token.
+
+    When it was cut off between two commands, the next one has a new shell: no command leans on the one before it.
+    """
 
     def __init__(self, engine: Engine, container: str) -> None:
-        self._stream = engine.hijack(container, ["sh"])
         self._engine = engine
+        self._container = container
+        self._open()
+
+    def run(self, script: str) -> bytes:
+        """Run a script of ours (no input of anybody's in it but through `quote` and `encoded`); its stdout.
+
+        Raises EngineError with what it wrote to stderr when it fails, ConnectionFailedError when it was cut off
+        meanwhile: then nobody knows how far it came.
+        """
+        if self._stream.ended:
+            self._stream.close()
+            self._open()
+        self._engine.calls += 1
+        self._commands += 1
+        try:
+            return self._answer(script)
+        except OSError as error:
+            self._stream.close()
+            raise self._engine.unreachable(error) from error
+
+    def _open(self) -> None:
+        self._stream = self._engine.hijack(self._container, ["sh"])
         self._token = secrets.token_hex(16)
         self._commands = 0
         self._buffer = b""
         self._errors = b""
 
-    def run(self, script: str) -> bytes:
-        """Run a script of ours (no input of anybody's in it but through `quote` and `encoded`); its stdout.
-
-        Raises EngineError with what it wrote to stderr when it fails.
-        """
-        self._engine.calls += 1
-        self._commands += 1
+    def _answer(self, script: str) -> bytes:
         begin, end = (f"\n{self._token}-{number} ".encode() for number in (self._commands - 1, self._commands))
         say = f"printf '\\n%s %d\\n' {self._token}-{self._commands} $?"
         self._stream.write(f"{{ {script}\n}} </dev/null; {say}\n".encode())
         while end not in self._buffer or not self._buffer.endswith(b"\n"):
             kind, data = self._stream.read()
             if not kind:
-                raise EngineError(f"The edge's shell ended: {self._errors.decode(errors='replace').strip()}.")
+                raise self._ended()
             if kind == _STDOUT:
                 self._buffer += data
             else:
@@ -48,6 +66,12 @@ class Shell:
             self._errors = b""
             raise EngineError(f"In the edge's container: {said.decode(errors='replace').strip()}.")
         return out
+
+    def _ended(self) -> TagshipError:
+        """Cut off, or ended by itself."""
+        return self._engine.cut() or EngineError(
+            f"The edge's shell ended: {self._errors.decode(errors='replace').strip()}."
+        )
 
     def _late_errors(self) -> bytes:
         """Stderr has frames of its own: the last may come after the line that ends stdout, but not after another's."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from tagship.adapters import pulls
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.engine import Engine
 from tagship.adapters.programs import Deadline
-from tagship.adapters.registry import split
 from tagship.config import SourceMaps
 from tagship.errors import EngineError, SentryError
 
@@ -48,13 +48,11 @@ def fetch(  # noqa: PLR0913 - what an image is reached by
 @contextmanager
 def _container(engine: Engine, image: str, credentials: Credentials) -> Iterator[str]:
     """A container of the image that never starts, removed in the end."""
-    repository, _, digest = image.rpartition("@")
-    if repository and not engine.exists(f"/images/{image}/json"):
-        engine.pull(repository, digest, credentials(split(repository)[0]))
+    name = pulls.bring(engine, [image], credentials).get(image, image)
     for leftover in engine.get("/containers/json", all=1, filters={"label": [_LABEL], "status": ["created"]}):
         if engine.now() - leftover["Created"] > ABANDONED:
             engine.call("DELETE", f"/containers/{leftover['Id']}", force=1)
-    wanted = {"Image": image, "Cmd": ["/never-started"], "Labels": {_LABEL: "true"}, "NetworkDisabled": True}
+    wanted = {"Image": name, "Cmd": ["/never-started"], "Labels": {_LABEL: "true"}, "NetworkDisabled": True}
     container = engine.call("POST", "/containers/create", wanted)["Id"]
     try:
         yield container

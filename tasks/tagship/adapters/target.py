@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tagship import ledger, migrations, render, routes, sites
-from tagship.adapters import compose, containers, networks, smoke, volumes
+from tagship.adapters import compose, containers, networks, pulls, smoke, volumes
 from tagship.adapters.containers import Container
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import NETWORK, Edge
@@ -15,7 +15,6 @@ from tagship.adapters.engine import Engine
 from tagship.adapters.injection import inject
 from tagship.adapters.lease import Lease
 from tagship.adapters.readiness import Starting
-from tagship.adapters.registry import split
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
 from tagship.model import Migrations, Place, Record, Release, Rendered, Served, served
@@ -117,6 +116,8 @@ class Server(Reader):
         self._prepare = True
         self._credentials = credentials
         self.secrets: Mapping[str, str] = {}
+        self._known: dict[str, str] = {}
+        """Image → what the engine knows it by."""
         self.onlooker: Onlooker | None = None
         """Looks on while a release bakes."""
         self._edge = edge
@@ -130,12 +131,7 @@ class Server(Reader):
 
     def pull(self, images: Sequence[str]) -> None:
         """All at once; one that is there already costs no word with the registry."""
-        present = {
-            digest
-            for image in self._engine.get("/images/json")
-            for digest in (*(image["RepoDigests"] or ()), image["Id"])
-        }
-        containers.together(self._pull_one, [image for image in images if image not in present])
+        self._known |= pulls.bring(self._engine, images, self._credentials)
 
     def revive(self, accessories: Sequence[str]) -> None:
         """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
@@ -155,7 +151,7 @@ class Server(Reader):
     def create(self, rendered: Rendered) -> None:
         """By Compose, on the release's own network."""
         with self._hiding():
-            compose.create(self._engine.socket, self._filled(rendered.model), self._named(rendered))
+            compose.create(self._engine.socket, self._runnable(rendered.model), self._named(rendered))
         self._refuse_unwatched(rendered)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
@@ -256,11 +252,6 @@ class Server(Reader):
                     hint="give it one in the Compose file",
                 )
 
-    def _pull_one(self, image: str) -> None:
-        repository, _, digest = image.rpartition("@")
-        if repository:
-            self._engine.pull(repository, digest, self._credentials(split(repository)[0]))
-
     def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
         """What a killed deploy connected already is left alone."""
         subnet = f"{self._edge_network['Gateway']}/{self._edge_network['IPPrefixLen']}"
@@ -278,9 +269,9 @@ class Server(Reader):
     def _once(self, rendered: Rendered, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
         model = migrations.one_off(rendered.model, how.service, str(self._place), rendered.release.shape)
         if limited:
-            image = containers.image_variables(self._engine, rendered.release.images.get(how.service, ""))
+            image = containers.image_variables(self._engine, self._name(rendered.release.images.get(how.service, "")))
             model = migrations.limited(model, how, image)
-        filled = self._filled(render.adapt(model, (0, 0)))
+        filled = self._runnable(render.adapt(model, (0, 0)))
         with self._hiding():
             try:
                 said = compose.run_once(self._engine.socket, filled, how.service, argv, self._named(rendered))
@@ -294,7 +285,23 @@ class Server(Reader):
         try:
             yield
         except TagshipError as error:
+            if cut := self._engine.cut():  # what a program says of that is not to the point
+                raise cut from None
             raise type(error)(render.hide(error.problem, self.secrets), hint=error.hint) from None
+
+    def _name(self, image: str) -> str:
+        """What the engine knows an image by."""
+        if "@" in image and image not in self._known:
+            self._known |= {image: image, **pulls.known(self._engine, [image])}
+        return self._known.get(image, image)
+
+    def _runnable(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        """With everything filled in, each image as the engine knows it."""
+        filled = self._filled(model)
+        for service in filled["services"].values():
+            if "image" in service:
+                service["image"] = self._name(service["image"])
+        return filled
 
     def _filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
         filled: dict[str, Any] = render.fill(render.adapt(model, self._engine.api), self.secrets)

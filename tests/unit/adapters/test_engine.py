@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import email.utils
 import json
+import socket
 import time
 from pathlib import Path
 from threading import Event
@@ -13,7 +14,8 @@ import pytest
 
 from tagship.adapters.engine import Engine, encode_credentials
 from tagship.errors import ConnectionFailedError, EngineError
-from tests.unit.servers import Answer, Request, Server
+from tests.unit.links import Link
+from tests.unit.servers import Answer, Request, Server, on_socket
 
 
 def test_agrees_on_the_newest_api_that_both_speak(daemon: Server, engine: Engine) -> None:
@@ -108,6 +110,32 @@ def test_an_engine_that_hangs_up_is_a_failed_connection(daemon: Server, engine: 
 
     with pytest.raises(ConnectionFailedError):
         engine.get("/x")
+
+
+def test_a_call_after_a_cut_goes_over_the_new_link(daemon: Server, tmp_path: Path) -> None:
+    link = Link(tmp_path / "docker.sock")
+    engine = Engine(tmp_path / "docker.sock", link)
+    daemon.answers["GET /x"] = Answer(body=1)
+    assert engine.get("/x") == 1
+    other = tmp_path / "again.sock"
+
+    with on_socket(other, {"GET /x": Answer(body=2)}):
+        link.path = other
+        assert engine.get("/x") == 2
+        assert engine.socket == other
+    link.path = tmp_path / "nobody.sock"
+    with pytest.raises(ConnectionFailedError, match="The SSH connection was cut"):
+        engine.get("/x")
+
+
+def test_a_kept_connection_that_the_engine_closed_is_not_used_again(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /x"] = Answer(body=1)
+    engine.get("/x")
+    kept = engine._pool.take()  # noqa: SLF001 - what becomes of it is the pool's alone
+    kept.sock.shutdown(socket.SHUT_RDWR)
+    engine._pool.give(kept)  # noqa: SLF001
+
+    assert engine.get("/x") == 1
 
 
 def test_queries_say_json_where_the_engine_wants_it(daemon: Server, engine: Engine) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tagship.adapters.engine import Engine
+from tagship.adapters.http_unix import Hijacked
 from tagship.adapters.shell import Shell, encoded, quote, replace_file
-from tagship.errors import EngineError
+from tagship.errors import ConnectionFailedError, EngineError
 from tests.unit.adapters.shells import shell
+from tests.unit.links import Link
 from tests.unit.servers import Server
 
 ANYTHING = bytes(range(256)) + "'; rm -rf / #\n$(id) `id` \\ ⟦S⟧ üñí".encode()
@@ -51,6 +53,41 @@ def test_a_command_can_not_read_the_ones_after_it(sh: Shell) -> None:
 def test_a_shell_that_ended_says_so(sh: Shell) -> None:
     with pytest.raises(EngineError, match="The edge's shell ended: goodbye"):
         sh.run("echo goodbye >&2; exit 3")
+
+
+def test_a_shell_that_was_cut_off_between_two_commands_is_opened_again(
+    daemon: Server, engine: Engine, tmp_path: Path
+) -> None:
+    daemon.answers |= shell(tmp_path)
+    sh = Shell(engine, "edge")
+    assert sh.run("echo one") == b"one\n"
+    with pytest.raises(EngineError):
+        sh.run("exit 0")  # as an edge that is restarted ends it
+
+    assert sh.run("echo two") == b"two\n"
+    sh.close()
+
+
+def test_a_shell_that_was_cut_off_in_a_command_is_a_lost_connection(daemon: Server, tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "docker.sock", Link(tmp_path / "docker.sock"))
+    daemon.answers |= shell(tmp_path)
+    sh = Shell(engine, "edge")
+
+    with pytest.raises(ConnectionFailedError, match="was cut"):
+        sh.run("exit 0")  # as far as can be seen from here
+
+    sh.close()
+    engine.close()
+
+
+def test_a_shell_that_can_not_be_written_to_is_a_lost_connection(sh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Hijacked, __: bytes) -> None:
+        raise BrokenPipeError("Broken pipe")
+
+    monkeypatch.setattr(Hijacked, "write", broken)
+
+    with pytest.raises(ConnectionFailedError, match="Broken pipe"):
+        sh.run("true")
 
 
 def test_a_file_is_replaced_in_one_step_whatever_is_in_it(sh: Shell, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def image(daemon: Server) -> Server:
 
     daemon.answers |= {
         "GET /containers/json": Answer(body=[]),
-        f"GET /images/{IMAGE}/json": Answer(body={"Id": "sha256:1"}),
+        "GET /images/json": Answer(body=[{"Id": "sha256:1", "RepoDigests": [IMAGE]}]),
         "POST /containers/create": Answer(201, {"Id": "c1"}),
         "GET /containers/c1/archive": archive,
         "DELETE /containers/c1": Answer(204),
@@ -84,7 +84,7 @@ def test_bundles_and_their_maps_are_copied_and_the_container_never_starts(
 
 
 def test_an_image_that_is_not_there_yet_is_pulled_by_digest(image: Server, engine: Engine, tmp_path: Path) -> None:
-    del image.answers[f"GET /images/{IMAGE}/json"]
+    image.answers["GET /images/json"] = Answer(body=[])
     image.answers["POST /images/create"] = Answer(lines=[{"status": "Pulling"}])
 
     source_maps.fetch(engine, IMAGE, SETTINGS, tmp_path / "out", lambda _: {"username": "u"})

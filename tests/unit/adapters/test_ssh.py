@@ -1,18 +1,39 @@
 """One SSH connection per deploy: what OpenSSH is told, and what is said when it fails."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tagship.adapters import ssh
 from tagship.adapters.ssh import Tunnel
 from tagship.errors import ConfigError, ConnectionFailedError, ToolError
 
-CONNECTS = """
-for word in "$@"; do case "$previous" in -L) socket="${word%%:*}";; esac; previous="$word"; done
-touch "$socket"
-exec sleep 60
+_SERVER = """
+import os, socket, sys, time
+path = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
+near = socket.socket(socket.AF_UNIX)
+near.bind(path)
+time.sleep(float(sys.argv[1]))
+near.listen()
+open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
+while True:
+    there, _ = near.accept()
+    there.close()
 """
+
+
+def connects(folder: Path, *, after: float = 0) -> str:
+    """An ssh that listens, some seconds after it made the socket's file."""
+    (folder / "connects.py").write_text(_SERVER)
+    return f'exec {sys.executable} {folder}/connects.py {after} {folder} "$@"'
 
 
 class Machine:
@@ -27,12 +48,17 @@ class Machine:
         path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env\n{script}\n")
         path.chmod(0o755)
 
-    def told(self, engine: str, reverse_port: int = 0) -> list[str]:
+    def told(self, engine: str, *, lends: bool = False) -> list[str]:
         """The argv of a connection that succeeds."""
-        self.ssh(CONNECTS)
-        with Tunnel(engine, reverse_port) as tunnel:
+        self.ssh(connects(self.folder))
+        with Tunnel(engine, lends=lends) as tunnel:
             tunnel.wait()
         return (self.folder / "argv").read_text().splitlines()
+
+    @property
+    def process(self) -> int:
+        """The last ssh that connected."""
+        return int((self.folder / "pids").read_text().splitlines()[-1])
 
     @property
     def leftovers(self) -> list[str]:
@@ -81,10 +107,88 @@ def test_reads_the_engines_address(machine: Machine, engine: str, host: str, por
     assert argv[argv.index("-p") :][: len(port)] == port if port else "-p" not in argv
 
 
-def test_an_embedded_registry_is_lent_on_both_loopbacks_alone(machine: Machine) -> None:
-    argv = machine.told("ssh://example.com", reverse_port=20123)
+def test_a_port_is_lent_only_when_it_is_asked_for_and_one_that_the_server_chooses(machine: Machine) -> None:
+    argv = machine.told("ssh://example.com", lends=True)
+    assert "-R" not in argv
 
-    assert argv[argv.index("-R") + 1] == "127.0.0.1:20123:127.0.0.1:20123"
+    machine.ssh(connects(machine.folder))
+    with Tunnel("ssh://example.com", lends=True) as tunnel:
+        tunnel.wait()
+        machine.ssh("echo 43121")
+        assert [tunnel.lend(5000), tunnel.lend(5000)] == [43121, 43121]
+    asked = (machine.folder / "argv").read_text().splitlines()
+    assert asked[asked.index("-R") + 1] == "127.0.0.1:0:127.0.0.1:5000"
+
+
+def test_without_a_registry_of_ours_localhost_is_the_servers_own(machine: Machine) -> None:
+    machine.ssh(connects(machine.folder))
+    with Tunnel("ssh://example.com") as tunnel:
+        assert tunnel.lend(5000) == 5000
+
+
+def test_a_connection_is_there_only_when_it_takes_connections(machine: Machine) -> None:
+    machine.ssh(connects(machine.folder, after=0.1))
+
+    with Tunnel("ssh://example.com") as tunnel, socket.socket(socket.AF_UNIX) as near:
+        near.connect(str(tunnel.wait()))
+
+
+def test_a_killed_run_leaves_neither_ssh_nor_folder_nor_socket(machine: Machine) -> None:
+    machine.ssh(connects(machine.folder))
+    script = "from tagship.adapters.ssh import Tunnel; print(Tunnel('ssh://x').wait(), flush=True); input()"
+    env = {**os.environ, "TMPDIR": str(machine.folder)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout
+        assert run.stdout.readline().strip().endswith("docker.sock")
+        assert machine.leftovers
+        run.kill()
+
+    assert eventually(lambda: machine.leftovers == [] and not _lives(machine.process))
+
+
+def test_a_connection_that_was_cut_is_made_again_and_says_that_it_was(machine: Machine) -> None:
+    machine.ssh(connects(machine.folder))
+    with Tunnel("ssh://deploy@example.com") as tunnel:
+        first = tunnel.wait()
+        assert tunnel.cut() is None
+        os.kill(machine.process, signal.SIGKILL)
+
+        said = tunnel.explain(BrokenPipeError("Broken pipe"))
+        second = tunnel.socket()
+        with socket.socket(socket.AF_UNIX) as near:
+            near.connect(str(second))
+
+    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
+    assert first != second
+    assert machine.leftovers == []
+
+
+def test_a_connection_that_can_not_be_made_again_is_given_up_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "RECONNECT_WITHIN", 0.0)
+    machine.ssh(connects(machine.folder))
+    with Tunnel("ssh://example.com") as tunnel:
+        tunnel.wait()
+        os.kill(machine.process, signal.SIGKILL)
+        assert tunnel.cut()
+        machine.ssh("echo Connection refused >&2; exit 255")
+
+        for _ in range(2):
+            with pytest.raises(ConnectionFailedError, match="Connection refused"):
+                tunnel.socket()
+
+
+def test_a_user_who_may_not_use_docker_is_named_and_the_group_too(machine: Machine) -> None:
+    machine.ssh(f"echo 'channel 1: open failed: connect failed: open failed' >&2; {connects(machine.folder)}")
+    with Tunnel("ssh://ada@example.com") as tunnel:
+        tunnel.wait()
+        said = tunnel.explain(ConnectionResetError("Connection reset by peer"))
+
+    assert "ada can't open /var/run/docker.sock" in said.problem
+    assert "usermod -aG docker ada" in said.hint
 
 
 @pytest.mark.parametrize(
@@ -101,7 +205,7 @@ def test_an_embedded_registry_is_lent_on_both_loopbacks_alone(machine: Machine) 
     ],
 )
 def test_a_host_that_ssh_would_take_for_an_option_never_reaches_it(machine: Machine, engine: str) -> None:
-    machine.ssh(CONNECTS)
+    machine.ssh(connects(machine.folder))
 
     with pytest.raises(ConfigError, match=r"names no host|no valid port"):
         Tunnel(engine)
@@ -163,3 +267,20 @@ def test_a_machine_without_ssh_is_told_what_to_install(machine: Machine, monkeyp
         Tunnel("ssh://example.com")
 
     assert machine.leftovers == []
+
+
+def eventually(happens: Callable[[], bool]) -> bool:
+    """Whether something happens within a time that only a defect outlasts."""
+    deadline = time.monotonic() + 10
+    while not happens():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

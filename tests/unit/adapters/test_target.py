@@ -61,8 +61,9 @@ def listed(**changed: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def composed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def composed(daemon: servers.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A `docker-compose` that keeps what it is told, then does what the file named after its last word does."""
+    daemon.answers["GET /images/json"] = Answer(body=[])
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     plugin = tmp_path / "cli-plugins" / "docker-compose"
     plugin.parent.mkdir()
