@@ -46,6 +46,12 @@ def action(session: nox.Session) -> None:
 
 
 @shared
+def faults(session: nox.Session) -> None:
+    """SIGKILL at random instants of real deploys, under load: `-- --kills 100 --seed 1`."""
+    run_last(session, "python", "-m", "tests.faults.chaos", *session.posargs)
+
+
+@shared
 def demo(session: nox.Session) -> None:
     """The example application, shipped for real to servers on this machine, start to end."""
     run_last(session, "python", "-m", "tests.demo", *session.posargs)
