@@ -106,11 +106,16 @@ def test_a_failed_migration_leaves_no_network_and_one_left_running_is_not_joined
     for container in host.docker("ps", "-q", "--filter", f"label=tagship.sha={sha}").split():
         host.docker("rm", "--force", container)
     hello.settings["release"]["migrations"]["apply"] = "false"
+    failed = hello.commit()
+    said = hello.run("ship", "--env", environment)
+    assert said.returncode == 11, said.stderr
+    networks = ("network", "ls", "--format", "{{.Name}}", "--filter", f"label=tagship.app={hello.name}")
+    assert failed[:8] not in host.docker(*networks)
+
+    hello.settings["release"]["migrations"]["pending"] = "true"
     hello.commit()
-    failed = hello.run("ship", "--env", environment)
-    assert failed.returncode == 11, failed.stderr
-    label = f"label=tagship.app={hello.name}"
-    assert host.docker("network", "ls", "--format", "{{.Name}}", "--filter", label).split() == []
+    release = hello.ship(environment)["release"]
+    assert host.docker(*networks).split() == [release], "what the killed deploy left has gone, too"
 
 
 def _host(hello: Hello, environment: str) -> Host:
