@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from action.errors import ActionError
 
 CHANGING = frozenset({
-    "push", "deploy", "ship", "rollback", "migrate", "accessories.up", "lock.release", "github.protect",
-    "sentry-release", "watch",
+    "push", "deploy", "ship", "rollback", "migrate", "accessories.up", "accessories.recreate", "lock.release",
+    "github.protect", "sentry-release", "watch",
 })  # fmt: skip
 """Tasks that change something outside, or show a token there: a pull request's tagship.yml mustn't say where."""
 

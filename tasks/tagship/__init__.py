@@ -19,7 +19,9 @@ namespace = Collection(
     deploy, migrate, smoke_test, rollback, ship,
     sentry_release, watch,
     status, history, demo,
-    Collection("accessories", up=accessory_tasks.up, status=accessory_tasks.status),
+    Collection(
+        "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
+    ),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip

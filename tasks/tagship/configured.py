@@ -73,8 +73,6 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     known = {name: value for name, value in given.items() if name in needed}
     # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
     model = compose.interpolate(wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()})
-    if settings.sentry:
-        model = render.with_environment(model, render.sentry_variables(place, tag))
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
     kept = {name: value for name, value in given.items() if name in needed and not name.startswith("TAGSHIP_")}
     return Resolved(place, model, wanted.files, secrets | taken | files, kept)

@@ -1,12 +1,13 @@
 """Makes a commit a release: its Compose sources and the digests of its images."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tagship import configured, images, services
+from tagship import configured, images, render, services
 from tagship.adapters import git, scratch
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import UnreachableRegistryError
@@ -45,16 +46,26 @@ def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
 def resolve(sources: Sources, shape: Shape, version: Version, config: Config, settings: Environment) -> Resolved:
     """A release's Compose file with an environment's values in it. Raises ConfigError."""
     place, folder = config.place(settings.name), services.folder()
-    return configured.resolve(place, sources, shape.services, tag=version.tag, settings=settings, folder=folder)
+    resolved = configured.resolve(place, sources, shape.services, tag=version.tag, settings=settings, folder=folder)
+    return _reporting(resolved, settings, version)
 
 
 def again(record: Record, config: Config, settings: Environment) -> Resolved:
     """A recorded release's Compose file with the variables that it had, and today's secrets. Raises ConfigError."""
     place, folder, found = config.place(settings.name), services.folder(), record.release
-    return configured.resolve(
+    resolved = configured.resolve(
         place, found.sources, found.shape.services, tag=found.version.tag, settings=settings, folder=folder,
         recorded=record.configuration.variables if record.configuration else None,
     )  # fmt: skip
+    return _reporting(resolved, settings, found.version)
+
+
+def _reporting(resolved: Resolved, settings: Environment, version: Version) -> Resolved:
+    """The same with what Sentry's SDKs look for, where Sentry is configured: a release's, never an accessory's."""
+    if settings.sentry is None:
+        return resolved
+    variables = render.sentry_variables(resolved.place, version.tag)
+    return dataclasses.replace(resolved, model=render.with_environment(resolved.model, variables))
 
 
 def release(found: Images, engine: Engine, pushed: Mapping[str, str] | None = None) -> Release:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from tests.hello import Hello
 
@@ -73,14 +74,8 @@ def test_a_build_may_use_a_secret_and_a_folder_beside_its_context(hello: Hello) 
 
 
 def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: Hello, environment: str) -> None:
-    host = hello.rig.hosts[int(environment[-1]) - 1]
-    hello.compose["services"]["cache"] = {
-        "image": hello.rig.image("redis"),
-        "healthcheck": {"test": ["CMD", "redis-cli", "ping"], "interval": "1s"},
-        "volumes": ["cache:/data"],
-    }
-    hello.compose["volumes"] = {"cache": None}
-    hello.settings["release"] = {"services": ["web"], "accessories": ["cache"]}
+    cache = _with_cache(hello)
+    hello.settings["sentry"] = {"org": "o", "projects": "p", "url": "http://127.0.0.1:9"}
     hello.commit()
 
     refused = hello.run("ship", "--env", environment)
@@ -88,19 +83,70 @@ def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: H
     assert "cache is not running" in refused.stderr
 
     hello.tagship("accessories.up", "--env", environment)
-    before = host.docker(
-        "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", f"{hello.name}-{environment}-accessories-cache-1"
-    )
+    before = _container(hello, environment)
     for _ in range(2):
         release = hello.ship(environment)["release"]
         hello.commit()
-    assert "All accessories run" in hello.tagship("accessories.up", "--env", environment)
-    after = host.docker(
-        "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", f"{hello.name}-{environment}-accessories-cache-1"
-    )
-    assert before == after
+    again = hello.run("accessories.up", "--env", environment)
+    assert (again.stdout, "not as the Compose file says" in again.stderr) == ("All accessories run already.\n", False)
+    assert _container(hello, environment) == before
+    assert "SENTRY_RELEASE" not in str(before)
     script = "import socket; print(socket.create_connection(('cache', 6379), 2).getpeername()[1])"
+    host = hello.rig.hosts[int(environment[-1]) - 1]
     assert host.docker("exec", f"{release}-web-1", "python3", "-c", script).strip() == "6379"
+
+    host.docker("stop", before["Name"].lstrip("/"))
+    cache["environment"] = {"MODE": "other"}
+    hello.commit()
+    changed = hello.run("accessories.up", "--env", environment)
+    assert "cache is not as the Compose file says by now: environment (MODE)." in changed.stderr
+    assert "accessories.recreate" in changed.stderr
+    assert changed.stdout == "Started cache.\n"
+    assert _container(hello, environment)["Id"] == before["Id"]
+
+
+def test_an_accessory_is_recreated_by_a_task_that_says_so_and_keeps_its_data(hello: Hello, environment: str) -> None:
+    cache = _with_cache(hello)
+    del cache["volumes"]  # what its image declares is kept, too
+    hello.commit()
+    hello.tagship("accessories.up", "--env", environment)
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+    before = _container(hello, environment)
+    name = before["Name"].lstrip("/")
+    host.docker("exec", name, "sh", "-c", "redis-cli set color green && redis-cli save")
+    cache["environment"] = {"MODE": "other"}
+    hello.commit()
+
+    unconfirmed = hello.run("accessories.recreate", "--env", environment, "--name", "cache")
+    assert (unconfirmed.returncode, _container(hello, environment)["Id"]) == (9, before["Id"])
+    assert "environment (MODE)" in unconfirmed.stdout
+    assert hello.run("accessories.recreate", "--env", environment, "--name", "db", "--yes").returncode == 2
+    hello.tagship("accessories.recreate", "--env", environment, "--name", "cache", "--yes")
+
+    after = _container(hello, environment)
+    assert after["Id"] != before["Id"]
+    assert "MODE=other" in after["Config"]["Env"]
+    assert host.docker("exec", name, "redis-cli", "get", "color").strip() == "green"
+
+
+def _with_cache(hello: Hello) -> dict[str, Any]:
+    """The Compose file's new service, an accessory."""
+    cache: dict[str, Any] = {
+        "image": hello.rig.image("redis"),
+        "healthcheck": {"test": ["CMD", "redis-cli", "ping"], "interval": "1s"},
+        "volumes": ["cache:/data"],
+    }
+    hello.compose["services"]["cache"] = cache
+    hello.compose["volumes"] = {"cache": None}
+    hello.settings["release"] = {"services": ["web"], "accessories": ["cache"]}
+    return cache
+
+
+def _container(hello: Hello, environment: str) -> dict[str, Any]:
+    """The accessory's, as its engine inspects it, but for what changes by itself."""
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+    (found,) = json.loads(host.docker("inspect", f"{hello.name}-{environment}-accessories-cache-1"))
+    return {key: found[key] for key in ("Id", "Name", "Config", "Mounts")} | {"Started": found["State"]["StartedAt"]}
 
 
 def test_workers_change_places_only_after_the_cutover_and_a_singleton_is_never_there_twice(hello: Hello) -> None:

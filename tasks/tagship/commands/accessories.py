@@ -1,35 +1,63 @@
-"""`accessories.up` and `accessories.status`: databases, caches and other services that no deploy touches."""
+"""`accessories.*`: databases, caches and other services that no deploy touches."""
 
 import json as jsonlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from invoke.context import Context
 
 from tagship import accessories, configured, releases, services
+from tagship.accessories import Differences
 from tagship.adapters import compose, git
 from tagship.commands.options import ENV, JSON, task
 from tagship.config import shape
+from tagship.configured import Resolved
+from tagship.errors import CheckError, ConfigError
 from tagship.progress import Progress, table
+from tagship.services import Session
 
 
 @task(help={"env": ENV})
 def up(_: Context, env: str = "") -> None:
-    """Start the accessories that don't run yet, and wait until they are ready; one that exists is left as it is."""
-    config = services.config()
-    settings = config.environment(env)
+    """Start the accessories that don't run yet, and wait until they are ready; one that exists is left as it is.
+
+    Says what of one that exists isn't as the Compose file says by now.
+    """
     progress = Progress()
-    version = git.version(folder=services.folder())
-    with services.connect(config.app, settings) as opening, releases.checkout(version, services.folder()) as folder:
-        sources = compose.sources(settings.compose, folder, lambda: git.files(version, services.folder()), config.app)
-        wanted = shape(settings, sources.model["services"]).accessories
-        resolved = configured.resolve(
-            config.place(env), sources, wanted, tag=version.tag, settings=settings, folder=services.folder()
-        )
-        with progress.step("Connect"):
-            session = opening.session()
-        with progress.step(f"Start {', '.join(wanted) or 'no accessory'}"):
-            started = accessories.up(session, resolved, services.holder("accessories.up"))
-    print(f"Started {', '.join(started)}." if started else "All accessories run already.")
+    with _resolved(env, progress) as (session, resolved), progress.step(_starting(resolved)):
+        done = accessories.up(session, resolved, services.holder("accessories.up"))
+    for line in _told(done.differ):
+        progress.note(line)
+    if done.differ:
+        progress.note(f"They are left as they are: `tagship accessories.recreate --env {env} --name …` replaces one.")
+    print(f"Started {', '.join(done.started)}." if done.started else "All accessories run already.")
+
+
+@task(
+    help={
+        "env": ENV,
+        "name": "Which accessory; must be named.",
+        "yes": "Don't ask: where nobody sits at a terminal.",
+        "dry-run": "Only say what would change.",
+    }
+)
+def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_run: bool = False) -> None:
+    """Replace one accessory by what the Compose file says by now. Its volumes are kept; whoever uses it has to wait."""
+    progress = Progress()
+    with _resolved(env, progress) as (session, resolved):
+        if name not in resolved.model["services"]:
+            known = ", ".join(resolved.model["services"]) or "none"
+            raise ConfigError(f"tagship.yml has no accessory {name!r}.", hint=f"accessories here: {known}")
+        found = accessories.compare(session, resolved)
+        print("\n".join(_told(found, name)) or f"{name} is as the Compose file says.")
+        if dry_run:
+            return
+        _confirm(env, name, yes=yes)
+        with progress.step(f"Recreate {name}"):
+            accessories.recreate(session, resolved, name, services.holder("accessories.recreate"))
+    print(f"{name} runs.")
 
 
 @task(help={"env": ENV, "json": JSON})
@@ -44,3 +72,44 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         print(table([(c.service, c.state, c.status) for c in found], head=("accessory", "state", "status")))
     else:
         print(f"{env} has no accessories; `tagship accessories.up --env {env}` starts those of tagship.yml.")
+
+
+@contextmanager
+def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]]:
+    """An environment within reach, and its accessories as the current commit's Compose file says."""
+    config = services.config()
+    settings = config.environment(env)
+    version = git.version(folder=services.folder())
+    with services.connect(config.app, settings) as opening, releases.checkout(version, services.folder()) as folder:
+        sources = compose.sources(settings.compose, folder, lambda: git.files(version, services.folder()), config.app)
+        wanted = shape(settings, sources.model["services"]).accessories
+        resolved = configured.resolve(
+            config.place(env), sources, wanted, tag=version.tag, settings=settings, folder=services.folder()
+        )
+        with progress.step("Connect"):
+            session = opening.session()
+        yield session, resolved
+
+
+def _starting(resolved: Resolved) -> str:
+    return f"Start {', '.join(resolved.model['services']) or 'no accessory'}"
+
+
+def _told(found: Differences, *names: str) -> Iterator[str]:
+    for name in names or found:
+        if name in found:
+            yield f"{name} is not as the Compose file says by now: {', '.join(found[name])}."
+
+
+def _confirm(env: str, name: str, *, yes: bool) -> None:
+    """Raises CheckError unless somebody agreed."""
+    print(
+        f"{name} of {env} will be stopped and made again, its volumes kept. Whoever uses it meanwhile waits or fails.\n"
+        "A database of another major version may not read its old files: have a backup."
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CheckError(f"Nobody confirmed that {name} may be recreated.", hint="say so with --yes")
+    if input(f"Type {name} to go on: ").strip() != name:
+        raise CheckError(f"{name} was not confirmed.", hint="nothing was changed")
