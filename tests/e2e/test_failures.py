@@ -83,6 +83,29 @@ def test_a_killed_deploy_is_finished_by_the_next_once_its_lock_is_free(hello: He
     assert len(running) == 1, "the killed deploy's containers are the live ones, or gone"
 
 
+def test_a_prune_on_the_server_during_a_deploy_does_no_harm(hello: Hello, environment: str) -> None:
+    hello.commit()
+    hello.ship(environment)
+    sha = hello.commit(**{"server = http": "time.sleep(2)\nserver = http"})
+    hello.tagship("build")
+    hello.tagship("push")
+    host = hello.rig.hosts[int(environment[-1]) - 1]
+
+    load = hello.load(environment)
+    deploying = hello.start("deploy", "--env", environment)
+    while not host.docker("ps", "-q", "--filter", f"label=tagship.sha={sha}"):
+        assert deploying.poll() is None
+        time.sleep(0.02)
+    host.docker("system", "prune", "--force")
+    _, said = deploying.communicate(timeout=60)
+    seen = load.stop()
+
+    assert deploying.returncode == 0, said
+    assert sha in hello.get(environment)
+    assert seen["failures"] == []
+    assert "Nobody is deploying" in hello.tagship("lock.status", "--env", environment)
+
+
 def test_of_two_deploys_at_once_one_waits_for_the_other(hello: Hello) -> None:
     sha = hello.commit()
     hello.tagship("build")

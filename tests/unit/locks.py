@@ -23,6 +23,7 @@ class Locks:
         self.image = True
         self.renewed = threading.Event()
         """Set when a lease that had one is given another expiry."""
+        self.events: list[object] = []
         self._engine = engine
         self._count = 0
         self._daemon = daemon
@@ -30,6 +31,7 @@ class Locks:
             "POST /containers/create": self._create,
             f"GET /containers/{NAME}/json": lambda _: self._look(NAME),
             "POST /images/create": self._load,
+            "GET /events": lambda _: Answer(lines=list(self.events)),
         }
 
     def hold(self, holder: Holder, *, since: float = -30, expires: float | None = 30) -> str:
@@ -42,13 +44,19 @@ class Locks:
         return made
 
     def prune(self) -> None:
-        """Somebody removes every stopped container."""
+        """Somebody removes every container that doesn't run."""
+        self.held.clear()
+        self.events.append({"Action": "prune", "Actor": {"ID": "", "Attributes": {}}})
+
+    def free(self) -> None:
+        """Somebody removes the lock, and it alone."""
         self.held.clear()
 
     def _make(self, labels: dict[str, str]) -> str:
         self._count += 1
         made = f"lock{self._count}"
         self.held[made] = {"labels": labels, "archive": None}
+        self.events.append({"Action": "create", "Actor": {"ID": made, "Attributes": {"name": NAME}}})
         self._daemon.answers |= {
             f"GET /containers/{made}/json": lambda _: self._look(made),
             f"GET /containers/{made}/archive": lambda _: self._archive(made),

@@ -5,11 +5,13 @@ started; a file in it says when the lease expires, by the engine's clock. A stal
 read, so of two that find it stale only one gets it.
 """
 
+import contextlib
 import io
 import json
 import tarfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
@@ -22,6 +24,8 @@ from tagship.render import LABEL
 TTL = 60.0
 """Seconds a lease lasts after its last renewal: how long a killed deploy can hold up the next."""
 RENEW_EVERY = TTL / 4
+PRUNE_TAKES = 3.0
+"""Seconds from a container's end in a prune until the engine says that it was one."""
 IMAGE, TAG = "tagship/empty", "1"
 _CONFLICT, _MISSING = 409, 404
 
@@ -78,15 +82,29 @@ class Lease:
         self._holder = holder
         self._deadline = time.monotonic() + wait
         self._id = ""
+        self._written = 0.0
+        """When the expiry was last written, by the engine's clock."""
+        self._lost = self._told = False
+        self._looking = threading.Lock()
         self._stop = threading.Event()
         self._renewal = threading.Thread(target=self._renew, name="tagship-lease", daemon=True)
 
     def check(self) -> None:
-        """Look at the lock again before a change. Raises LockedError when it is no longer ours."""
-        if not self._engine.exists(f"/containers/{self._id}/json"):
+        """Make sure of the lock before a change. Raises LockedError when it is no longer ours.
+
+        Whoever goes on after that puts things back, from what is seen then: for them it is taken anew if it is free.
+        """
+        with self._looking:
+            self._lost = self._lost or not self._still_ours()
+            if self._lost and self._told and self._acquire():
+                self._write_expiry()
+                self._lost = False
+            self._told = self._told or self._lost
+            lost = self._lost
+        if lost:
             raise LockedError(
                 f"The lock on {self._place} was taken from us while deploying.",
-                hint="someone pruned containers or released it; look at `tagship status`, then deploy again",
+                hint="someone released it or removed its container; look at `tagship status`, then deploy again",
             )
 
     def __enter__(self) -> Self:
@@ -108,7 +126,11 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._renewal.join()
-        release(self._engine, Held(self._id, self._holder, 0, 0))
+        try:
+            release(self._engine, Held(self._id, self._holder, 0, 0))
+        except ConnectionFailedError:  # it expires by itself, and what was done is done
+            if isinstance(error, TagshipError):
+                error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
 
     def _acquire(self) -> bool:
         labels = {
@@ -129,15 +151,53 @@ class Lease:
         return True
 
     def _write_expiry(self) -> None:
-        expires = self._engine.now() + TTL
-        self._engine.put_archive(self._id, "/", _tar({"expires": str(expires).encode()}))
+        now = self._engine.now()
+        self._engine.put_archive(self._id, "/", _tar({"expires": str(now + TTL).encode()}))
+        self._written = now
 
     def _renew(self) -> None:
         while not self._stop.wait(RENEW_EVERY):
-            try:
+            # what fails now is looked at again before the next change, and said then
+            with contextlib.suppress(TagshipError), self._looking:
+                self._lost = self._lost or not self._renewed()
+
+    def _still_ours(self) -> bool:
+        """A look is enough while we know when it expires; a lease that renewed itself too late is written first."""
+        if self._engine.now() - self._written > RENEW_EVERY:
+            return self._renewed()
+        return self._engine.exists(f"/containers/{self._id}/json") or self._taken_again()
+
+    def _renewed(self) -> bool:
+        try:
+            self._write_expiry()
+        except EngineError as error:
+            if error.status != _MISSING:
+                raise
+            return self._taken_again()
+        return True
+
+    def _taken_again(self) -> bool:
+        """A lock that went with everything else that doesn't run is taken again, unless somebody had it since."""
+        ours = {self._id}
+        if not any(action == "prune" for action, _ in self._happened(within=PRUNE_TAKES)) or not self._acquire():
+            return False
+        for _, container in self._happened(within=PRUNE_TAKES):
+            if container == self._id:
                 self._write_expiry()
-            except (ConnectionFailedError, TagshipError):
-                continue  # the next change looks again, and says so when the lease is lost
+                return True
+            if container and container not in ours:
+                break
+        release(self._engine, Held(self._id, self._holder, 0, 0))
+        return False
+
+    def _happened(self, within: float) -> Iterator[tuple[str, str]]:
+        """Prunes, and locks of this environment that were made, since we last had ours: `(action, container)`."""
+        since, until = f"{self._written - 2:.0f}", f"{self._engine.now() + within:.0f}"
+        filters = {"type": ["container"], "event": ["prune", "create"]}
+        for event in self._engine.stream("GET", "/events", filters=filters, since=since, until=until):
+            actor = event["Actor"]
+            if event["Action"] == "prune" or actor["Attributes"].get("name") == _name(self._place):
+                yield event["Action"], actor["ID"]
 
 
 def _name(place: Place) -> str:

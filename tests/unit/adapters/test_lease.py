@@ -7,7 +7,7 @@ import pytest
 from tagship.adapters import lease
 from tagship.adapters.engine import Engine
 from tagship.adapters.lease import Held, Holder, Lease
-from tagship.errors import EngineError, LockedError
+from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
 from tests.unit.builders import PLACE
 from tests.unit.locks import OTHER, Locks
 from tests.unit.servers import Answer, Request, Server
@@ -118,7 +118,7 @@ def test_waits_for_a_lock_as_long_as_it_is_told(engine: Engine, locks: Locks, da
     seen = locks.held[made]["archive"]
 
     def end_while_looked_at(_: Request) -> Answer:
-        locks.prune()
+        locks.free()
         return Answer(body=seen)
 
     daemon.answers[f"GET /containers/{made}/archive"] = end_while_looked_at
@@ -135,11 +135,116 @@ def test_a_stale_lock_is_removed_by_the_id_that_was_read(engine: Engine, locks: 
     assert list(locks.held) == ["lock1"]
 
 
-def test_a_lease_that_somebody_pruned_stops_the_deploy(engine: Engine, locks: Locks) -> None:
+def test_a_lock_that_somebody_freed_stops_the_deploy(engine: Engine, locks: Locks) -> None:
     with Lease(engine, PLACE, ME) as held:
-        locks.prune()
+        locks.free()
         with pytest.raises(LockedError, match="taken from us"):
             held.check()
+
+
+def test_a_lock_that_went_in_a_prune_is_taken_again(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.image = False  # a thorough one
+
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+        assert locks.held["lock2"]["archive"]
+    assert locks.held == {}
+
+
+def test_a_renewal_takes_it_again_too(engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        monkeypatch.setattr(lease, "RENEW_EVERY", -1.0)
+        locks.prune()
+
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+
+
+def test_a_pruned_lock_that_somebody_has_is_lost(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.hold(OTHER)
+        with pytest.raises(LockedError, match="taken from us"):
+            held.check()
+
+    assert list(locks.held) == ["lock2"]
+
+
+def test_a_pruned_lock_that_somebody_had_since_is_lost_and_left_free(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.hold(OTHER)
+        locks.free()
+        with pytest.raises(LockedError, match="taken from us"):
+            held.check()
+
+    assert locks.held == {}
+
+
+def test_the_way_back_after_a_lost_lock_takes_it_anew_where_nobody_has_it(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.free()
+        with pytest.raises(LockedError):
+            held.check()
+
+        held.check()
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+
+
+def test_the_way_back_is_somebody_elses_who_has_the_lock(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.free()
+        locks.hold(OTHER)
+        for _ in range(2):
+            with pytest.raises(LockedError):
+                held.check()
+
+    assert list(locks.held) == ["lock2"]
+
+
+@pytest.mark.usefixtures("locks")
+def test_a_check_renews_a_lease_that_was_not_renewed_in_time(engine: Engine, daemon: Server) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        daemon.headers["Date"] = "Fri, 01 Jan 2100 00:00:00 GMT"  # the machine slept
+        engine.get("/info")
+
+        held.check()
+
+        seen = lease.read(engine, PLACE)
+        assert seen
+        assert seen.expires > engine.now()
+
+
+def test_a_check_in_time_is_one_look(engine: Engine, locks: Locks, daemon: Server) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        daemon.requests.clear()
+        held.check()
+        assert [f"{request.method} {request.path}" for request in daemon.requests] == ["GET /containers/lock1/json"]
+    assert locks.held == {}
+
+
+def test_a_lock_that_can_not_be_freed_because_the_connection_is_gone_hides_no_error(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise ConnectionFailedError("The SSH connection was cut.")
+
+    held = Lease(engine, PLACE, ME)
+    held.__enter__()
+    monkeypatch.setattr(lease, "release", cut)
+    failed = MigrationError("no column")
+
+    held.__exit__(MigrationError, failed, None)
+
+    assert "no column" in str(failed)
+    assert "frees itself within 60 s" in failed.hint
+    assert locks.held
 
 
 def test_a_lock_that_can_not_be_freed_is_an_error(engine: Engine, daemon: Server) -> None:
