@@ -196,9 +196,13 @@ class LoadRun:
 
     def __init__(self, app: Hello, url: str, clients: list[list[Any]]) -> None:
         script = str(Path(__file__).with_name("load.py"))
-        argv = app.rig.laptop.command([sys.executable, script, url, json.dumps(clients)])
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=app.rig.laptop.environment)
-        time.sleep(0.5)  # every client has sent its first request
+        argv = app.rig.laptop.command([sys.executable, script, url, json.dumps(clients), "--announce"])
+        self._process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=app.rig.laptop.environment
+        )
+        assert self._process.stderr
+        assert self._process.stderr.readline() == "started\n"
+        time.sleep(0.3)  # every client has sent its first request
 
     def stop(self) -> dict[str, Any]:
         """`{requests, failures, releases}`."""

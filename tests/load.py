@@ -113,12 +113,15 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("clients", help="JSON: a list of [path, body or null, keep]")
     parser.add_argument("--pause", type=float, default=PAUSE)
+    parser.add_argument("--announce", action="store_true", help="print a line on stderr once it runs")
     words = parser.parse_args()
     clients = [Client(path, body.encode() if body else None, keep) for path, body, keep in json.loads(words.clients)]
     load = Load(words.url, clients, words.pause)
     # blocked before the threads start, so that only this one takes the signal
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     load.start()
+    if words.announce:
+        print("started", file=sys.stderr, flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     seen = load.stop()
     json.dump({"requests": seen.requests, "failures": seen.failures, "releases": seen.releases}, sys.stdout)

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -213,11 +214,10 @@ def run(rig: Rig, folder: Path, kills: int, seed: int, say: Callable[[str], None
                 whole.problems += report.problems
                 whole.late += report.late
 
-    lines = [threading.Thread(target=server, args=(f"host{n + 1}", range(n, apps, len(rig.hosts)))) for n in range(2)]
+    with ThreadPoolExecutor(len(rig.hosts)) as threads:
+        lines = [threads.submit(server, f"host{n + 1}", range(n, apps, len(rig.hosts))) for n in range(len(rig.hosts))]
     for line in lines:
-        line.start()
-    for line in lines:
-        line.join()
+        line.result()
     return whole
 
 
