@@ -3,10 +3,10 @@
 import difflib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tagship.errors import ConfigError
 from tagship.health import Limits
@@ -33,6 +33,22 @@ def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def mapped(value: object) -> object:
+    """Routes are a mapping, as people see when they wrote a list."""
+    if isinstance(value, list):
+        msg = "write one route a line, PATH: SERVICE:PORT, without `- `"
+        raise ValueError(msg)  # noqa: TRY004 - what pydantic collects
+    return value
+
+
+def prefix(value: str) -> str:
+    """A registry is named as images are: HOST/PATH."""
+    if "://" in value:
+        msg = f"{value!r} won't do: write {value.partition('://')[2]!r}, as in an image's name"
+        raise ValueError(msg)
+    return value.rstrip("/")
+
+
 def spelt_out(value: object) -> object:
     """`bake: 10m` is `bake: {for: 10m}`."""
     return {"for": value} if isinstance(value, str | int | float) else value
@@ -42,6 +58,8 @@ Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_in
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
 """An environment's name: without a hyphen, so that app `a-b` in `c` can't be taken for app `a` in `b-c`."""
+Routes = Annotated[dict[str, str], BeforeValidator(mapped, json_schema_input_type=dict[str, str])]
+Prefix = Annotated[str, AfterValidator(prefix)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
 
 
@@ -203,7 +221,7 @@ class SentrySettings(Table):
 class Settings(Table):
     """What holds for every environment, and what an environment may say differently."""
 
-    registry: str = Field(default="", description="Repository prefix, or `embedded`; the tag is always the SHA.")
+    registry: Prefix = Field(default="", description="Repository prefix, or `embedded`; the tag is always the SHA.")
     registry_insecure: bool = Field(
         default=False, description="It speaks HTTP, passwords in clear; this machine's own needs no such word."
     )
@@ -215,7 +233,10 @@ class Settings(Table):
         description="Where secrets come from: env:// or env://PREFIX_; a shell's own names need the latter.",
     )
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="What a deploy replaces.")
-    routes: dict[str, str] = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")
+    routes: Routes = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")
+    allow: Strings = Field(
+        default=(), description="What of the Compose file is taken knowingly: SERVICE:WHAT, as a refusal names it."
+    )
     smoke: tuple[SmokeCheck, ...] = Field(default=(), description="Whether a release may live.")
     smoke_within: Duration = Field(default=15, description="Deadline of all smoke checks; retried until then.")
     keep: int = Field(default=5, ge=1, description="Stopped releases kept for rollback.")
@@ -260,32 +281,68 @@ class Config(Settings):
 
 
 def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
-    """What of a Compose file's services a release is made of. Raises ConfigError for names it doesn't have."""
+    """What of a Compose file's services a release is made of. Raises ConfigError, all at once, for what doesn't fit.
+
+    A service that only a profile starts is in no release unless it is named.
+    """
     release = settings.release
-    routes = tuple(Route.parse(path, target) for path, target in settings.routes.items())
-    built = (name for name, service in services.items() if service.get("build") and name not in release.accessories)
+    built = (
+        n for n, s in services.items() if s.get("build") and not s.get("profiles") and n not in release.accessories
+    )
     ours = release.services or tuple(built)
-    named = {*ours, *release.accessories}
-    for name in (*named, *release.singletons, *([release.migrations.service] if release.migrations else [])):
-        if name not in services:
-            raise ConfigError(f"The Compose file has no service {name!r}.", hint=f"it has: {', '.join(services)}")
-    if both := set(ours) & set(release.accessories):
-        raise ConfigError(f"{', '.join(sorted(both))} can't be both a service and an accessory of the release.")
-    for route in routes:
-        if route.service in release.singletons:
-            raise ConfigError(
-                f"{route.service} is a singleton and has a route: during a deploy two would answer.",
-                hint="take it out of singletons, or its route",
-            )
-        if route.service not in ours:
-            raise ConfigError(
-                f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
-                hint=f"route to one of: {', '.join(ours)}",
-            )
+    routes, problems = _routes(settings.routes)
+    problems += [
+        *_unknown(release, ours, services),
+        *_contradictions(release, ours),
+        *_misrouted(release, ours, routes),
+    ]
+    if problems:
+        hints = dict.fromkeys(hint for _, hint in problems if hint)
+        raise ConfigError("\n".join(text for text, _ in problems), hint="; ".join(hints))
     return Shape(
         services=tuple(sorted(ours)),
-        routes=routes,
+        routes=tuple(routes),
         accessories=tuple(sorted(release.accessories)),
         singletons=release.singletons,
         migrations=release.migrations.freeze() if release.migrations else None,
     )
+
+
+Problem = tuple[str, str]
+"""What is wrong, and what to do about it."""
+
+
+def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
+    routes, problems = [], []
+    for path, target in given.items():
+        try:
+            routes.append(Route.parse(path, target))
+        except ConfigError as error:
+            problems.append((error.problem, error.hint))
+    return routes, problems
+
+
+def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:
+    migrating = [release.migrations.service] if release.migrations else []
+    for name in dict.fromkeys((*ours, *release.accessories, *release.singletons, *migrating)):
+        if name not in services:
+            yield f"The Compose file has no service {name!r}.", f"it has: {', '.join(services)}"
+
+
+def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
+    if both := set(ours) & set(release.accessories):
+        yield f"{', '.join(sorted(both))} can't be both a service and an accessory of the release.", ""
+
+
+def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
+    for route in routes:
+        if route.service in release.singletons:
+            yield (
+                f"{route.service} is a singleton and has a route: during a deploy two would answer.",
+                "take it out of singletons, or its route",
+            )
+        if route.service not in ours:
+            yield (
+                f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
+                f"route to one of: {', '.join(ours)}",
+            )

@@ -12,6 +12,8 @@ from tagship import approval, ledger
 from tagship.adapters.lease import Holder, Lease
 from tagship.adapters.target import Reader, Server
 from tagship.errors import CheckError, StoppedError, TagshipError
+from tagship.findings import dropped
+from tagship.images import UNKNOWN
 from tagship.model import Action, Record, Release, Rendered
 from tagship.plans.check import findings
 from tagship.plans.rollout import Patience, changes, plan_rollout
@@ -115,11 +117,20 @@ def preview(session: Session, choose: Choice, options: Options) -> str:
     title = f"{session.settings.name}: {before.live or 'nothing'} → {wanted.name}"
     if not changes(plan) and not _unproven(wanted, before):
         return f"{title}: nothing to do"
-    aside = ["     Meanwhile, and in the end: tell Sentry"] if session.settings.sentry else []
+    aside = (f"     {line}" for line in _asides(wanted.release, session))
     text = "\n".join([title, *(f"{n:3}. {step}" for n, step in enumerate(plan, 1)), *aside])
     if problems:
         raise CheckError("\n".join((text, "It would be refused:", *problems)), hint="nothing was changed")
     return text
+
+
+def _asides(release: Release, session: Session) -> Iterator[str]:
+    """What to know of a plan beside its steps."""
+    if session.settings.sentry:
+        yield "Meanwhile, and in the end: tell Sentry"
+    yield from dropped(release.sources.model, release.shape)
+    if unknown := {image for image in release.images.values() if image.endswith(UNKNOWN)}:
+        yield f"Images not built and pushed yet: {len(unknown)}; `tagship ship` does that first"
 
 
 def refuse(found: Iterable[str]) -> None:

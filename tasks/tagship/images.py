@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagship import bake, render, telemetry
+from tagship import bake, findings, references, render, telemetry
 from tagship.adapters import builder, compose, embedded, git, variables
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry, UnreachableRegistryError, split
-from tagship.config import Environment, Settings, shape
+from tagship.config import Config, Environment, Settings, shape
 from tagship.errors import ConfigError, RegistryError, SourceError
-from tagship.model import Digest, Shape, Sources, Version
+from tagship.model import Digest, Place, Shape, Sources, Version
+from tagship.references import Need
+
+UNKNOWN = Digest(f"sha256:{'0' * 64}")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Images:
     """Service → image name."""
     prefix: str
     registry: Registry | None
+    problems: tuple[str, ...] = ()
+    """What is wrong with the Compose file, as far as its variables don't decide it."""
 
     @property
     def repositories(self) -> dict[str, str]:
@@ -50,6 +55,10 @@ class Images:
     def references(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Image name → `REPOSITORY@sha256:…`."""
         return {name: f"{self.repositories[name]}@{digest}" for name, digest in digests.items()}
+
+    def planned(self, digests: Mapping[str, str]) -> dict[str, str]:
+        """The same, with a digest that no image has for each that isn't there yet: enough to plan with."""
+        return {**dict.fromkeys(self.names.values(), UNKNOWN), **digests}
 
     def by_service(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Service → reference by digest, or an id where there is no registry. Raises RegistryError for one missing."""
@@ -77,7 +86,43 @@ def of(settings: Settings, app: str, version: Version, folder: Path, *, reposito
     local = isinstance(settings, Environment) and settings.engine == "local"
     host, insecure = split(f"{prefix}/x")[0], settings.registry_insecure
     registry = Registry(host, insecure=insecure) if settings.registry and not local else None
-    return Images(version, sources, found, folder, names, prefix, registry)
+    place = Place(app, _longest_name(settings))
+    problems = [
+        *findings.unplaced(sources.model, found, settings.allow),
+        *findings.of(place, version, sources.model, found, services=found.services, allow=settings.allow),
+    ]
+    return Images(version, sources, found, folder, names, prefix, registry, tuple(problems))
+
+
+def unbuildable(images: Images, settings: Settings) -> list[str]:
+    """What building lacks, one a line: a variable that is blank in one build is blank under that SHA for ever."""
+    part = render.build_part(images.sources)
+    known = _known(images, settings)
+    kept = {item.get("environment") for item in (part.model.get("secrets") or {}).values()}
+    lacking = [
+        name
+        for name, need in references.of(part.model, {}).items()
+        if name not in kept and ((need >= Need.SET and name not in known) or (need is Need.FILLED and not known[name]))
+    ]
+    if not lacking:
+        return []
+    files = ", ".join(settings.variables) or "a file, to be named by `variables`"
+    said = (
+        f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
+        f"build knows TAGSHIP_SHA and the top level's variables ({files}), no environment's."
+    )
+    return [said]
+
+
+def _known(images: Images, settings: Settings) -> dict[str, str]:
+    return {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
+
+
+def _longest_name(settings: Settings) -> str:
+    """The environment's name; where all are meant, the longest, which leaves the least room for others."""
+    if isinstance(settings, Environment):
+        return settings.name
+    return max(settings.environments, key=len) if isinstance(settings, Config) else "x"
 
 
 def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
@@ -89,8 +134,7 @@ def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
     wanted = {service: name for service, name in images.names.items() if name not in there}
     if not wanted:
         return []
-    known = {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
-    resolved = compose.interpolate(render.build_part(images.sources), known)
+    resolved = compose.interpolate(render.build_part(images.sources), _known(images, settings))
     needed = bake.secret_variables(resolved)
     secrets = variables.secrets(settings.secrets, needed)
     telemetry.conceal(secrets.values())

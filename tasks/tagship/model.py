@@ -278,5 +278,11 @@ class Rendered:
 
     def replicas(self, service: str) -> int:
         """How many containers Compose makes of a service."""
-        deploy = self.model["services"][service].get("deploy") or {}
-        return int(self.model["services"][service].get("scale") or deploy.get("replicas") or 1)
+        return replicas(self.model["services"][service])
+
+
+def replicas(settings: Mapping[str, Any]) -> int:
+    """How many containers Compose makes of a service with those settings: none, where they say 0."""
+    counts = (settings.get("scale"), (settings.get("deploy") or {}).get("replicas"))
+    said = next((count for count in counts if count is not None), 1)
+    return int(said) if str(said).isdecimal() else 1  # not interpolated yet: nobody knows

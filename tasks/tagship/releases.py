@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tagship import configured, images, render, services
+from tagship import configured, findings, images, render, services
 from tagship.adapters import git, scratch
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import UnreachableRegistryError
@@ -36,6 +36,11 @@ def checkout(version: Version, folder: Path) -> Iterator[Path]:
 def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
     """The commit meant. Raises SourceError where a dirty tree may not go."""
     found = git.version(sha, dirty=dirty, folder=services.folder())
+    if not dirty and (edited := git.edited(settings.variables, services.folder())):
+        raise SourceError(
+            f"{', '.join(edited)}, which {settings.name} takes its variables from, differs from what is committed.",
+            hint="commit it, or `--dirty`; or let git ignore it, and it is nobody's commit",
+        )
     if found.dirty and (settings.promote_from or settings.approval == "required"):
         raise SourceError(
             f"{settings.name} takes committed releases only, and the work tree has changes.", hint="commit them first"
@@ -68,9 +73,29 @@ def _reporting(resolved: Resolved, settings: Environment, version: Version) -> R
     return dataclasses.replace(resolved, model=render.with_environment(resolved.model, variables))
 
 
-def release(found: Images, engine: Engine, pushed: Mapping[str, str] | None = None) -> Release:
+def checked(found: Images, config: Config, settings: Environment, more: Iterable[str] = ()) -> Resolved:
+    """The same for a commit to be brought there: refused with whatever its files alone tell is wrong, `more` included.
+
+    Raises ConfigError, all at once: before anything is built, connected to or changed.
+    """
+    problems = [*found.problems, *more]
+    try:
+        resolved = resolve(found.sources, found.shape, found.version, config, settings)
+    except ConfigError as error:
+        findings.refuse([*error.problem.splitlines(), *problems], error.hint or findings.HINT)
+        raise
+    place, shape = config.place(settings.name), found.shape
+    problems += findings.of(place, found.version, resolved.model, shape, services=shape.services, allow=settings.allow)
+    findings.refuse(problems)
+    return resolved
+
+
+def release(
+    found: Images, engine: Engine, pushed: Mapping[str, str] | None = None, *, planned: bool = False
+) -> Release:
     """The commit's images by digest, those just pushed or the registry's. Raises RegistryError for one that is nowhere.
 
+    `planned`: one that isn't there yet has a digest to plan with (`images.UNKNOWN`), and nothing can be done with it.
     With the registry down, what the server's engine has of that commit is as good: it was pulled by digest.
     """
     digests: Mapping[str, str]
@@ -81,6 +106,7 @@ def release(found: Images, engine: Engine, pushed: Mapping[str, str] | None = No
         if not digests:
             raise
     _refuse_others(found.references(digests) if found.registry else {})
+    digests = found.planned(digests) if planned else digests
     return Release(found.version, found.by_service(digests), found.sources, found.shape)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.model import DNS_LABEL, Place, Release, Rendered, Sources, Volume
+from tagship.model import DNS_LABEL, Place, Release, Rendered, Sources, Volume, replicas
 
 LABEL = "tagship"
 """Prefix of the labels that say what is ours: tagship.app, tagship.environment, tagship.sha, tagship.release."""
@@ -111,7 +111,7 @@ def with_environment(model: Model, variables: Mapping[str, str]) -> dict[str, An
 
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
     """The Compose project of a release. Raises ConfigError, all problems at once, for what can't run there."""
-    problems = [*_source_mounts(resolved), *_long_names(name, resolved)]
+    problems = [*_source_mounts(resolved), *long_names(name, resolved)]
     if problems:
         raise ConfigError("\n".join(problems), hint="an overlay for deployment can drop them: compose: [a.yml, b.yml]")
     labels = {
@@ -281,16 +281,23 @@ def _source_mounts(resolved: Model) -> Iterator[str]:
     for name, service in resolved["services"].items():
         for mount in service.get("volumes") or ():
             if mount.get("type") == "bind" and not str(mount.get("source", "")).startswith("/"):
-                yield f"Service {name} mounts {mount.get('source')}, which the server doesn't have."
+                yield source_mount(name, mount.get("source"))
 
 
-def _long_names(release: str, resolved: Model) -> Iterator[str]:
-    for name in resolved["services"]:
-        settings = resolved["services"][name]
-        count = settings.get("scale") or (settings.get("deploy") or {}).get("replicas") or 1
-        container = f"{release}-{name}-{count}"
-        if len(container) > DNS_LABEL:
-            yield f"{container} is {len(container)} characters long; a name on the network may have {DNS_LABEL}."
+def source_mount(service: str, source: object) -> str:
+    """What to say of a service that mounts a folder of the project."""
+    return f"Service {service} mounts {source}, which the server doesn't have."
+
+
+def long_names(release: str, resolved: Model) -> Iterator[str]:
+    """What to say of each container whose name, in a release of that name, is longer than a resolver takes."""
+    for name, settings in resolved["services"].items():
+        container = f"{release}-{name}-{max(1, replicas(settings))}"
+        if over := max(0, len(container) - DNS_LABEL):
+            yield (
+                f"Service {name}: its container's name {container} is {len(container)} characters long, and a name on "
+                f"the network may have {DNS_LABEL}. Shorten the name of the service, app or environment by {over}."
+            )
 
 
 def _source(item: Any) -> str:  # noqa: ANN401 - short or long form

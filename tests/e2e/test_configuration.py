@@ -73,6 +73,52 @@ def test_a_build_may_use_a_secret_and_a_folder_beside_its_context(hello: Hello) 
     assert "s3cr3t" not in host.docker("history", "--no-trunc", shipped["images"]["web"])
 
 
+def test_faults_of_the_files_are_said_at_once_by_every_task_before_anything_is_built(hello: Hello) -> None:
+    hello.compose["services"]["web"] |= {"volumes": ["./src:/src", "/var/run/docker.sock:/d"], "privileged": True}
+    hello.compose["services"]["web"]["build"]["args"]["STAGE"] = "${STAGE}"
+    hello.compose["services"]["redis"] = {"image": "redis"}
+    hello.compose["services"]["web"]["depends_on"] = ["redis"]
+    hello.settings["release"] = {"migrations": {"service": "web", "pending": "true", "apply": "true"}}
+    hello.commit()
+
+    said = {
+        task[0]: hello.run(*task, *(() if task[0] == "build" else ("--env", "host1")))
+        for task in (["ship"], ["build"], ["deploy"], ["deploy", "--dry-run"], ["migrate"])
+    }
+
+    for task, ran in said.items():
+        assert ran.returncode == 2, task
+        for words in ("mounts ./src", "rules the server", "privileged", "redis is nowhere in tagship.yml"):
+            assert words in ran.stderr, task
+        assert ("no value for STAGE" in ran.stderr) is (task in {"ship", "build"})
+        assert "Build" not in ran.stderr
+
+
+def test_what_is_taken_knowingly_is_planned_before_any_image_is_there(hello: Hello) -> None:
+    hello.compose["services"]["web"] |= {"volumes": ["/srv/x:/x"], "container_name": "the-web", "ports": ["9:9"]}
+    hello.settings["allow"] = ["web:/srv/x"]
+    hello.commit()
+
+    plan = hello.tagship("deploy", "--env", "host1", "--dry-run")
+
+    assert "Cut over to" in plan
+    assert "Images not built and pushed yet: 1" in plan
+    assert "Left out: container_name (the-web)" in plan
+    assert "Left out: published ports without a route (web 9)" in plan
+
+
+def test_an_image_without_a_healthcheck_is_refused_before_the_migration(hello: Hello) -> None:
+    del hello.compose["services"]["web"]["healthcheck"]
+    hello.settings["release"] = {"migrations": {"service": "web", "pending": "echo 1", "apply": "touch /migrated"}}
+    hello.commit()
+
+    refused = hello.run("ship", "--env", "host1")
+
+    assert refused.returncode == 9
+    assert "web has no healthcheck" in refused.stderr
+    assert "Migrate" not in refused.stderr
+
+
 def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: Hello, environment: str) -> None:
     cache = _with_cache(hello)
     hello.settings["sentry"] = {"org": "o", "projects": "p", "url": "http://127.0.0.1:9"}

@@ -193,18 +193,28 @@ def remove(engine: Engine, release: str) -> None:
 
 def healthcheck(engine: Engine, container: str) -> list[str]:
     """The command that tells whether a container is well: the Compose file's or its image's; empty when it has none."""
-    test = (engine.get(f"/containers/{container}/json")["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return probe(engine.get(f"/containers/{container}/json")["Config"])
+
+
+def probe(config: Mapping[str, Any]) -> list[str]:
+    """The same, of what the engine says of a container or an image."""
+    test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     return [] if test == ["NONE"] else list(test)
 
 
-def image_variables(engine: Engine, image: str) -> dict[str, str]:
-    """The environment that an image gives its containers; empty where the engine hasn't the image."""
+def image_config(engine: Engine, image: str) -> dict[str, Any] | None:
+    """What an image gives its containers, as the engine says it; None where the engine hasn't the image."""
     try:
-        config = (engine.get(f"/images/{image}/json") if image else {}).get("Config") or {}
+        return (engine.get(f"/images/{image}/json").get("Config") or {}) if image else None
     except EngineError as error:
         if error.status == _MISSING:
-            return {}
+            return None
         raise
+
+
+def image_variables(engine: Engine, image: str) -> dict[str, str]:
+    """The environment that an image gives its containers."""
+    config = image_config(engine, image) or {}
     return dict(line.partition("=")[::2] for line in config.get("Env") or ())
 
 

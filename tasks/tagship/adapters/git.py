@@ -6,7 +6,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,12 @@ def changes(folder: Path = HERE) -> list[str]:
     """The paths below the project's folder that differ from HEAD, untracked ones included."""
     said = _git("status", "--porcelain", "--untracked-files=all", "--", ".", folder=folder)
     return [line[3:] for line in said.splitlines()]
+
+
+def edited(paths: Iterable[str], folder: Path = HERE) -> list[str]:
+    """Those of some paths that git keeps and that differ from HEAD."""
+    named = tuple(paths)
+    return _git("diff", "--name-only", "--relative", "HEAD", "--", *named, folder=folder).splitlines() if named else []
 
 
 def files(version: Version, folder: Path = HERE) -> frozenset[str]:

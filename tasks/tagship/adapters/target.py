@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -142,6 +142,7 @@ class Server(Reader):
 
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
+        self._refuse_unwatched(rendered, self._images_without_probe(rendered))
         self._edge.keep(rendered.name, ledger.encode_record(rendered.record))
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
@@ -152,7 +153,7 @@ class Server(Reader):
         """By Compose, on the release's own network."""
         with self._hiding():
             compose.create(self._engine.socket, self._runnable(rendered.model), self._named(rendered))
-        self._refuse_unwatched(rendered)
+        self._refuse_unwatched(rendered, self._containers_without_probe(rendered))
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
         """Pending, apply, verify: each a one-off of the new image on the release's and the environment's networks."""
@@ -241,16 +242,27 @@ class Server(Reader):
         self._edge.append(line)
         self._ledger = (*self._ledger, line)
 
-    def _refuse_unwatched(self, rendered: Rendered) -> None:
+    def _refuse_unwatched(self, rendered: Rendered, unwatched: Iterable[str]) -> None:
         """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""
         routed = {route.service for route in rendered.release.shape.routes}
-        silent = [name for name in routed if not rendered.model["services"][name].get("healthcheck")]
-        for container in containers.of(self._engine, rendered.name) if silent else ():
-            if container.service in silent and not containers.healthcheck(self._engine, container.id):
-                raise CheckError(
-                    f"{container.service} has no healthcheck, so nobody could tell when it is ready.",
-                    hint="give it one in the Compose file",
-                )
+        silent = {name for name in routed if not rendered.model["services"][name].get("healthcheck")}
+        if names := sorted(silent & set(unwatched) if silent else ()):
+            raise CheckError(
+                f"{', '.join(names)} has no healthcheck, so nobody could tell when it is ready.",
+                hint="give it one in the Compose file",
+            )
+
+    def _images_without_probe(self, rendered: Rendered) -> Iterator[str]:
+        """Known once images are pulled, and before a migration; one that Compose is yet to pull is looked at later."""
+        for name, settings in rendered.model["services"].items():
+            config = containers.image_config(self._engine, settings.get("image", ""))
+            if config is not None and not containers.probe(config):
+                yield name
+
+    def _containers_without_probe(self, rendered: Rendered) -> Iterator[str]:
+        for container in containers.of(self._engine, rendered.name):
+            if not containers.healthcheck(self._engine, container.id):
+                yield container.service
 
     def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
         """What a killed deploy connected already is left alone."""

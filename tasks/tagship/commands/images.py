@@ -4,7 +4,7 @@ import json as jsonlib
 
 from invoke.context import Context
 
-from tagship import events, images, services
+from tagship import events, findings, images, services
 from tagship.adapters import git
 from tagship.commands.options import DIRTY, task
 from tagship.progress import Progress
@@ -15,6 +15,8 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     """Build every image of the current commit, in one parallel build, tagged by SHA."""
     config = services.config()
     wanted = _images(dirty=dirty)
+    inherited = any(settings.compose == config.compose for settings in config.environments.values())
+    findings.refuse([*(wanted.problems if inherited else ()), *images.unbuildable(wanted, config)])
     with services.local_engine() as engine:
         services.prepare_registry(config, config.app, engine)
         progress = Progress(quiet=json)

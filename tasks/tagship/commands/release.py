@@ -105,12 +105,12 @@ def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bo
     version = releases.version(settings, "", dirty=dirty)
     if not dirty:
         images.refuse_dirty(services.folder())
+    found = images.of(settings, config.app, version, services.folder(), repository=services.folder())
+    resolved = releases.checked(found, config, settings, images.unbuildable(found, config))
     checks.run_all(config)
     options = deploys.Options(Progress(quiet=json), wait=wait, json=json)
     # the connection is made while images are built
     with services.connect(config.app, settings) as opening, services.local_engine() as engine:
-        found = images.of(settings, config.app, version, services.folder(), repository=services.folder())
-        resolved = releases.resolve(found.sources, found.shape, version, config, settings)
         services.prepare_registry(settings, config.app, engine)
         with options.progress.step(f"Build {version.short}"):
             images.build(found, config, engine)
@@ -176,10 +176,11 @@ def _wanted(
     """A commit's release with every image resolved to a digest, while the connection to the environment is made."""
     with releases.checkout(version, services.folder()) as folder:
         found = images.of(settings, config.app, version, folder, repository=services.folder())
-        resolved = releases.resolve(found.sources, found.shape, version, config, settings)
+        resolved = releases.checked(found, config, settings)
     session = _reach(opening, options)
     with options.progress.step(f"Resolve {version.short} to digests"):
-        release = releases.release(found, session.engine)
+        planned = options.dry_run and options.action is Action.DEPLOY
+        release = releases.release(found, session.engine, planned=planned)
     return session, _chosen(release, resolved)
 
 

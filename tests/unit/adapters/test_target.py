@@ -15,10 +15,10 @@ from tagship.adapters.lease import Lease
 from tagship.adapters.target import Server
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError
-from tagship.model import Rendered
+from tagship.model import Rendered, Route
 from tagship.ports import Migrated
 from tests.unit import servers
-from tests.unit.builders import MIGRATIONS, PLACE, image, rendered
+from tests.unit.builders import MIGRATIONS, PLACE, WEB, image, rendered
 from tests.unit.servers import Answer
 
 AWKWARD = 'p"a$s\nw0rd'
@@ -240,6 +240,21 @@ def test_a_routed_service_that_nobody_can_tell_is_ready_is_refused(
             server(engine).create(RELEASE)
     else:
         server(engine).create(RELEASE)
+
+
+def test_every_image_without_a_healthcheck_is_said_before_anything_is_made(
+    daemon: servers.Server, engine: Engine
+) -> None:
+    both = rendered(services={"web": {"image": "a"}, "api": {"image": "b"}}, routes=(*WEB, Route("/api", "api", 1)))
+    daemon.answers |= {
+        "GET /images/a/json": Answer(body={"Config": {"Healthcheck": {"Test": ["NONE"]}}}),
+        "GET /images/b/json": Answer(body={"Config": {}}),
+    }
+
+    with pytest.raises(CheckError, match="api, web has no healthcheck"):
+        server(engine).prepare(both)
+
+    assert {request.method for request in daemon.requests} == {"GET"}
 
 
 def connected(daemon: servers.Server, engine: Engine, release: Rendered, *there: dict[str, Any]) -> dict[str, str]:
