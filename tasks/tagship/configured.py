@@ -101,3 +101,7 @@ def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
         return {render.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
     except OSError as error:
         raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "A secret's file is no text, and Compose carries no other.", hint="keep it in base64, decoded by the app"
+        ) from None

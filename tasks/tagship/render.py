@@ -33,6 +33,7 @@ LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"
 
 _BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
 _DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
+_PLAIN = re.compile("[a-z0-9_]+")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 _CLEARED = ("command", "entrypoint")
 """Of these, `[]` and `""` say something: that the image's own doesn't hold."""
@@ -269,8 +270,11 @@ def _inline_secret(key: str, item: Model) -> dict[str, Any]:
 
 
 def file_secret(key: str) -> str:
-    """The variable that carries the content of a secret given as a file."""
-    return f"TAGSHIP_FILE_{key.upper().replace('-', '_')}"
+    """The variable that carries the content of a secret given as a file: another for `a_b`, `a-b` and `A_B`."""
+    plain = re.sub("[^A-Z0-9]", "_", key.upper())
+    if _PLAIN.fullmatch(key):
+        return f"TAGSHIP_FILE_{plain}"
+    return f"TAGSHIP_FILE_{plain}_{hashlib.sha256(key.encode()).hexdigest()[:8].upper()}"
 
 
 def _env_files(services: Model) -> Iterator[Model]:

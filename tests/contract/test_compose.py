@@ -36,7 +36,8 @@ def sources(folder: Path, *files: Mapping[str, Any], committed: Mapping[str, str
     for name, file in zip(names, files, strict=True):
         (folder / name).write_text(json.dumps({"name": "shop", **file}))
     for name, text in (committed or {}).items():
-        (folder / name).write_text(text)
+        if text:
+            (folder / name).write_text(text)
     return compose.sources(tuple(names), folder, lambda: frozenset(committed or {}), "shop")
 
 
@@ -210,6 +211,17 @@ def test_a_file_that_is_not_in_the_commit_is_not_read(folder: Path) -> None:
     assert "s3cr3t" not in repr(found)
     with pytest.raises(ConfigError, match=r"names \.env\.web, which the commit doesn't hold"):
         resolve(folder, found)
+
+
+def test_a_file_that_is_no_text_is_refused_by_name(folder: Path) -> None:
+    (folder / "key.bin").write_bytes(b"\xff\x00")
+    web = {"services": {"web": {**WEB, "configs": ["c"]}}, "configs": {"c": {"file": "key.bin"}}}
+    with pytest.raises(ConfigError, match=r"names key\.bin, which is no text"):
+        sources(folder, web, committed={"key.bin": ""})
+
+    secret = {"services": {"web": {**WEB, "secrets": ["s"]}}, "secrets": {"s": {"file": "key.bin"}}}
+    with pytest.raises(ConfigError, match="A secret's file is no text"):
+        resolve(folder, sources(folder, secret))
 
 
 def test_a_config_given_as_a_file_keeps_its_dollars(folder: Path) -> None:

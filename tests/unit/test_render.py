@@ -173,16 +173,23 @@ def test_a_configs_content_is_escaped_already() -> None:
 
 def test_a_secret_travels_by_environment_because_compose_takes_it_from_nowhere_else() -> None:
     model = resolved(web={}) | {
-        "secrets": {"db": {"name": "x", "environment": "DB_PASSWORD"}, "api-key": {"file": "./k"}}
+        "secrets": {"db": {"name": "x", "environment": "DB_PASSWORD"}, "api_key": {"file": "./k"}}
     }
 
     release = rendered(model)
 
     assert release.model["secrets"] == {
         "db": {"environment": "DB_PASSWORD"},
-        "api-key": {"environment": render.file_secret("api-key")},
+        "api_key": {"environment": render.file_secret("api_key")},
     }
     assert render.named(release.model) == {"DB_PASSWORD", "TAGSHIP_FILE_API_KEY"}
+
+
+def test_secrets_given_as_files_never_share_a_variable() -> None:
+    names = [render.file_secret(key) for key in ("a_b", "a-b", "A_B", "a.b")]
+
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
 
 
 @pytest.mark.parametrize("source", ["./src", "src", "~/src", "../x"])

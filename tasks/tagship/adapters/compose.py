@@ -133,3 +133,8 @@ def _read(folder: Path, path: str) -> str:
         return (folder / path).read_text()
     except OSError as error:
         raise ConfigError(f"The Compose file names {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"The Compose file names {path}, which is no text, and Compose carries no other.",
+            hint="put it into the image",
+        ) from None
