@@ -1,6 +1,7 @@
 """What tagship.yml may say: each key, its type, default and description. `config_file` reads it."""
 
 import difflib
+import ipaddress
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from tagship.model import Migrations, Place, Route, Shape
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+NARROWEST_RANGE = 19
 _DJANGO = "python manage.py"
 
 
@@ -165,14 +167,25 @@ class SmokeCheck(Table):
         return self
 
 
+def _range(value: str) -> str:
+    """Refuse what networks can't be cut from: the edge's is a /20, and the others come behind it."""
+    network = ipaddress.IPv4Network(value)
+    if network.prefixlen > NARROWEST_RANGE:
+        msg = f"{value} is too narrow: /{NARROWEST_RANGE} or wider, as half of that is for the edge alone"
+        raise ValueError(msg)
+    return value
+
+
 class EdgeSettings(Table):
     """The reverse proxy of a server, shared by all its apps."""
 
-    image: str = Field(default="caddy:2", description="Caddy 2.8 or later, with a shell and nc.")
+    image: str = Field(default="caddy:2", description="Caddy 2.8 or later, with a shell and nc; 2.11.2 drains quicker.")
     http: int = Field(default=80, description="Published port for HTTP; 0 for none.")
     https: int = Field(default=443, description="Published port for HTTPS; 0 for none.")
     tls: Literal["acme", "internal"] = Field(default="acme", description="Who signs certificates.")
-    networks: str = Field(default="10.213.0.0/16", description="Range that Tagship's networks are cut from.")
+    networks: Annotated[str, AfterValidator(_range)] = Field(
+        default="10.213.0.0/16", description="Range that Tagship's networks are cut from, /19 or wider."
+    )
 
 
 class SourceMaps(Table):

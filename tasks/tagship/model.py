@@ -110,6 +110,8 @@ class Route:
     @classmethod
     def parse(cls, path: str, target: str) -> Self:
         """From tagship.yml's `PATH: SERVICE:PORT`. Raises ConfigError."""
+        if not path.startswith("/"):
+            raise ConfigError(f"The route {path!r} doesn't begin with a slash.", hint=f"write it as /{path}")
         service, colon, port = target.rpartition(":")
         if not colon or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
             raise ConfigError(f"The route {path} goes to {target!r}.", hint="write it as SERVICE:PORT")

@@ -20,6 +20,10 @@ HOLD = "10s"
 UPSTREAM_IDLE = "1s"
 """Shorter than any app server's own keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
 
+CONNECTIONS = "tagship:connections"
+"""`@id` of the route that says of every connection whether it is kept."""
+CONNECTION_FILE = f"{STATE}/connection"
+"""Holds `keep-alive`; for a moment before a change of Caddy's configuration `close`."""
 NOBODY = "tagship:nobody"
 """`@id` of the route that answers for hosts no environment is served as."""
 
@@ -74,9 +78,10 @@ def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to:
 
 
 def framed(routes: list[Json]) -> list[Json]:
-    """The routes of a server, and last what answers for hosts that nobody is served as; an older one's is left."""
-    nobody = [route for route in routes if route.get("@id") == NOBODY] or [_nobody()]
-    return [*(route for route in routes if route.get("@id") != NOBODY), *nobody]
+    """The routes of a server between what is asked first and what is asked last; where an older one is, it is left."""
+    first = [route for route in routes if route.get("@id") == CONNECTIONS] or [_connections()]
+    last = [route for route in routes if route.get("@id") == NOBODY] or [_nobody()]
+    return [*first, *(route for route in routes if route.get("@id") not in {CONNECTIONS, NOBODY}), *last]
 
 
 def unique(names: Iterable[str]) -> list[str]:
@@ -115,6 +120,24 @@ def _redirect(place: Place, address: SplitResult) -> Json:
             }
         ],
         "terminal": True,
+    }
+
+
+def _connections() -> Json:
+    """What an answer says of its connection stands in a file: before a change of configuration, that it ends.
+
+    Set when an answer begins, so that a long request is asked at its end. HTTP/2 and 3 have a way of their own; an
+    upgraded connection is no longer HTTP's.
+    """
+    return {
+        "@id": CONNECTIONS,
+        "match": [{"protocol": "http/1.1", "not": [{"header": {"Connection": ["*pgrade*"]}}]}],
+        "handle": [
+            {
+                "handler": "headers",
+                "response": {"deferred": True, "set": {"Connection": [f"{{file.{CONNECTION_FILE}}}"]}},
+            }
+        ],
     }
 
 

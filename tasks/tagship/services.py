@@ -73,6 +73,7 @@ class Session:
     @contextmanager
     def target(self, lease: Lease) -> Iterator[Server]:
         """The environment to apply plans to, its edge running."""
+        edge.refuse_unreachable(self.settings.url, self.settings.edge)
         container = edge.ensure(self.engine, self.settings.edge)
         reached = Edge(self.engine, container["Id"], self.place)
         try:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from tagship.model import Place
-from tagship.routes import Json, Site, framed
+from tagship.routes import CONNECTIONS, Json, Site, framed
 
 PERMANENT_REDIRECT = 308
 
@@ -28,6 +28,12 @@ def lacking(http: Json, wanted: Site) -> str:
 def stand(http: Json, place: Place, wanted: Site) -> bool:
     """Whether the edge serves this environment just so, and answers for hosts that nobody is served as."""
     return bool(http) and not lacking(http, wanted) and installed(http, place, wanted) == http
+
+
+def announces(http: Json) -> bool:
+    """Whether clients can be told that a change is about to come: not by an edge that an older version made."""
+    servers = (http.get("servers") or {}).values()
+    return all(any(route.get("@id") == CONNECTIONS for route in server.get("routes") or ()) for server in servers)
 
 
 def addresses(http: Json, place: Place) -> tuple[str, ...]:

@@ -323,3 +323,9 @@ def test_a_migration_command_is_split_as_a_shell_would(load: Load) -> None:
 
     assert found.migrations
     assert found.migrations.pending == ("sh", "-c", "show all")
+
+
+@pytest.mark.parametrize("value", ["10.213.0.0/20", "10.213.0.0/33", "10.213.1.0/16", "anywhere"])
+def test_a_range_that_no_networks_can_be_cut_from_is_refused_at_its_line(load: Load, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"tagship\.yml:5: edge\.networks: "):
+        load(f"{LEAST}edge:\n  networks: {value}\n")

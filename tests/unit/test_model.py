@@ -97,3 +97,8 @@ def test_a_service_that_another_waits_for_to_end_is_a_one_shot() -> None:
     release = rendered("a", {"web": {"depends_on": waits}, "assets": {}, "db": {}})
 
     assert [service for service in release.order if release.ends(service)] == ["assets"]
+
+
+def test_a_route_without_a_slash_would_match_nothing_and_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'api/\\*' doesn't begin with a slash"):
+        Route.parse("api/*", "web:8000")

@@ -192,6 +192,17 @@ def test_certificates_of_our_own_are_not_put_into_anybodys_trust_store() -> None
 
 def test_a_host_that_nobody_is_served_as_is_told_so() -> None:
     for server in routes.server_config(80, 443, "acme")["apps"]["http"]["servers"].values():
-        (last,) = server["routes"]
+        last = server["routes"][-1]
         assert last["handle"][0]["status_code"] == 421
         assert "No app is served as {http.request.host}" in last["handle"][0]["body"]
+
+
+def test_a_change_is_announced_by_a_file_to_every_connection_that_is_http_1s() -> None:
+    for server in routes.server_config(80, 443, "acme")["apps"]["http"]["servers"].values():
+        first = server["routes"][0]
+        assert first["match"] == [{"protocol": "http/1.1", "not": [{"header": {"Connection": ["*pgrade*"]}}]}]
+        assert first["handle"][0]["response"] == {
+            "deferred": True,
+            "set": {"Connection": ["{file./tagship/connection}"]},
+        }
+        assert "terminal" not in first

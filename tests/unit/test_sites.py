@@ -22,13 +22,14 @@ def edge(http: list[Any] | None = None, https: list[Any] | None = None) -> dict[
     """A new edge's configuration, with these routes."""
     application: dict[str, Any] = routes.server_config(80, 443, "acme")["apps"]["http"]
     for server, ours in (("http", http), ("https", https)):
-        application["servers"][server]["routes"][:0] = ours or []
+        application["servers"][server]["routes"][1:1] = ours or []
     return application
 
 
 def hosts(application: dict[str, Any], server: str = "http") -> list[str]:
     """The hosts that a server's routes match, in order."""
-    return [h for r in application["servers"][server]["routes"] for m in r.get("match") or () for h in m["host"]]
+    matches = [m for route in application["servers"][server]["routes"] for m in route.get("match") or ()]
+    return [host for match in matches for host in match.get("host") or ()]
 
 
 def older(url: str = "https://shop.example.com") -> dict[str, Any]:
@@ -79,6 +80,7 @@ def test_what_an_older_version_wrote_is_known_and_replaced() -> None:
     after = sites.installed(older(), PLACE, site("https://shop.example.com"))
 
     assert [route["@id"] for route in after["servers"]["http"]["routes"]] == [
+        "tagship:connections",
         "blog-staging",
         "shop-staging:redirect:shop.example.com",
         "tagship:nobody",
@@ -122,6 +124,11 @@ def test_a_server_that_is_not_there_is_only_missed_by_more_than_redirects() -> N
     assert sites.lacking(secure, site(SHOP)) == "http"
     installed = sites.installed(secure, PLACE, site("https://shop.example.com"))
     assert sites.stand(installed, PLACE, site("https://shop.example.com"))
+
+
+def test_only_an_edge_that_says_of_connections_whether_they_are_kept_can_announce_a_change() -> None:
+    assert sites.announces(edge())
+    assert not sites.announces(older())
 
 
 def test_urls_are_the_same_when_scheme_and_host_are() -> None:

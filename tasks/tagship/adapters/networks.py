@@ -11,8 +11,15 @@ from tagship.render import LABEL
 EDGE_PREFIX = 20
 """The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""
 PREFIX = 26
-"""A release's or an environment's network: 62 containers."""
+"""A release's or an environment's network, where that is enough: the engine hands out its lower half, 30 addresses."""
+SPARE = 4
+"""Addresses beside the containers': the network's own, its gateway's, a one-off's, and one more."""
 _TAKEN = ("overlap", "Pool overlaps", "already in use", "conflicts with")
+
+
+def prefix_for(containers: int) -> int:
+    """The prefix of a network for so many containers, of which the engine hands out the lower half."""
+    return min(PREFIX, 31 - (containers + SPARE - 1).bit_length())
 
 
 def ensure(engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str]) -> None:
@@ -63,7 +70,7 @@ def _free(
     whole = ipaddress.ip_network(within)
     for subnet in whole.subnets(new_prefix=prefix):
         # the first block of the range stays the edge's, even before there is one
-        if prefix == PREFIX and subnet.subnet_of(next(whole.subnets(new_prefix=EDGE_PREFIX))):  # type: ignore[arg-type]
+        if prefix != EDGE_PREFIX and subnet.subnet_of(next(whole.subnets(new_prefix=EDGE_PREFIX))):  # type: ignore[arg-type]
             continue
         if not any(subnet.overlaps(other) for other in used):
             yield subnet

@@ -10,7 +10,7 @@ from tagship import ledger, migrations, render, routes, sites
 from tagship.adapters import compose, containers, networks, pulls, smoke, volumes
 from tagship.adapters.containers import Container
 from tagship.adapters.credentials import Credentials
-from tagship.adapters.edge import NETWORK, Edge
+from tagship.adapters.edge import NETWORK, Edge, refuse_old
 from tagship.adapters.engine import Engine
 from tagship.adapters.injection import inject
 from tagship.adapters.lease import Lease
@@ -47,6 +47,8 @@ class Reader:
         if self._files is None:
             return Observed()
         files = self._files.read(prepare=self._prepare)
+        if self._prepare:
+            refuse_old(files.caddy)
         self._ledger = files.ledger
         everyone = containers.listed(self._engine)
         releases = containers.standings(everyone, self._place)
@@ -146,7 +148,8 @@ class Server(Reader):
         self._edge.keep(rendered.name, ledger.encode_record(rendered.record))
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
-        networks.ensure(self._engine, rendered.name, within, prefix=networks.PREFIX, labels=labels)
+        size = networks.prefix_for(sum(map(rendered.replicas, rendered.order)))
+        networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels)
         volumes.ensure(self._engine, rendered.volumes, labels, self.secrets)
 
     def create(self, rendered: Rendered) -> None:
@@ -217,10 +220,21 @@ class Server(Reader):
                 self.onlooker(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:
-        """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop."""
+        """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop.
+
+        An edge that can't tell is asked for connections to the release's containers, which last a second longer.
+        """
         until = time.monotonic() + seconds
-        while self._edge.requests_in_flight(release) and time.monotonic() < until:
-            time.sleep(DRAIN_POLL)
+        addresses: list[str] | None = None
+        while True:
+            busy = self._edge.requests_in_flight(release) if addresses is None else self._edge.connections(addresses)
+            if busy is None:
+                ours = containers.of(self._engine, release)
+                addresses = [address for c in ours if (address := c.addresses.get(NETWORK))]
+            elif not busy or time.monotonic() >= until:
+                return
+            else:
+                time.sleep(DRAIN_POLL)
 
     def stop(self, release: str, services: Sequence[str]) -> None:
         """All at once, each with its own grace period."""

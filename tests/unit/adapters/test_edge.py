@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tagship import routes, sites
-from tagship.adapters.edge import Edge, ensure, find
+from tagship.adapters.edge import Edge, ensure, find, refuse_old, refuse_unreachable
 from tagship.adapters.engine import Engine
 from tagship.config import EdgeSettings
 from tagship.errors import CheckError, EngineError
@@ -17,7 +17,12 @@ from tests.unit.builders import PLACE, WEB
 from tests.unit.servers import Answer, Server
 
 OTHER = Place("other", "staging")
-LISTED = {"Id": "e1", "State": "running", "Ports": [{"PublicPort": 80}, {"PublicPort": 443}, {"PrivatePort": 2019}]}
+LISTED = {
+    "Id": "e1",
+    "State": "running",
+    "Labels": {"tagship.edge": "always"},
+    "Ports": [{"PublicPort": 80}, {"PublicPort": 443}, {"PrivatePort": 2019}],
+}
 
 
 def site(place: Place = PLACE) -> routes.Site:
@@ -77,8 +82,10 @@ def admin(tmp_path: Path) -> Admin:
 
 
 @pytest.fixture
-def edge(daemon: Server, engine: Engine, tmp_path: Path) -> Iterator[Edge]:
+def edge(daemon: Server, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
     """The staging environment of the app `shop`."""
+    monkeypatch.setattr(routes, "CONNECTION_FILE", str(tmp_path / "connection"))
+    program(tmp_path, "sleep", 'cp connection "announced$1"')
     daemon.answers |= shell(tmp_path)
     reached = Edge(engine, "edge", PLACE)
     yield reached
@@ -106,6 +113,29 @@ def test_other_routes_are_installed_by_one_change_unless_somebody_changed_them_m
     assert head.startswith("PATCH /config/apps/http HTTP/1.1")
     assert 'If-Match: "/config/apps/http abc"' in head
     assert json.loads(body) == application(SITE)
+
+
+def test_a_change_is_announced_to_clients_for_a_while(edge: Edge, admin: Admin, tmp_path: Path) -> None:
+    admin.says(200, application(), '"abc"')
+    admin.says(200)
+
+    edge.serve(SITE)
+
+    assert (tmp_path / "announced1").read_text() == "close"
+    assert (tmp_path / "connection").read_text() == "keep-alive"
+
+
+def test_an_edge_of_an_older_version_cannot_announce_its_change(edge: Edge, admin: Admin, tmp_path: Path) -> None:
+    older = application()
+    for server in older["servers"].values():
+        server["routes"] = []
+    admin.says(200, older, '"abc"')
+    admin.says(200)
+
+    edge.serve(SITE)
+
+    assert not (tmp_path / "connection").exists()
+    assert json.loads(admin.asked[1].partition("\n\n")[2]) == application(SITE)
 
 
 def test_what_somebody_else_changed_meanwhile_is_read_again(edge: Edge, admin: Admin) -> None:
@@ -160,6 +190,27 @@ def test_requests_in_flight_are_those_to_the_release_and_no_other(edge: Edge, ad
     assert edge.requests_in_flight("shop-staging-aaaaaaaa-c0ffee") == 3
 
 
+def test_a_caddy_that_counts_by_its_configuration_alone_cannot_tell(edge: Edge, admin: Admin) -> None:
+    admin.says(200, [{"address": "{file./tagship/shop-staging/live}-web-1:8000", "num_requests": 0}])
+
+    assert edge.requests_in_flight("shop-staging-aaaaaaaa-c0ffee") is None
+
+
+def test_connections_to_addresses_are_counted_by_the_kernels_table(edge: Edge, tmp_path: Path) -> None:
+    table = """  sl  local_address rem_address   st tx_queue rx_queue
+   0: 0200D50A:9C40 0908D50A:1F40 01 00000000:00000000
+   1: 0200D50A:9C41 0908D50A:1F40 06 00000000:00000000
+   2: 0200D50A:9C42 0A08D50A:1F40 01 00000000:00000000
+"""
+    (tmp_path / "table").write_text(table)
+    program(tmp_path, "grep", 'exec /usr/bin/env -i /bin/grep "$1" "$2" "$(dirname "$0")/table"')
+
+    assert edge.connections(["10.213.8.9"]) == 1
+    assert edge.connections(["10.213.8.9", "10.213.8.10"]) == 2
+    assert edge.connections(["10.213.8.11"]) == 0
+    assert edge.connections([]) == 0
+
+
 def test_an_edge_without_upstreams_has_nothing_in_flight(edge: Edge, admin: Admin) -> None:
     admin.says(200, None)
 
@@ -194,14 +245,80 @@ def test_an_edge_that_runs_is_used(daemon: Server, engine: Engine) -> None:
     assert [request.method for request in daemon.requests] == ["GET"]
 
 
-def test_an_edge_that_stopped_is_started(daemon: Server, engine: Engine) -> None:
+def test_an_edge_that_stopped_is_started_and_looked_at_again_for_its_addresses(daemon: Server, engine: Engine) -> None:
     daemon.answers |= {
-        "GET /containers/json": Answer(body=[LISTED | {"State": "exited", "Ports": []}]),
+        "GET /containers/json": [Answer(body=[LISTED | {"State": "exited", "Ports": []}]), Answer(body=[LISTED])],
         "POST /containers/e1/start": Answer(204),
     }
 
-    assert ensure(engine, EdgeSettings())["Id"] == "e1"
+    assert ensure(engine, EdgeSettings()) == LISTED
     assert daemon.asked("POST /containers/e1/start")
+
+
+def test_an_edge_of_an_older_version_is_to_come_back_after_a_power_cut(daemon: Server, engine: Engine) -> None:
+    older = LISTED | {"Labels": {"tagship.edge": "true"}}
+    daemon.answers |= {"GET /containers/json": Answer(body=[older]), "POST /containers/e1/update": Answer(body={})}
+
+    ensure(engine, EdgeSettings())
+
+    (update,) = daemon.asked("POST /containers/e1/update")
+    assert update.json() == {"RestartPolicy": {"Name": "always"}}
+
+
+def test_who_has_the_edges_port_is_named(daemon: Server, engine: Engine) -> None:
+    other = {"Names": ["/nginx"], "Ports": [{"PublicPort": 443}]}
+    daemon.answers |= {
+        "GET /containers/json": [
+            Answer(body=[LISTED | {"State": "created", "Ports": []}]),
+            *[Answer(body=[other])] * 2,
+        ],
+        "POST /containers/e1/start": Answer(500, {"message": "port is already allocated"}),
+        "POST /containers/create": Answer(404, {"message": "no such image"}),
+    }
+
+    with pytest.raises(CheckError, match="Port 443 of the server is taken: by the container nginx") as caught:
+        ensure(engine, EdgeSettings())
+
+    assert "edge.https" in str(caught.value.hint)
+
+
+def test_a_start_that_fails_for_another_reason_is_that_error(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "GET /containers/json": [Answer(body=[LISTED | {"State": "created"}]), *[Answer(body=[])] * 2],
+        "POST /containers/e1/start": Answer(500, {"message": "no space left"}),
+        "POST /containers/create": Answer(500, {"message": "no space left"}),
+    }
+
+    with pytest.raises(EngineError, match="no space left"):
+        ensure(engine, EdgeSettings())
+
+
+@pytest.mark.parametrize("version", ["2.6.2", "v2.7.6 h1:abc="])
+def test_a_caddy_that_cannot_read_a_file_is_refused(version: str) -> None:
+    with pytest.raises(CheckError, match=version.split(maxsplit=1)[0]):
+        refuse_old(version)
+
+
+@pytest.mark.parametrize("version", ["v2.8.0 h1:abc=", "2.11.2", "v3.0.0", "(devel)", ""])
+def test_any_other_is_used_and_so_is_one_that_has_no_number(version: str) -> None:
+    refuse_old(version)
+
+
+@pytest.mark.parametrize(
+    ("url", "edge", "said"),
+    [
+        ("https://x", {"https": 0}, "needs edge.https, which is 0"),
+        ("http://x:8080", {}, "names port 8080, and the edge publishes 80 for http"),
+    ],
+)
+def test_a_url_that_the_edge_has_no_port_for_is_refused(url: str, edge: dict[str, int], said: str) -> None:
+    with pytest.raises(CheckError, match=said):
+        refuse_unreachable(url, EdgeSettings(**edge))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("url", "edge"), [("https://x", {"https": 8443}), ("http://x:81", {"http": 81})])
+def test_a_url_without_a_port_may_lead_through_another_machine(url: str, edge: dict[str, int]) -> None:
+    refuse_unreachable(url, EdgeSettings(**edge))  # type: ignore[arg-type]
 
 
 def test_an_edge_on_other_ports_serves_other_apps_and_is_left_alone(daemon: Server, engine: Engine) -> None:

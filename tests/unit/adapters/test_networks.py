@@ -82,3 +82,12 @@ def test_a_range_that_is_full_says_so(daemon: Server, engine: Engine) -> None:
         ensured(daemon, engine, there=[network("all", "10.213.16.0/20")], within="10.213.0.0/19")
 
     assert caught.value.hint == "widen edge.networks"
+
+
+@pytest.mark.parametrize(("containers", "prefix"), [(0, 26), (28, 26), (29, 25), (60, 25), (61, 24)])
+def test_a_network_is_as_large_as_its_release_needs(containers: int, prefix: int) -> None:
+    assert networks.prefix_for(containers) == prefix
+
+
+def test_a_larger_network_leaves_the_edges_block_alone_too(daemon: Server, engine: Engine) -> None:
+    assert ensured(daemon, engine, prefix=25) == ["10.213.16.0/25"]

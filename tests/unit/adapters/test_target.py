@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -212,6 +212,24 @@ def test_drains_until_no_request_is_in_flight(engine: Engine) -> None:
     server(engine, edge).drain(RELEASE.name, 60)
 
     assert edge.requests == -1
+
+
+def test_an_edge_that_cannot_tell_is_asked_for_connections(daemon: servers.Server, engine: Engine) -> None:
+    networks = {"0-tagship": {"IPAMConfig": {"IPv4Address": "10.213.8.9"}}}
+    daemon.answers["GET /containers/json"] = Answer(body=[listed(NetworkSettings={"Networks": networks})])
+
+    class Older:
+        asked: ClassVar[list[list[str]]] = []
+
+        def requests_in_flight(self, _: str) -> None: ...
+
+        def connections(self, addresses: list[str]) -> int:
+            self.asked.append(addresses)
+            return 2 - len(self.asked)
+
+    server(engine, cast("Busy", Older())).drain(RELEASE.name, 60)
+
+    assert Older.asked == [["10.213.8.9"]] * 2
 
 
 def test_what_outlasts_the_drain_is_not_waited_for(engine: Engine) -> None:
