@@ -77,7 +77,15 @@ class Images:
 
 
 def of(settings: Settings, app: str, version: Version, folder: Path, *, repository: Path) -> Images:
-    """The images of a commit whose files are in a folder; `repository` is the project's own, which git knows."""
+    """The images of a commit whose files are in a folder; `repository` is the project's own, which git knows.
+
+    Raises ConfigError where a server could have them from nowhere.
+    """
+    if isinstance(settings, Environment) and settings.engine != "local" and not settings.registry:
+        raise ConfigError(
+            f"{settings.name} is on {settings.engine}, and tagship.yml names no registry to bring images there.",
+            hint="set `registry`, or `registry: embedded`, which needs no account",
+        )
     sources = compose.sources(settings.compose, folder, lambda: git.files(version, repository), app)
     found = shape(settings, sources.model["services"])
     names = bake.image_names(sources.model, found.services)
@@ -154,7 +162,10 @@ def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
 def push(images: Images, engine: Engine) -> dict[str, Digest]:
     """Push what the registry lacks. Returns image name → digest. Raises RegistryError; never overwrites a tag."""
     if images.registry is None:
-        raise RegistryError("tagship.yml names no registry.", hint="set `registry`, or `registry: embedded`")
+        raise RegistryError(
+            "tagship.yml names no registry.",
+            hint="set `registry`, or `registry: embedded`; this machine's own engine needs none",
+        )
     registry, there = images.registry, images.digests()
 
     def one(item: tuple[str, str]) -> Digest:

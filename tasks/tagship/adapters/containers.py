@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -218,14 +219,28 @@ def image_variables(engine: Engine, image: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in config.get("Env") or ())
 
 
-def last_words(engine: Engine, container: str) -> str:
-    """The last lines a container printed, both streams."""
-    raw = engine.text(f"/containers/{container}/logs", stdout=1, stderr=1, tail=LOG_LINES)
+def last_words(engine: Engine, container: str, *, since: str = "", until: str = "") -> str:
+    """The last lines a container printed, both streams: between two times, or in its last run that said anything.
+
+    Times are the engine's, as its API takes them: seconds since the epoch, with nanoseconds behind a point.
+    """
+    if since or until:
+        return _printed(engine, container, tail=10 * LOG_LINES, since=since or "0", until=until or "0")
+    began = engine.get(f"/containers/{container}/json")["State"].get("StartedAt") or ""
+    try:
+        last = f"{datetime.fromisoformat(began).timestamp():.6f}"
+    except ValueError:
+        last = "0"
+    return _printed(engine, container, tail=LOG_LINES, since=last) or _printed(engine, container, tail=LOG_LINES)
+
+
+def _printed(engine: Engine, container: str, **which: object) -> str:
+    raw = engine.text(f"/containers/{container}/logs", stdout=1, stderr=1, **which)
     text, at = b"", 0
     while at + 8 <= len(raw):
         size = int.from_bytes(raw[at + 4 : at + 8], "big")
         text, at = text + raw[at + 8 : at + 8 + size], at + 8 + size
-    return text.decode(errors="replace").rstrip()
+    return "\n".join(text.decode(errors="replace").rstrip().splitlines()[-LOG_LINES:])
 
 
 def together(work: Callable[[T], object], items: Iterable[T]) -> None:

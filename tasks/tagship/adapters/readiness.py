@@ -4,17 +4,22 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tagship.adapters.containers import Container, come_back, healthcheck, last_words, start, together
 from tagship.adapters.engine import Engine
-from tagship.errors import EngineError, RolloutError, TagshipError
+from tagship.errors import RolloutError, TagshipError
 from tagship.render import START_INTERVAL_API
 
 GLANCE_EVERY = 1.0
 """Seconds without an event after which the containers are looked at anyway: a stream can miss its first moments."""
 PROBE_FIRST, PROBE_MOST = 0.1, 1.0
 """Seconds between our own probes on engines that know no start_interval, growing by half."""
+
+PROBE_WITHIN = 30.0
+"""Seconds a check may take that doesn't say: Docker's own default."""
+_PROBED = "tagship: probed"
 
 Event = dict[str, Any]
 
@@ -34,6 +39,10 @@ class Events:
             return self._queue.get(timeout=within)
         except queue.Empty:
             return None
+
+    def put(self, event: Event) -> None:
+        """Something that happened here."""
+        self._queue.put(event)
 
     def _read(self) -> None:
         try:
@@ -57,11 +66,15 @@ class Starting:
         self._started = {container.id for container in self._containers.values() if container.running}
         self._ready: set[str] = set()
         self._looks = 0
+        self._began: dict[str, str] = {}
+        """Container → a moment just before it was started, by the engine's clock."""
+        self._probing: set[str] = set()
+        self._events: Events
         self._probe_pause = PROBE_FIRST
 
     def run(self) -> None:
         """Start and wait. Raises RolloutError with the last log lines as soon as one crashes, or at the deadline."""
-        events = Events(self._engine, self._project)
+        events = self._events = Events(self._engine, self._project)
         deadline = time.monotonic() + self._within
         if self._started:
             self._look()  # a killed deploy's: they run, and may be ready
@@ -80,6 +93,8 @@ class Starting:
 
     def _start_those_that_can(self) -> None:
         able = [c for c in self._containers.values() if c.id not in self._started and self._may_start(c.service)]
+        # a second is as exactly as its clock is known here
+        self._began |= {container.id: f"{self._engine.now() - 1:.6f}" for container in able}
         start(self._engine, able)
         for container in able:
             self._started.add(container.id)
@@ -114,12 +129,16 @@ class Starting:
         if container is None:
             return
         action = event["Action"]
-        if action == "die":
+        if action == _PROBED:
+            self._probing.discard(container.id)
+            if event["healthy"]:
+                self._ready.add(container.id)
+        elif action == "die":
             code = event["Actor"]["Attributes"].get("exitCode", "?")
             if code == "0" and self._ends(container.service):
                 self._ready.add(container.id)
             else:
-                raise self._failed(container, f"ended with exit code {code} while starting")
+                raise self._failed(container, f"ended with exit code {code} while starting", until=_time(event))
         elif action == "oom":
             raise self._failed(container, "ran out of memory while starting")
         elif action == "health_status: healthy":
@@ -143,7 +162,8 @@ class Starting:
 
     def _judge(self, container: Container) -> None:
         """One container as the engine has it now. Raises RolloutError when it ended as it shouldn't have."""
-        state = self._engine.get(f"/containers/{container.id}/json")["State"]
+        found = self._engine.get(f"/containers/{container.id}/json")
+        state = found["State"]
         health, one_shot = state.get("Health", {}).get("Status"), self._ends(container.service)
         if state["Status"] == "exited":
             if not one_shot or state["ExitCode"]:
@@ -152,23 +172,52 @@ class Starting:
         elif health is None:
             if state["Status"] == "running" and not one_shot:
                 self._ready.add(container.id)
-        elif health == "healthy" or (self._probes_itself() and self._probe(container)):
+        elif health == "healthy":
             self._ready.add(container.id)
+        elif self._probes_itself() and container.id not in self._probing:
+            self._probing.add(container.id)
+            probe = Probe(self._engine, container.id, found["Config"].get("Healthcheck") or {})
+            threading.Thread(target=probe.run, args=(self._events,), name="tagship-probe", daemon=True).start()
 
-    def _probe(self, container: Container) -> bool:
-        """Run the container's own health check once, as the engine would."""
-        test = healthcheck(self._engine, container.id)
-        argv = ["/bin/sh", "-c", *test[1:]] if test[:1] == ["CMD-SHELL"] else test[1:]
-        try:
-            stream = self._engine.hijack(container.id, argv)
-            while stream.read()[0]:
-                pass
-            stream.close()
-            return self._engine.exit_code(stream) == 0
-        except EngineError:
-            return False  # it isn't running: the event of its death is on its way
-
-    def _failed(self, container: Container, how: str) -> RolloutError:
-        words = last_words(self._engine, container.id)
+    def _failed(self, container: Container, how: str, until: str = "") -> RolloutError:
+        """With what it printed until then: an engine that starts it again has it say the same again."""
+        words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
         said = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
         return RolloutError(f"{container.service} {how}:\n{said}")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A container's own health check, run once as the engine would; beside, for it may hang."""
+
+    engine: Engine
+    container: str
+    check: Mapping[str, Any]
+    """`Healthcheck` as the engine has it: Test, and Timeout in nanoseconds."""
+
+    def run(self, events: Events) -> None:
+        """Tell as an event how it went; at its own timeout it has failed."""
+        try:
+            healthy = self._healthy()
+        except (TagshipError, OSError):
+            healthy = False  # it isn't running: the event of its death is on its way; or it takes too long
+        events.put({"Action": _PROBED, "Actor": {"ID": self.container, "Attributes": {}}, "healthy": healthy})
+
+    def _healthy(self) -> bool:
+        test = list(self.check.get("Test") or ["NONE"])
+        argv = ["/bin/sh", "-c", *test[1:]] if test[:1] == ["CMD-SHELL"] else test[1:]
+        deadline = time.monotonic() + ((self.check.get("Timeout") or 0) / 1e9 or PROBE_WITHIN)
+        stream = self.engine.hijack(self.container, argv)
+        try:
+            stream.limit(max(0.001, deadline - time.monotonic()))
+            while stream.read()[0]:
+                stream.limit(max(0.001, deadline - time.monotonic()))
+        finally:
+            stream.close()
+        return self.engine.exit_code(stream) == 0
+
+
+def _time(event: Event) -> str:
+    """When it happened, as the engine's API takes times; empty where it isn't told."""
+    nanoseconds = int(event.get("timeNano") or 0)
+    return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}" if nanoseconds else ""

@@ -13,7 +13,7 @@ from tagship.adapters.containers import Container
 from tagship.adapters.engine import Engine
 from tagship.errors import CheckError, EngineError
 from tests.unit.builders import PLACE
-from tests.unit.servers import Answer, Server
+from tests.unit.servers import Answer, Request, Server
 
 RELEASE = "shop-staging-aaaaaaaa-c0ffee"
 SUBNET = "10.213.0.1/29"
@@ -246,8 +246,29 @@ def test_last_words_are_both_streams_in_the_order_they_were_said(
 ) -> None:
     daemon.answers["GET /containers/c1/logs"] = Answer(body=raw)
 
-    assert containers.last_words(engine, "c1").startswith(said)
-    assert daemon.requests[0].query["tail"] == "30"
+    assert containers.last_words(engine, "c1", until="5.0").startswith(said)
+    assert daemon.requests[0].query["until"] == "5.0"
+
+
+def test_last_words_are_of_the_last_run_alone(daemon: Server, engine: Engine) -> None:
+    """An engine that starts a container again and again has it say the same again and again."""
+    began = {"State": {"StartedAt": "2026-11-24T20:00:00.123456789Z"}}
+
+    def said(request: Request) -> Answer:
+        return Answer(body=frame(2, b"once\n") * (1 if request.query["since"] == "1795550400.123456" else 3))
+
+    daemon.answers |= {"GET /containers/c1/json": Answer(body=began), "GET /containers/c1/logs": said}
+
+    assert containers.last_words(engine, "c1") == "once"
+
+
+def test_a_container_that_said_nothing_yet_has_the_words_of_the_run_before(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "GET /containers/c1/json": Answer(body={"State": {"StartedAt": ""}}),
+        "GET /containers/c1/logs": [Answer(), Answer(body=frame(2, b"before\n"))],
+    }
+
+    assert containers.last_words(engine, "c1") == "before"
 
 
 def works(done: list[int], bad: int) -> Callable[[int], None]:

@@ -285,6 +285,59 @@ def test_an_engine_that_probes_too_rarely_is_helped(
     assert len(containers.daemon.asked("GET /exec/e1/json")) == 2
 
 
+def hanging(containers: Containers, then: str = "") -> None:
+    """A health check of `web` that never ends; meanwhile something else may happen."""
+    containers.state("web", "running", health="starting", check={"Test": ["CMD", "x"], "Timeout": 10**12})
+
+    def hang(commands: BinaryIO, _: BinaryIO) -> None:
+        if then:
+            containers.happens("web", then)
+        commands.read()
+
+    containers.daemon.answers |= {
+        "POST /containers/web/exec": Answer(201, {"Id": "e1"}),
+        "POST /exec/e1/start": Answer(101, hijack=hang),
+    }
+
+
+def test_a_check_that_hangs_holds_nobody_up(engine: Engine, containers: Containers) -> None:
+    hanging(containers, then="health_status: healthy")
+
+    starting(engine, {"web": {"healthcheck": CHECK}}).run()
+
+
+def test_a_check_that_hangs_does_not_outlast_the_deadline(engine: Engine, containers: Containers) -> None:
+    hanging(containers)
+
+    with pytest.raises(RolloutError, match=r"web was not ready within 0\.3 s"):
+        starting(engine, {"web": {"healthcheck": CHECK}}, within=0.3).run()
+
+
+def test_a_check_has_its_own_time_limit(engine: Engine, containers: Containers) -> None:
+    engine.api = OLD_API
+    hanging(containers)
+    check = {"Test": ["CMD", "x"], "Timeout": 10**6}
+    containers.state("web", "running", health="starting", check=check)
+
+    with pytest.raises(RolloutError, match="web was not ready"):
+        starting(engine, {"web": {"healthcheck": CHECK}}, within=0.5).run()
+
+    assert len(containers.daemon.asked("POST /containers/web/exec")) > 1
+
+
+def test_a_crash_says_only_what_was_printed_until_then(engine: Engine, containers: Containers) -> None:
+    containers.events.put(
+        {"Action": "die", "Actor": {"ID": "web", "Attributes": {"exitCode": "1"}}, "timeNano": 1795547356235786679}
+    )
+
+    with pytest.raises(RolloutError):
+        starting(engine, {"web": {"healthcheck": CHECK}}).run()
+
+    (asked,) = containers.daemon.asked("GET /containers/web/logs")
+    assert asked.query["until"] == "1795547356.235786679"
+    assert float(asked.query["since"]) == pytest.approx(engine.now(), abs=30)
+
+
 def test_a_death_whose_event_was_missed_is_seen_all_the_same(engine: Engine, containers: Containers) -> None:
     engine.api = OLD_API
     containers.state("web", "exited", code=7)

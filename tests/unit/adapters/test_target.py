@@ -172,6 +172,7 @@ def test_a_container_that_fails_while_baking_is_noticed_with_its_last_words(
     words = f"{AWKWARD} is wrong".encode()
     daemon.answers |= {
         "GET /containers/json": Answer(body=[listed(**container)]),
+        "GET /containers/c1/json": Answer(body={"State": {}}),
         "GET /containers/c1/logs": Answer(body=b"\1\0\0\0" + len(words).to_bytes(4, "big") + words),
     }
 
