@@ -249,6 +249,30 @@ def test_no_file_says_where_to_run() -> None:
     assert "run this in your project" in caught.value.hint
 
 
+def test_a_registry_is_named_without_its_scheme(load: Load) -> None:
+    assert "write 'ghcr.io/shop', as in an image's name" in problem(load, f"{LEAST}registry: https://ghcr.io/shop\n")
+
+
+def test_routes_written_as_a_list_say_how_to_write_them(load: Load) -> None:
+    assert "PATH: SERVICE:PORT, without `- `" in problem(load, LEAST + "routes:\n  - /*: web:8000\n")
+
+
+def test_what_only_a_profile_starts_is_in_no_release_unless_it_is_named(load: Load) -> None:
+    services = {"web": {"build": "."}, "tools": {"build": ".", "profiles": ["tools"]}}
+
+    assert config.shape(load(LEAST), services).services == ("web",)
+    assert config.shape(load(LEAST + "release: {services: tools}\n"), services).services == ("tools",)
+
+
+def test_every_name_that_does_not_fit_is_said_at_once(load: Load) -> None:
+    settings = load(LEAST + "release: {services: [web, nope]}\nroutes: {/a: web, /b: gone:1}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        config.shape(settings, SERVICES)
+
+    assert len(caught.value.problem.splitlines()) == 3
+
+
 def test_what_is_built_is_replaced_by_each_deploy(load: Load) -> None:
     found = config.shape(load(LEAST + "routes: {/*: web:8000}\n"), SERVICES)
 
