@@ -15,7 +15,7 @@ from invoke.program import Program
 
 from action import secret_values, words
 from action.errors import ActionError
-from tagship import events, namespace, services
+from tagship import approval, events, namespace, services
 from tagship.config import Config
 from tagship.errors import TagshipError
 from tagship.signals import interruptible
@@ -60,6 +60,8 @@ class _Program(Program):
 def _prepare(argv: list[str]) -> list[str]:
     found = words.calls(argv, _tasks())
     words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""))
+    if any(call.task.trusts for call in found):
+        approval.refuse_unreviewed(services.folder())  # before anything of the commit's own is run
     if not services.config_path().exists():
         raise ActionError(f"There is no {services.config_path()} in {Path.cwd().name}/.", "Did you check out first?")
     config = services.config()
@@ -92,7 +94,7 @@ def _tasks() -> Iterator[words.Task]:
     for context in namespace.to_contexts():
         options = {flag: bool(argument.takes_value) for flag, argument in context.flags.items()}
         for name in (context.name, *context.aliases):
-            yield words.Task(str(name), options)
+            yield words.Task(str(name), options, namespace[str(context.name)].trusts)
 
 
 def _failed(error: ActionError | TagshipError, code: int) -> None:

@@ -6,12 +6,6 @@ from dataclasses import dataclass
 
 from action.errors import ActionError
 
-CHANGING = frozenset({
-    "push", "deploy", "ship", "rollback", "migrate", "accessories.up", "accessories.recreate", "lock.release",
-    "github.protect", "sentry-release", "watch",
-})  # fmt: skip
-"""Tasks that change something outside, or show a token there: a pull request's tagship.yml mustn't say where."""
-
 
 @dataclass(frozen=True)
 class Task:
@@ -19,6 +13,8 @@ class Task:
 
     name: str
     options: Mapping[str, bool]
+    trusts: bool = True
+    """Whether it goes where tagship.yml says."""
 
     def takes(self, option: str) -> bool:
         """Whether `option` is one of its options and has a value after it."""
@@ -80,11 +76,11 @@ def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
 
 
 def refuse_pull_request(found: Iterable[Call], event: str) -> None:
-    """Raises ActionError for a task that changes something outside while the files are a pull request's."""
+    """Raises ActionError for a task that trusts tagship.yml while that is a pull request's."""
     if not event.startswith("pull_request"):
         return
     for call in found:
-        if call.task.name in CHANGING:
+        if call.task.trusts:
             raise ActionError(
                 f"`{call.task.name}` doesn't run on {event}: tagship.yml and the images are the pull request's.",
                 "Deploy after the merge, from a push.",

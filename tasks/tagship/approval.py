@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tagship import events, protection
+from tagship.adapters import git
 from tagship.adapters.github import PUBLIC, GitHubError, Repository
 from tagship.config import Environment
 from tagship.errors import ApprovalError, ConfigError
@@ -16,6 +17,8 @@ from tagship.errors import ApprovalError, ConfigError
 ALLOW = "TAGSHIP_ALLOW_UNPROTECTED"
 JOB = "TAGSHIP_JOB"
 """The number of the job that we are in: GitHub tells it to expressions alone, as `job.check_run_id`."""
+_OF_BASE = "pull_request_target"
+"""The one event of a pull request whose run is of the base branch."""
 _DESCRIPTION = 140
 """Characters GitHub takes for a status's description."""
 
@@ -32,6 +35,31 @@ def needed(environment: Mapping[str, str]) -> Repository:
     if found is None:
         raise ConfigError("GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set OWNER/NAME and a token")
     return found
+
+
+def refuse_unreviewed(folder: Path, sha: str = "") -> None:
+    """In GitHub Actions, raises ApprovalError unless a commit is on the branch that the run is of.
+
+    The protection of branches and environments, and the person who approves, look at the run's branch: a commit given
+    by hand, or checked out, would go round them. `sha`: the one that is checked out if left out.
+    """
+    reviewed, branch = os.environ.get("GITHUB_SHA", ""), os.environ.get("GITHUB_REF_NAME", "")
+    event = os.environ.get("GITHUB_EVENT_NAME", "")
+    if os.environ.get("GITHUB_ACTIONS") != "true" or (event.startswith("pull_request") and event != _OF_BASE):
+        return
+    sha = sha or git.head(folder)
+    tips = (reviewed, f"refs/remotes/origin/{branch}")
+    if sha in {"", reviewed} or any(git.is_ancestor(sha, tip, folder) for tip in tips):
+        return
+    if git.shallow(folder):
+        raise ApprovalError(
+            f"Whether {sha[:8]} is on {branch}, the branch of this run, can't be seen in a shallow clone.",
+            hint="nothing was changed; give actions/checkout `fetch-depth: 0`",
+        )
+    raise ApprovalError(
+        f"{sha[:8]} is not on {branch}, the branch of this run: whoever protects that branch hasn't seen it.",
+        hint="nothing was changed; merge it first, or run the workflow on a branch that has it",
+    )
 
 
 @contextmanager

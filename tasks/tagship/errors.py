@@ -14,7 +14,7 @@ TagshipError                1   anything below
 ├── RolloutError           12   the new release didn't start or get ready; the old one is still serving
 ├── SmokeTestError         13   a smoke test failed
 ├── EngineError            14   the engine refused a call that should have worked
-├── ApprovalError          15   the environment isn't protected as tagship.yml demands
+├── ApprovalError          15   the environment isn't protected as tagship.yml demands, or it is another branch's commit
 ├── SentryError            16   Sentry refused or doesn't answer, where it is asked for or required
 ├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that bakes has gone back
 ├── InconclusiveError      18   Sentry knows too little of the release to call it healthy
@@ -115,7 +115,7 @@ class SmokeTestError(TagshipError):
 
 
 class ApprovalError(TagshipError):
-    """The environment isn't protected as tagship.yml demands."""
+    """The environment isn't protected as tagship.yml demands, or the commit isn't on the run's branch."""
 
     exit_code = 15
 

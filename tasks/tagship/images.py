@@ -52,6 +52,10 @@ class Images:
             found = dict(zip(self.repositories, threads.map(ask, self.repositories.values()), strict=True))
         return {name: digest for name, digest in found.items() if digest}
 
+    def lacking(self, there: Mapping[str, str]) -> list[str]:
+        """`REPOSITORY:TAG` of the images that aren't among those."""
+        return [f"{where}:{self.version.tag}" for name, where in self.repositories.items() if name not in there]
+
     def references(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Image name → `REPOSITORY@sha256:…`."""
         return {name: f"{self.repositories[name]}@{digest}" for name, digest in digests.items()}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tagship import configured, findings, images, render, services
+from tagship import approval, configured, findings, images, render, services
 from tagship.adapters import git, scratch
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import UnreachableRegistryError
@@ -34,8 +34,9 @@ def checkout(version: Version, folder: Path) -> Iterator[Path]:
 
 
 def version(settings: Environment, sha: str, *, dirty: bool) -> Version:
-    """The commit meant. Raises SourceError where a dirty tree may not go."""
+    """The commit meant. Raises SourceError where a dirty tree may not go, ApprovalError for one nobody has reviewed."""
     found = git.version(sha, dirty=dirty, folder=services.folder())
+    approval.refuse_unreviewed(services.folder(), found.sha)
     if not dirty and (edited := git.edited(settings.variables, services.folder())):
         raise SourceError(
             f"{', '.join(edited)}, which {settings.name} takes its variables from, differs from what is committed.",

@@ -14,6 +14,7 @@ from tagship.errors import ConfigError
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
 """When the smoke tests run, five cron fields in UTC: not at the full hour, when everybody's do."""
+_HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # one given by hand has to be on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9][\w.-]*")
@@ -61,7 +62,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
     for settings in shipped:
         if not _BRANCH.fullmatch(settings.branch):
             raise ConfigError(f"The branch {settings.branch!r} can't stand in a workflow.")
-    known = {"checkout": CHECKOUT, "action": str(action)}
+    known = {"checkout": CHECKOUT, "action": str(action), "history": _lines([_HISTORY])}
     names = ", ".join(settings.name for settings in shipped)
     deploy = known | {"branches": f"[{', '.join(dict.fromkeys(s.branch for s in shipped))}]"}
     jobs = [_fill("deploy-environment", known | _environment(s, config, secrets or {})) for s in shipped]
@@ -110,7 +111,7 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
         "held": held,
         "history": _lines(["fetch-depth: 0 # Sentry is told which commits a release brings"])
         if settings.sentry
-        else "",
+        else _lines([_HISTORY]),
         "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
         "access": _lines(ssh) if settings.engine != "local" else "",
         "secrets": "        env:\n" + _lines(env) if env else "",

@@ -65,14 +65,20 @@ def test_deploying_what_is_live_does_nothing_and_a_changed_variable_is_a_deploy(
 
 
 def test_a_dry_run_prints_the_plan_and_leaves_a_bare_server_bare(hello: Hello) -> None:
-    hello.commit()
+    sha = hello.commit()
+    before = hello.rig.hosts[0].docker("ps", "-aq")
+    image = f"{hello.settings['registry']}/web:{sha}"
+
+    shipping = hello.tagship("ship", "--env", "host1", "--dry-run")
+    pushing = hello.tagship("push", "--dry-run")
     hello.tagship("build")
     hello.tagship("push")
-    before = hello.rig.hosts[0].docker("ps", "-aq")
-
     plan = hello.tagship("deploy", "--env", "host1", "--dry-run")
 
+    assert shipping.startswith(f"build and push: {image}\n")
+    assert pushing == f"{image}\n"
     assert "Cut over to" in plan
+    assert "Cut over to" in shipping
     assert hello.rig.hosts[0].docker("ps", "-aq") == before
     assert hello.history("host1") == []
 

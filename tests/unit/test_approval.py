@@ -1,6 +1,8 @@
 """Nothing is deployed from GitHub Actions unless a person had to approve; unsure is no."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from tagship import approval, events
 from tagship.config import Environment
 from tagship.errors import ApprovalError
 from tests.action import github as fake
+from tests.unit.repositories import Repository
 
 SHA = "a" * 40
 PRODUCTION = Environment.model_validate(
@@ -158,3 +161,77 @@ def test_outside_actions_a_deployment_is_made_where_a_token_is_given(
 
     assert deploy()
     assert github.states(github.deployments[0]["id"])[-1] == "success"
+
+
+@pytest.fixture
+def run(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The clone of a run on `main`, whose second commit started it."""
+    repository.write("app.py", "print(2)\n")
+    told = {
+        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_REF_NAME": "main",
+        "GITHUB_SHA": repository.commit(),
+    }  # fmt: skip
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return repository
+
+
+def stray(repository: Repository) -> str:
+    """Check out a commit that is on no branch of anybody's."""
+    repository.run("checkout", "-q", "--detach", repository.first)
+    repository.write("app.py", "evil()\n")
+    return repository.commit()
+
+
+def test_a_commit_of_the_runs_branch_is_reviewed(run: Repository) -> None:
+    approval.refuse_unreviewed(run.folder)
+    approval.refuse_unreviewed(run.folder, run.first)
+
+
+def test_a_commit_that_came_to_the_branch_since_is_reviewed_too(run: Repository) -> None:
+    later = run.commit("later")
+    run.run("update-ref", "refs/remotes/origin/main", later)
+
+    approval.refuse_unreviewed(run.folder)
+
+
+@pytest.mark.parametrize("event", ["workflow_dispatch", "pull_request_target"])
+def test_a_commit_given_by_hand_does_not_go_round_the_branchs_protection(
+    run: Repository, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    monkeypatch.setenv("GITHUB_EVENT_NAME", event)
+    sha = stray(run)
+
+    with pytest.raises(ApprovalError, match=f"{sha[:8]} is not on main, the branch of this run"):
+        approval.refuse_unreviewed(run.folder)
+    run.run("checkout", "-q", "main")
+    with pytest.raises(ApprovalError, match=f"{sha[:8]} is not on main"):
+        approval.refuse_unreviewed(run.folder, sha)
+
+
+def test_a_history_that_was_tampered_with_convinces_nobody(run: Repository) -> None:
+    sha = stray(run)
+    run.run("replace", "--graft", os.environ["GITHUB_SHA"], run.first, sha)
+
+    with pytest.raises(ApprovalError):
+        approval.refuse_unreviewed(run.folder)
+
+
+def test_a_shallow_clone_says_what_it_lacks(run: Repository, tmp_path: Path) -> None:
+    run.run("clone", "-q", "--depth=1", f"file://{run.folder}", str(tmp_path / "shallow"))
+
+    with pytest.raises(ApprovalError, match="can't be seen in a shallow clone") as caught:
+        approval.refuse_unreviewed(tmp_path / "shallow", run.first)
+
+    assert "fetch-depth: 0" in caught.value.hint
+
+
+def test_outside_of_actions_and_on_a_pull_request_the_branch_says_nothing(
+    run: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray(run)
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
+    approval.refuse_unreviewed(run.folder)
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    approval.refuse_unreviewed(run.folder)

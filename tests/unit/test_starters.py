@@ -94,7 +94,7 @@ def test_where_sentry_is_told_a_deploy_has_the_history_and_the_token_and_smoke_t
     assert smoke["env"] == {"TAGSHIP_SENTRY_DSN": "${{ vars.TAGSHIP_SENTRY_DSN }}"}
 
     checkout, env, smoke = steps(silent)
-    assert "fetch-depth" not in checkout
+    assert checkout["fetch-depth"] == "${{ inputs.sha && '0' || '1' }}"
     assert "SENTRY_AUTH_TOKEN" not in env
     assert (smoke["with"]["run"], "env" in smoke) == ("smoke-test", False)
 

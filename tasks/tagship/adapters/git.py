@@ -78,6 +78,15 @@ def head(folder: Path = HERE) -> str:
         return ""
 
 
+def is_ancestor(sha: str, tip: str, folder: Path = HERE) -> bool:
+    """Whether a commit is another one or an ancestor of it, as far as this clone knows."""
+    try:
+        _git("--no-replace-objects", "merge-base", "--is-ancestor", sha, tip, folder=folder)
+    except TagshipError:
+        return False
+    return True
+
+
 def branch(folder: Path = HERE) -> str:
     """The branch checked out; in GitHub Actions the one of the run. Empty on a detached HEAD."""
     return os.environ.get("GITHUB_REF_NAME") or _git("branch", "--show-current", folder=folder).strip()

@@ -19,15 +19,21 @@ from tagship.progress import Progress, table
 from tagship.services import Session
 
 
-@task(help={"env": ENV})
-def up(_: Context, env: str = "") -> None:
+@task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})
+def up(_: Context, env: str = "", dry_run: bool = False) -> None:
     """Start the accessories that don't run yet, and wait until they are ready; one that exists is left as it is.
 
     Says what of one that exists isn't as the Compose file says by now.
     """
     progress = Progress()
-    with _resolved(env, progress) as (session, resolved), progress.step(_starting(resolved)):
-        done = accessories.up(session, resolved, services.holder("accessories.up"))
+    with _resolved(env, progress) as (session, resolved):
+        if dry_run:
+            running = {container.service for container in accessories.status(session) if container.running}
+            stopped = [f"start  {name}" for name in sorted(resolved.model["services"]) if name not in running]
+            print("\n".join(stopped) or "All accessories run already.")
+            return
+        with progress.step(_starting(resolved)):
+            done = accessories.up(session, resolved, services.holder("accessories.up"))
     for line in _told(done.differ):
         progress.note(line)
     if done.differ:
@@ -60,7 +66,7 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
     print(f"{name} runs.")
 
 
-@task(help={"env": ENV, "json": JSON})
+@task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Which accessories run, and since when."""
     config = services.config()

@@ -14,13 +14,13 @@ from tagship.progress import table
 _ONLY = "Only this component; all if left out."
 
 
-@task(help={"component": _ONLY})
+@task(changes=False, trusts=False, help={"component": _ONLY})
 def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
     """Run the tests of every component, side by side, with their coverage floors."""
     _run("test", services.config().test, component)
 
 
-@task(help={"component": _ONLY})
+@task(changes=False, trusts=False, help={"component": _ONLY})
 def lint(_: Context, component: str = "") -> None:
     """Run the lint of every component, side by side."""
     _run("lint", services.config().lint, component)

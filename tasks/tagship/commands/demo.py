@@ -12,7 +12,7 @@ from tagship.errors import ToolError
 CHECKOUT = Path(__file__).parents[3]
 
 
-@task()
+@task(changes=False, trusts=False)
 def demo(_: Context) -> None:
     """Ship the example application to two servers on this machine, under load: live, changed, refused, rolled back."""
     if not (CHECKOUT / "tests" / "demo").is_dir():

@@ -16,11 +16,12 @@ from tagship.errors import ApprovalError, ConfigError
 
 
 @task(
+    trusts=False,
     help={
         "uses": "The action, pinned: OWNER/tagship@40-HEX-SHA; what the workflows there use already, if left out.",
         "version": "The version of that SHA, for the comment beside it: v1.2.3.",
         "dry-run": "Print the difference and change nothing.",
-    }
+    },
 )
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
     """Write the workflows that ship this app into .github, rendered from tagship.yml."""
@@ -59,7 +60,7 @@ def protect(
         _protect(repo, settings.name, wanted, dry_run=dry_run)
 
 
-@task(help={"env": ENV, "json": JSON})
+@task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
 def check(_: Context, env: str = "", json: bool = False) -> None:
     """Whether the environments that need approval are protected on GitHub; fails when one isn't."""
     repo = approval.needed(os.environ)

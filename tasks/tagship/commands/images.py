@@ -6,11 +6,11 @@ from invoke.context import Context
 
 from tagship import events, findings, images, services
 from tagship.adapters import git
-from tagship.commands.options import DIRTY, task
+from tagship.commands.options import DIRTY, JSON, task
 from tagship.progress import Progress
 
 
-@task(help={"dirty": DIRTY, "json": "Print the result as JSON."})
+@task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
 def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     """Build every image of the current commit, in one parallel build, tagged by SHA."""
     config = services.config()
@@ -29,13 +29,23 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
         print(f"{repository}:{wanted.version.tag}{'' if name in built else '  already in the registry'}")
 
 
-@task(help={"dirty": "Push the images of the uncommitted tree.", "json": "Print the result as JSON."})
-def push(_: Context, dirty: bool = False, json: bool = False) -> None:
+@task(
+    help={
+        "dirty": "Push the images of the uncommitted tree.",
+        "dry-run": "Print what the registry lacks, and push nothing.",
+        "json": JSON,
+    }
+)
+def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """Push the current commit's images; prints their digests. A SHA's images are never replaced."""
     config = services.config()
     wanted = _images(dirty=dirty)
     with services.local_engine() as engine:
         services.prepare_registry(config, config.app, engine)
+        if dry_run:
+            lacking = wanted.lacking(wanted.digests())
+            print(jsonlib.dumps(lacking) if json else "\n".join(lacking) or "The registry has them all.")
+            return
         with Progress(quiet=json).step(f"Push {wanted.version.short}"):
             digests = images.push(wanted, engine)
     named = wanted.references(digests)

@@ -11,7 +11,7 @@ from tagship.commands.options import ENV, JSON, task
 from tagship.progress import since
 
 
-@task(help={"env": ENV, "json": JSON})
+@task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Who holds the lock of an environment, since when, and when it expires by itself."""
     config = services.config()
@@ -30,8 +30,8 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         print(f"{held.holder.who} holds it for {since(now - held.since)} ({held.holder.doing}{run}); it {state}.")
 
 
-@task(help={"env": ENV})
-def release(_: Context, env: str = "") -> None:
+@task(help={"env": ENV, "dry-run": "Only say whose it is."})
+def release(_: Context, env: str = "", dry_run: bool = False) -> None:
     """Free the lock of an environment. A deploy that still runs notices, and stops before its next change."""
     config = services.config()
     with services.connect(config.app, config.environment(env)) as opening:
@@ -40,5 +40,6 @@ def release(_: Context, env: str = "") -> None:
         if held is None:
             print(f"Nobody is deploying to {env}.")
             return
-        lease.release(session.engine, held)
-    print(f"Freed the lock that {held.holder.who} held ({held.holder.doing}).")
+        if not dry_run:
+            lease.release(session.engine, held)
+    print(f"{'Would free' if dry_run else 'Freed'} the lock that {held.holder.who} held ({held.holder.doing}).")

@@ -6,13 +6,18 @@ from typing import Any
 
 from invoke.tasks import task as _task
 
-from tagship import telemetry
+from tagship import approval, services, telemetry
+from tagship.signals import interruptible
 
 Body = Callable[..., None]
 
 
-def task(**how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's own `task` takes it
-    """Declare a task as Invoke does, reported where that is on.
+def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's own `task` takes it
+    """Declare a task as Invoke does: reported where that is on, and stopped by signals with the exit code 130.
+
+    `changes`: something outlives it, in an environment, a registry, on GitHub, in Sentry or a file; it has `--dry-run`.
+    `trusts`: it goes where tagship.yml says, or shows secrets there. In GitHub Actions it runs on a commit of the
+    run's branch only, and the action runs it on no pull request. What doesn't say so is held to change and to trust.
 
     -d would be --dirty here and --dry-run there: options are spelt out. Every one has a default, or Invoke would take
     it for positional, and `deploy --help` for the environment "--help".
@@ -23,10 +28,14 @@ def task(**how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's own
 
         @functools.wraps(body)
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
-            with telemetry.reported(name):
+            with telemetry.reported(name), interruptible():
+                if trusts:
+                    approval.refuse_unreviewed(services.folder())
                 body(*arguments, **options)
 
-        return _task(run, auto_shortflags=False, **how)
+        declared: Any = _task(run, auto_shortflags=False, **how)
+        declared.changes, declared.trusts = changes, trusts
+        return declared
 
     return declare
 

@@ -94,11 +94,14 @@ def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wai
     help={
         "env": "Which environment; the one whose branch is checked out if left out.",
         "dirty": DIRTY,
+        "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
     }
 )
-def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bool = False) -> None:
+def ship(
+    _: Context, env: str = "", dirty: bool = False, dry_run: bool = False, wait: int = 0, json: bool = False
+) -> None:
     """All of it, as CI does on a branch: test, lint, build, push, deploy."""
     config = services.config()
     settings = config.environment(env) if env else _of_branch(config)
@@ -107,8 +110,11 @@ def ship(_: Context, env: str = "", dirty: bool = False, wait: int = 0, json: bo
         images.refuse_dirty(services.folder())
     found = images.of(settings, config.app, version, services.folder(), repository=services.folder())
     resolved = releases.checked(found, config, settings, images.unbuildable(found, config))
+    options = deploys.Options(Progress(quiet=json), wait=wait, dry_run=dry_run, json=json)
+    if dry_run:
+        _preview_ship(config, settings, found, resolved, options)
+        return
     checks.run_all(config)
-    options = deploys.Options(Progress(quiet=json), wait=wait, json=json)
     # the connection is made while images are built
     with services.connect(config.app, settings) as opening, services.local_engine() as engine:
         services.prepare_registry(settings, config.app, engine)
@@ -156,10 +162,12 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
 
 
 @task(
+    changes=False,
+    trusts=False,
     help={
         "env": ENV,
         "check-in": "The schedule it runs by, five cron fields in UTC: Sentry's monitor APP-smoke-test-ENV is told.",
-    }
+    },
 )
 def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
     """Run the smoke tests of tagship.yml against an environment's URL."""
@@ -168,6 +176,22 @@ def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
     scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in) if check_in else nullcontext()
     with scheduled, Progress().step(f"Smoke-test {settings.url}"):
         smoke.run(settings.smoke, settings.url, settings.smoke_within)
+
+
+def _preview_ship(
+    config: Config, settings: Environment, found: images.Images, resolved: Resolved, options: deploys.Options
+) -> None:
+    """What `ship` would do: the suites, the images that are lacking, and the deploy's own plan."""
+    with services.connect(config.app, settings) as opening:
+        session = _reach(opening, options)
+        for kind, suites in (("test", config.test), ("lint", config.lint)):
+            if suites:
+                print(f"{kind}: {', '.join(suites)}")
+        there = found.digests() if found.registry else images.local_ids(found, session.engine)
+        if lacking := found.lacking(there):
+            print(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
+        release = releases.release(found, session.engine, planned=True)
+        _bring(session, _chosen(release, resolved), _again(config, settings), options, found.version.tag)
 
 
 def _wanted(

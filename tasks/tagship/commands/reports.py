@@ -14,7 +14,7 @@ from tagship.errors import ConnectionFailedError
 from tagship.progress import since, table
 
 
-@task(help={"env": "Only this environment; all if left out.", "json": JSON})
+@task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """What runs where: each environment's live release, since when, and whether somebody is deploying."""
     config = services.config()
@@ -26,7 +26,10 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     print(table([[str(row[column]) for column in head] for row in rows], head))
 
 
-@task(help={"env": "Which environment of tagship.yml.", "limit": "How many entries, newest last.", "json": JSON})
+@task(
+    changes=False,
+    help={"env": "Which environment of tagship.yml.", "limit": "How many entries, newest last.", "json": JSON},
+)
 def history(_: Context, env: str = "", limit: int = 20, json: bool = False) -> None:
     """The ledger: every deploy and rollback, how it ended and how long it took."""
     config = services.config()

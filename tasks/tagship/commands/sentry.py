@@ -64,11 +64,12 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
 
 
 @task(
+    changes=False,
     help={
         "env": ENV,
         "for": "How long, 10m if left out. An unhealthy release ends it at once.",
         "json": JSON,
-    }
+    },
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
     """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""

@@ -1,14 +1,16 @@
 """What `run:` names, and what the inputs add to it."""
 
 import pytest
+from invoke.context import Context
 
 from action import words
 from action.errors import ActionError
 from tagship import namespace
+from tagship.commands.options import task
 
 TASKS = [
-    words.Task("test", {"--component": True, "-c": True}),
-    words.Task("build", {"--dirty": False, "--json": False}),
+    words.Task("test", {"--component": True, "-c": True}, trusts=False),
+    words.Task("build", {"--dirty": False, "--json": False}, trusts=False),
     words.Task("push", {}),
     words.Task("deploy", {"--env": True, "-e": True, "--sha": True, "-s": True, "--dry-run": False}),
     words.Task("rollback", {"--env": True, "-e": True, "--to": True, "-t": True}),
@@ -47,19 +49,21 @@ def test_a_word_that_is_no_task_is_refused(given: str, says: str) -> None:
         words.calls(given.split(), TASKS)
 
 
-def test_every_task_that_reaches_an_environment_is_known_to_change_it_or_not_to() -> None:
-    reaching = {str(c.name) for c in namespace.to_contexts() if "--env" in c.flags} | {"push"}
-
-    assert reaching - words.CHANGING == {
-        "status", "history", "smoke-test", "lock.status", "accessories.status", "github.check",
+def test_a_pull_request_runs_only_what_trusts_nothing_it_says() -> None:
+    assert {name for name in namespace.task_names if not namespace[name].trusts} == {
+        "test", "lint", "build", "smoke-test", "github.workflows", "github.check", "demo",
     }  # fmt: skip
-    assert reaching >= words.CHANGING
 
-
-def test_a_pull_request_changes_nothing() -> None:
     found = words.calls(["test", "deploy"], TASKS)
-
-    with pytest.raises(ActionError, match="pull request"):
+    with pytest.raises(ActionError, match="`deploy` doesn't run on pull_request"):
         words.refuse_pull_request(found, "pull_request")
     words.refuse_pull_request(found, "push")
     words.refuse_pull_request(words.calls(["test", "build"], TASKS), "pull_request_target")
+
+
+def test_a_task_that_says_nothing_is_held_to_change_and_to_trust() -> None:
+    @task()
+    def new(_: Context) -> None:
+        pass
+
+    assert (new.changes, new.trusts) == (True, True)
