@@ -103,7 +103,7 @@ def test_what_is_taken_knowingly_is_planned_before_any_image_is_there(hello: Hel
 
     assert "Cut over to" in plan
     assert "Images not built and pushed yet: 1" in plan
-    assert "Left out: container_name (the-web)" in plan
+    assert "Left out: container_name (web)" in plan
     assert "Left out: published ports without a route (web 9)" in plan
 
 
