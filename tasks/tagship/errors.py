@@ -18,6 +18,7 @@ TagshipError                1   anything below
 ├── SentryError            16   Sentry refused or doesn't answer, where it is asked for or required
 ├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that bakes has gone back
 ├── InconclusiveError      18   Sentry knows too little of the release to call it healthy
+├── LedgerError            19   a line of the ledger was changed, torn or taken out
 └── StoppedError          130   Ctrl-C, or the run was cancelled: what was begun has been put back
 """
 
@@ -140,6 +141,12 @@ class InconclusiveError(TagshipError):
     """Sentry knows too little of the release to call it healthy."""
 
     exit_code = 18
+
+
+class LedgerError(TagshipError):
+    """A line of the ledger was changed, torn or taken out."""
+
+    exit_code = 19
 
 
 class StoppedError(TagshipError):

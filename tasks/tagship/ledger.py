@@ -1,8 +1,8 @@
 """The ledger: an append-only record of what was done to an environment, each line chained to the last by a hash."""
 
 import hashlib
-import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -12,6 +12,8 @@ from tagship.model import Action, Configuration, Migrations, Record, Release, Ro
 GOOD = "ok"
 FAILED = "failed"
 SWITCHED_BACK = "switched back"
+_LOGS = re.compile(r"(while (starting|baking)):.*")
+"""What an earlier version kept of a container's log, which may hold secrets."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,27 @@ def unreadable(lines: tuple[str, ...]) -> tuple[str, ...]:
 
 def line(entry: Entry, before: str) -> str:
     """The next line of a ledger whose last is `before` (empty for the first)."""
-    chain = hashlib.sha256(before.encode()).hexdigest() if before else "0" * 64
-    return json.dumps(asdict(replace(entry, chain=chain)), separators=(",", ":"), sort_keys=True)
+    return json.dumps(asdict(replace(entry, chain=_chain(before))), separators=(",", ":"), sort_keys=True)
 
 
-def breaks(lines: tuple[str, ...]) -> Iterator[int]:
-    """Where, counted from 0, a line doesn't carry the hash of the line before it."""
-    for number, (before, after) in enumerate(itertools.pairwise(lines), 1):
-        if json.loads(after)["chain"] != hashlib.sha256(before.encode()).hexdigest():
-            yield number
+def breaks(lines: tuple[str, ...]) -> Iterator[str]:
+    """What is wrong with a whole ledger, each line that isn't what was written named by its number, from 1.
+
+    Nothing follows the last line yet, so nothing tells that it was changed, or that others behind it were taken out.
+    """
+    before = ""
+    for number, text in enumerate(lines, 1):
+        entry = _entry(text)
+        if entry is None:
+            yield f"Line {number} is torn: {text[:40]}…"
+        elif entry.chain != _chain(before):
+            after = (
+                f"line {number - 1} was changed, or lines behind it were taken out"
+                if before
+                else "lines before it are gone"
+            )
+            yield f"Line {number} ({entry.at}, {entry.action} of {entry.release}) doesn't follow: {after}."
+        before = text
 
 
 def encode_record(record: Record) -> bytes:
@@ -82,10 +96,15 @@ def decode_record(kept: bytes) -> Record | None:
         return None
 
 
+def _chain(before: str) -> str:
+    return hashlib.sha256(before.encode()).hexdigest() if before else "0" * 64
+
+
 def _entry(line: str) -> Entry | None:
     known = set(Entry.__dataclass_fields__)
     try:
-        return Entry(**{key: _frozen(value) for key, value in json.loads(line).items() if key in known})
+        entry = Entry(**{key: _frozen(value) for key, value in json.loads(line).items() if key in known})
+        return replace(entry, why=_LOGS.sub(r"\1", next(iter(entry.why.splitlines()), "")))
     except (ValueError, TypeError, AttributeError):
         return None
 

@@ -93,12 +93,6 @@ class Place:
         return found is not None and found["stem"] == str(self)
 
 
-def release_sha(release: str) -> str:
-    """The SHA's first 8 digits in `APP-ENV-SHA8-CFG6`; empty for any other name."""
-    found = _RELEASE.fullmatch(release)
-    return found["sha8"] if found else ""
-
-
 @dataclass(frozen=True)
 class Route:
     """A path the edge serves, `/api/*`, and the service and port that answer it."""

@@ -11,7 +11,7 @@ from tagship.model import Configuration, Migrations, Record
 from tests.unit.builders import API, MIGRATIONS, WEB, entry, rendered
 
 FIRST = dataclasses.replace(
-    entry(rendered("a")), images={"web": "r@sha256:1"}, migrations=("shop.0001",), seconds=1.5, why="it said\n⟦X⟧"
+    entry(rendered("a")), images={"web": "r@sha256:1"}, migrations=("shop.0001",), seconds=1.5, why="it said ⟦X⟧"
 )
 
 
@@ -42,18 +42,42 @@ def test_an_untouched_ledger_has_no_breaks() -> None:
     assert json.loads(lines[0])["chain"] == "0" * 64
 
 
-@pytest.mark.parametrize("gone", [0, 1])
-def test_a_line_that_was_changed_shows_in_the_next(gone: int) -> None:
+@pytest.mark.parametrize("bent", [0, 1])
+def test_a_line_that_was_changed_shows_in_the_next(bent: int) -> None:
     lines = list(chain(FIRST, FIRST, FIRST))
-    lines[gone] = lines[gone].replace('"result":"ok"', '"result":"failed"')
+    lines[bent] = lines[bent].replace('"result":"ok"', '"result":"failed"')
 
-    assert list(ledger.breaks(tuple(lines))) == [gone + 1]
+    (found,) = ledger.breaks(tuple(lines))
+
+    assert found.startswith(f"Line {bent + 2} (2026-01-01T00:00:00+00:00, deploy of {FIRST.release}) doesn't follow")
+    assert f"line {bent + 1} was changed" in found
 
 
 def test_a_line_that_was_taken_out_shows_in_the_next() -> None:
-    first, _, third = chain(FIRST, entry(rendered("b")), FIRST)
+    first, second, third = chain(FIRST, entry(rendered("b")), FIRST)
 
-    assert list(ledger.breaks((first, third))) == [1]
+    assert [found[:6] for found in ledger.breaks((first, third))] == ["Line 2"]
+    assert [found[-25:] for found in ledger.breaks((second, third))] == ["lines before it are gone."]
+
+
+def test_a_line_that_was_torn_is_named_and_what_was_appended_to_it_follows() -> None:
+    first, second = chain(FIRST, FIRST)
+    torn = second[:50]
+
+    (found,) = ledger.breaks((first, torn, ledger.line(FIRST, torn)))
+
+    assert found == f"Line 2 is torn: {torn[:40]}…"
+
+
+@pytest.mark.parametrize(
+    "why",
+    ["web ended while starting:   web | key=hunter2", "web is Exited (1) while baking: hunter2", "it said\nhunter2"],
+)
+def test_logs_that_an_earlier_version_kept_are_not_shown(why: str) -> None:
+    (read,) = ledger.parse(chain(dataclasses.replace(FIRST, why=why)))
+
+    assert "hunter2" not in read.why
+    assert read.why
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tagship.errors import ConfigError, SourceError
-from tagship.model import Place, Route, Served, Version, release_sha, served
+from tagship.model import Place, Route, Served, Version, served
 from tests.unit.builders import PLACE, WEB, rendered, sha
 
 NAMES = ["", "Shop", "-shop", "shop-", "shop_1", "shop.1", "shop/x", "$(id)", "--help", "shop\n", "шоп", "a b"]
@@ -37,7 +37,6 @@ def test_a_place_knows_its_own_releases() -> None:
 
     assert name == "shop-staging-aaaaaaaa-012345"
     assert PLACE.owns(name)
-    assert release_sha(name) == "aaaaaaaa"
 
 
 @pytest.mark.parametrize(
@@ -53,11 +52,6 @@ def test_a_place_knows_its_own_releases() -> None:
 )
 def test_a_place_owns_nothing_of_a_neighbour_with_a_similar_name(project: str) -> None:
     assert not PLACE.owns(project)
-
-
-@pytest.mark.parametrize("project", ["shop-staging-accessories", "tagship-edge", ""])
-def test_what_is_no_release_has_no_sha(project: str) -> None:
-    assert not release_sha(project)
 
 
 def test_a_route_is_read_from_service_and_port() -> None:

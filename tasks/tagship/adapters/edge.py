@@ -1,9 +1,11 @@
 """The edge: Caddy on the server, one container for all its apps, and the files and routes an environment has there."""
 
 import contextlib
+import io
 import ipaddress
 import json
 import re
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -80,6 +82,16 @@ def refuse_unreachable(url: str, settings: EdgeSettings) -> None:
             f"{url} names port {address.port}, and the edge publishes {port} for {address.scheme}.",
             hint=f"set edge.{address.scheme} to {address.port}, or change `url`",
         )
+
+
+def live_of_stopped(engine: Engine, container: str, place: Place) -> str:
+    """What the files of an edge that doesn't run name as live; empty when they don't."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(engine.get_archive(container, f"{routes.STATE}/{place}/live"))) as tar:
+            file = tar.extractfile("live")
+            return file.read().decode().strip() if file else ""
+    except EngineError:
+        return ""
 
 
 def ensure(engine: Engine, settings: EdgeSettings) -> dict[str, Any]:
@@ -221,6 +233,11 @@ class Edge:
         """Add a line to the ledger; one that was cut short before it is ended first, or the two would be one."""
         file, whole = quote(f"{self._folder}/ledger.jsonl"), f"{line}\n".encode()
         self._shell.run(f'[ -z "$(tail -c 1 {file} 2>/dev/null)" ] || echo >> {file}\n{encoded(whole)} >> {file}')
+
+    def lines(self) -> tuple[str, ...]:
+        """The whole ledger."""
+        said = self._shell.run(f"cat {quote(f'{self._folder}/ledger.jsonl')} 2>/dev/null || true")
+        return tuple(said.decode(errors="replace").splitlines())
 
     def record(self, release: str) -> bytes:
         """What was kept of a release; empty when nothing was."""

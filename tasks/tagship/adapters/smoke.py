@@ -85,19 +85,28 @@ def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, 
     for name, value in check.headers.items():
         if response.headers.get(name) != value:
             return f"header {name} is {response.headers.get(name)!r}, not {value!r}"
-    for path, value in check.json_.items():
-        found = _at(text, path)
-        if found != value:
-            return f"JSON {path} is {found!r}, not {value!r}"
+    if said := _unlike_json(check.json_, text):
+        return said
     if took > check.within:
         return f"took {took:.1f} s, more than {check.within:g} s"
     return ""
 
 
-def _at(text: str, path: str) -> Any:  # noqa: ANN401 - JSON
+def _unlike_json(wanted: Mapping[str, Any], text: str) -> str:
+    try:
+        document = json.loads(text) if wanted else None
+    except ValueError:
+        return f"the body is not JSON: {text[:_SHOWN].strip()!r}"
+    for path, value in wanted.items():
+        found = _at(document, path)
+        if found != value:
+            return f"JSON {path} is {found!r}, not {value!r}"
+    return ""
+
+
+def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     """The value at `a.b.0` of a JSON document; None when there is none."""
     try:
-        value = json.loads(text)
         for part in path.split("."):
             value = value[int(part)] if isinstance(value, list) else value[part]
     except (ValueError, KeyError, IndexError, TypeError):

@@ -22,6 +22,11 @@ from tagship.ports import Migrated, Observed, Routing, Standing
 
 DRAIN_POLL = 0.05
 
+_NOTHING_STAYED = (
+    "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
+    "keep the file on a volume, or the database in an accessory"
+)
+
 Onlooker = Callable[[bool], object]
 """Called about every second while a release bakes, at last with True; raises TagshipError to end it."""
 _ENDED = frozenset({"restarting", "exited", "dead"})
@@ -169,7 +174,10 @@ class Server(Reader):
         self._once(rendered, how, how.apply, limited=True)
         after = migrations.read(how, self._once(rendered, how, how.pending))
         if after.pending:
-            raise MigrationError(f"Still pending after migrating: {', '.join(after.pending)}.")
+            raise MigrationError(
+                f"Still pending after migrating: {', '.join(after.pending)}.",
+                hint=_NOTHING_STAYED if after.pending == state.pending else "",
+            )
         return Migrated(state.pending, after.leaves)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:

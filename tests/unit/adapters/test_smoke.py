@@ -61,7 +61,7 @@ def test_without_checks_the_front_page_must_answer(web: Server) -> None:
         ({"headers": {"X-Frame-Options": "DENY"}}, ""),
         ({"headers": {"x-frame-options": "SAMEORIGIN"}}, "header x-frame-options is 'DENY', not 'SAMEORIGIN'"),
         ({"headers": {"X-Other": "x"}}, "header X-Other is None, not 'x'"),
-        ({"json": {"status": "healthy"}}, "JSON status is None, not 'healthy'"),
+        ({"json": {"status": "healthy"}}, "the body is not JSON: 'Atlas Investor {}'"),
     ],
 )
 def test_an_answer_must_be_what_was_said(web: Server, settings: dict[str, Any], said: str) -> None:
@@ -88,6 +88,13 @@ def test_a_path_leads_into_json(web: Server, path: str, value: object, *, passes
     web.answers["GET /"] = Answer(body={"status": "healthy", "checks": [{"name": "db", "ok": True}]})
 
     assert (problem(web, check(json={path: value})) == "") is passes
+
+
+def test_what_json_says_instead_is_shown(web: Server) -> None:
+    web.answers["GET /"] = Answer(body={"status": "ill"})
+
+    assert problem(web, check(json={"status": "healthy"})) == "GET /: JSON status is 'ill', not 'healthy'"
+    assert problem(web, check(json={"other": "x"})) == "GET /: JSON other is None, not 'x'"
 
 
 def test_a_long_body_is_not_shown_whole(web: Server) -> None:

@@ -116,8 +116,20 @@ def test_looking_applies_nothing(engine: Engine, composed: Path) -> None:
 def test_a_migration_that_changed_nothing_is_a_failure(engine: Engine, composed: Path) -> None:
     commands(composed, show="echo 0002_more", apply="true")
 
-    with pytest.raises(MigrationError, match="Still pending after migrating: 0002_more"):
+    with pytest.raises(MigrationError, match="Still pending after migrating: 0002_more") as caught:
         server(engine).migrate(RELEASE)
+
+    assert "SQLite" in caught.value.hint
+
+
+def test_a_migration_that_changed_something_else_is_not_said_to_be_lost(engine: Engine, composed: Path) -> None:
+    commands(composed, show=f"cat {composed}/pending", apply=f"echo 0003_last > {composed}/pending")
+    (composed / "pending").write_text("0002_more\n")
+
+    with pytest.raises(MigrationError, match="Still pending after migrating: 0003_last") as caught:
+        server(engine).migrate(RELEASE)
+
+    assert not caught.value.hint
 
 
 def test_a_migration_that_fails_says_why_and_shows_no_secret(engine: Engine, composed: Path) -> None:
