@@ -246,13 +246,15 @@ class Edge:
     def requests_in_flight(self, release: str) -> int | None:
         """How many requests the edge is still passing to a release.
 
-        None where it doesn't tell one release from another: before 2.11.2, Caddy counts by what the configuration says.
+        None where it doesn't tell one release from another: before 2.11.2, Caddy counts by what the configuration says
+        alone, `{file…}`; since then it counts by what was dialled, too.
         """
         _, _, upstreams = self._admin("GET", "/reverse_proxy/upstreams")
-        counts = {item["address"]: item["num_requests"] for item in upstreams or ()}
-        if any(address.startswith("{") for address in counts):
+        counts: dict[str, int] = {item["address"]: item["num_requests"] for item in upstreams or ()}
+        dialled = {address: count for address, count in counts.items() if not address.startswith("{")}
+        if not dialled and any(counts.values()):
             return None
-        return sum(int(count) for address, count in counts.items() if address.startswith(f"{release}-"))
+        return sum(count for address, count in dialled.items() if address.startswith(f"{release}-"))
 
     def connections(self, addresses: Sequence[str]) -> int:
         """How many connections the edge has to IPv4 addresses: one for each request, for a second after it, too."""
