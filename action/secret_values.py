@@ -1,13 +1,12 @@
 """Which values of the environment are an app's secrets: those its Compose files refer to."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tagship import references
 from tagship.adapters import variables
 from tagship.config import Config, Environment
 
-_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _OWN = ("SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN")
 """What Tagship itself takes from the environment, and nothing else masks."""
 _TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
@@ -29,11 +28,8 @@ def _of(settings: Environment, folder: Path, environment: Mapping[str, str]) -> 
     kind, _, prefix = settings.secrets.partition("://")
     if kind != "env":
         return []
-    referred = {name for file in settings.compose for name in _REFERENCE.findall(_text(folder / file))}
+    referred = references.in_files(settings.compose, folder).keys()
     known = [name for name in settings.variables if (folder / name).is_file()]
     plain = variables.read(known, folder)
-    return [environment[prefix + name] for name in sorted(referred - plain.keys()) if environment.get(prefix + name)]
-
-
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.is_file() else ""
+    secret = (name for name in sorted(referred - plain.keys()) if prefix or name not in variables.SHELLS_OWN)
+    return [environment[prefix + name] for name in secret if environment.get(prefix + name)]

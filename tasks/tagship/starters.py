@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Self
 
 from tagship.config import Config, Environment
 from tagship.errors import ConfigError
+from tagship.references import Need, Needs
 
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
@@ -19,7 +20,6 @@ _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<versio
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9][\w.-]*")
 _BRANCH = re.compile(r"[\w./-]+")
-_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-(?P<default>[^}]*))?")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def used(workflow: str) -> Action | None:
     return Action(found["pin"], found["version"] or "") if found else None
 
 
-def secret_names(compose: Sequence[str], variables: Sequence[str]) -> list[str]:
+def secret_names(needs: Needs, given: Iterable[str]) -> list[str]:
     """The names that Compose files refer to and nothing else gives a value: an environment's secrets."""
-    names = {m[1] for text in compose for m in _REFERENCE.finditer(text.replace("$$", "")) if not m["default"]}
-    return sorted(name for name in names - set(variables) if not name.startswith("TAGSHIP_"))
+    names = {name for name, need in needs.items() if need is not Need.DEFAULTED}
+    return sorted(name for name in names - set(given) if not name.startswith("TAGSHIP_"))
 
 
 def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:

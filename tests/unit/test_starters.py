@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tagship import config_file, starters
+from tagship import config_file, references, starters
 from tagship.config import Config, Environment, SentrySettings
 from tagship.errors import ConfigError
 
@@ -119,10 +119,17 @@ def test_the_action_that_is_used_is_kept() -> None:
     assert starters.used(rendered("embedded")[".github/workflows/ci.yml"]) == ACTION
 
 
-def test_only_what_nothing_gives_a_value_is_a_secret() -> None:
-    compose = "a: ${GIVEN} b: ${SECRET} c: ${OPTIONAL:-} d: ${WITH:-default} e: $$ESCAPED f: ${TAGSHIP_SHA}"
+def test_only_what_nothing_gives_a_value_is_a_secret(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  web:\n"
+        "    labels: [a $GIVEN, 'b ${SECRET}', 'c ${OPTIONAL:-}', 'd ${WITH:-x}', $$NO, $TAGSHIP_SHA]\n"
+        "    environment: [PASSED_ON]\nsecrets: {key: {environment: FROM_ENVIRONMENT}}\n"
+    )
+    (tmp_path / "docker-compose.yml").write_text(compose)
+    needs = references.in_files(["docker-compose.yml"], tmp_path)
 
-    assert starters.secret_names([compose], ["GIVEN"]) == ["OPTIONAL", "SECRET"]
+    wanted = ["FROM_ENVIRONMENT", "OPTIONAL", "PASSED_ON", "SECRET"]
+    assert starters.secret_names(needs, ["GIVEN"]) == wanted
 
 
 def test_the_difference_is_shown_before_it_is_written(tmp_path: Path) -> None:

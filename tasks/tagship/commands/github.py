@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from tagship import approval, protection, services, starters
+from tagship import approval, protection, references, services, starters
 from tagship.adapters import variables
 from tagship.adapters.github import Repository
 from tagship.commands.options import ENV, JSON, task
@@ -130,9 +130,8 @@ def _pair(variable: str) -> tuple[str, str]:
 
 def _secrets(settings: Environment, root: Path) -> list[str]:
     """The names that an environment's Compose files want and its variables don't give."""
-    compose = [(root / name).read_text() for name in settings.compose if (root / name).is_file()]
     known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
-    return starters.secret_names(compose, list(known))
+    return starters.secret_names(references.in_files(settings.compose, root), known)
 
 
 def _action(uses: str, version: str, root: Path) -> starters.Action:
