@@ -15,7 +15,7 @@ from invoke.program import Program
 
 from action import secret_values, words
 from action.errors import ActionError
-from tagship import approval, events, namespace, services
+from tagship import approval, cli, events, namespace, services
 from tagship.config import Config
 from tagship.errors import TagshipError
 from tagship.signals import interruptible
@@ -47,7 +47,8 @@ class _Program(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            raise ActionError(f"`run` can't be carried out: {error}.".replace("..", "."), "") from None
+            said = cli.explained(error)
+            raise ActionError(f"`run` can't be carried out: {said.problem}", said.hint) from None
 
     def execute(self) -> None:
         try:

@@ -19,6 +19,7 @@ TagshipError                1   anything below
 ├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that bakes has gone back
 ├── InconclusiveError      18   Sentry knows too little of the release to call it healthy
 ├── LedgerError            19   a line of the ledger was changed, torn or taken out
+├── UsageError             64   the command line names a task or option that there isn't
 └── StoppedError          130   Ctrl-C, or the run was cancelled: what was begun has been put back
 """
 
@@ -147,6 +148,12 @@ class LedgerError(TagshipError):
     """A line of the ledger was changed, torn or taken out."""
 
     exit_code = 19
+
+
+class UsageError(TagshipError):
+    """The command line names a task or option that there isn't (sysexits.h, EX_USAGE)."""
+
+    exit_code = 64
 
 
 class StoppedError(TagshipError):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from invoke.program import Program
 
 from tagship import namespace, services
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import Files
 from tagship.adapters.engine import Engine
+from tagship.cli import Console
 from tagship.config import Environment
 from tagship.errors import ConnectionFailedError
 from tagship.ledger import Entry, line
@@ -111,7 +111,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def typed(*argv: str) -> Ran:
         code: Any = 0
         try:
-            Program(name="tagship", binary="tagship", namespace=namespace).run(["tagship", *argv])
+            Console(name="tagship", binary="tagship", namespace=namespace).run(["tagship", *argv])
         except SystemExit as ended:
             code = ended.code
         said = capsys.readouterr()

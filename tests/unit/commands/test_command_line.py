@@ -1,7 +1,10 @@
 """What holds for every task."""
 
 import copy
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,37 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
 
     assert (ran.code, ran.out) == (4, "")
     assert "'--foo' is not a commit's SHA" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["deply", "--env", "staging"], "There is no task 'deply'.\n  hint: did you mean deploy?"),
+        (["accessories.pu"], "There is no task 'accessories.pu'.\n  hint: did you mean accessories.up?"),
+        (["deploy", "--evn", "staging"], "deploy has no option --evn.\n  hint: did you mean --env?"),
+        (["deploy", "--dryrun"], "deploy has no option --dryrun.\n  hint: did you mean --dry-run?"),
+        (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
+        (["--evn", "deploy"], "There is no option --evn before a task.\n  hint: see tagship --help"),
+        (["deploy", "--env"], "needed value"),
+    ],
+)
+def test_a_word_that_is_not_known_is_told_with_the_nearest_one(run: Run, argv: list[str], said: str) -> None:
+    ran = run(*argv)
+
+    assert said in ran.err
+    assert ran.code == 64
+
+
+@pytest.mark.usefixtures("app")
+def test_a_signal_in_any_task_ends_it_with_a_line_and_a_code_of_its_own(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.setattr("tagship.adapters.smoke.run", stop)
+
+    ran = run("smoke-test", "--env", "staging")
+
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "Stopped by SIGINT.")
