@@ -1,7 +1,6 @@
 """The images of a commit: which are in the registry, built and pushed where they are not."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tagship.adapters.registry import Registry, UnreachableRegistryError, split
 from tagship.config import Config, Environment, Settings, shape
 from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.model import Digest, Place, Shape, Sources, Version
+from tagship.parallel import together
 from tagship.references import Need
 
 UNKNOWN = Digest(f"sha256:{'0' * 64}")
@@ -48,8 +48,7 @@ class Images:
         def ask(repository: str) -> Digest | None:
             return registry.digest(split(repository)[1], self.version.tag)
 
-        with ThreadPoolExecutor(8) as threads:
-            found = dict(zip(self.repositories, threads.map(ask, self.repositories.values()), strict=True))
+        found = dict(zip(self.repositories, together(ask, self.repositories.values()), strict=True))
         return {name: digest for name, digest in found.items() if digest}
 
     def lacking(self, there: Mapping[str, str]) -> list[str]:
@@ -184,8 +183,7 @@ def push(images: Images, engine: Engine) -> dict[str, Digest]:
             )
         return builder.push(engine, repository, images.version.tag, registry.credentials)
 
-    with ThreadPoolExecutor(8) as threads:
-        return dict(zip(images.repositories, threads.map(one, images.repositories.items()), strict=True))
+    return dict(zip(images.repositories, together(one, images.repositories.items()), strict=True))
 
 
 def local_ids(images: Images, engine: Engine) -> dict[str, str]:

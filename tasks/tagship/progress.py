@@ -5,6 +5,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from tagship import events
 
@@ -14,6 +16,8 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.steps: list[tuple[str, float]] = []
+        self._began = time.monotonic()
+        self._stepped = False
         self._quiet = quiet
         self._live = sys.stderr.isatty() and "CI" not in os.environ and os.environ.get("TERM") != "dumb"
         self._color = self._live and "NO_COLOR" not in os.environ
@@ -22,6 +26,7 @@ class Progress:
     def step(self, text: str) -> Iterator[None]:
         """One step: named while it runs, ticked with its time when done, crossed when it raised."""
         began = time.monotonic()
+        self._stepped = True
         events.tell("begin", step=text)
         try:
             with self._spinning(text):
@@ -42,10 +47,20 @@ class Progress:
             sys.stderr.write(f"  {text}\n")
 
     def total(self) -> None:
-        """The last line under the steps, which make a table as they come: the sum of their times."""
-        if not self._quiet:
-            sys.stderr.write(f"  {sum(took for _, took in self.steps):6.2f} s  in all\n\n")
+        """The last line under the steps, which make a table as they come: the time since it began."""
+        if not self._quiet and self._stepped:
+            sys.stderr.write(f"  {time.monotonic() - self._began:6.2f} s  in all\n\n")
             sys.stderr.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Where the task failed, the table ends here."""
+        if error:
+            self.total()
 
     @contextmanager
     def _spinning(self, text: str) -> Iterator[None]:

@@ -1,8 +1,10 @@
 """What goes wrong leaves the old release serving, says why, and is put back."""
 
 import json
+import re
 import signal
 import time
+from pathlib import Path
 
 from tests.hello import Hello
 
@@ -126,3 +128,21 @@ def _wait_for_container(hello: Hello, sha: str) -> None:
     while not hello.rig.hosts[0].docker("ps", "-aq", "--filter", f"label=tagship.sha={sha}"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_signal_during_the_build_ends_it_and_says_so(hello: Hello) -> None:
+    hello.append("Dockerfile", "RUN sleep 60\n")
+    hello.commit()
+    with hello.start("ship", "--env", "host1") as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while process.poll() is None and not any(
+            b"buildx" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children.read_text().split()
+        ):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Build" in said
+    assert re.search(r"\d s  in all", said)
+    assert said.rstrip().endswith("Stopped by SIGINT.")

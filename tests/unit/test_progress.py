@@ -1,5 +1,7 @@
 """What a person watches."""
 
+import itertools
+
 import pytest
 
 from tagship.progress import Progress, since, table
@@ -44,13 +46,27 @@ def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_ends_with_the_time_that_went_by(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", itertools.count(100, 5).__next__)
     progress = Progress()
-    progress.steps = [("Pull", 1.25), ("Start web", 10.5)]
+    with progress.step("Pull"):
+        pass
 
     progress.total()
 
-    assert capsys.readouterr().err == "   11.75 s  in all\n\n"
+    assert capsys.readouterr().err.splitlines()[1:] == ["   15.00 s  in all", ""]
+
+
+def test_the_table_of_a_task_that_failed_ends_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), Progress() as progress, progress.step("Pull"):
+        raise ZeroDivisionError
+
+    assert capsys.readouterr().err.endswith("in all\n\n")
+    with pytest.raises(ZeroDivisionError), Progress():
+        raise ZeroDivisionError
+    assert capsys.readouterr().err == ""
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_lines_have_no_trailing_blanks() -> None:

@@ -3,14 +3,15 @@
 import os
 import shlex
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tagship.config import Suite
+from tagship.parallel import together
 
 OURS = frozenset({
     "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD", "TAGSHIP_KNOWN_HOSTS", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
@@ -35,17 +36,55 @@ class Result:
 
 
 def run(suites: Mapping[str, Suite], folder: Path, say: Callable[[str], object]) -> list[Result]:
-    """Run all, whatever fails. A failed one's output is said as soon as it ends. Results in the file's order."""
-    with ThreadPoolExecutor(len(suites)) as threads:
-        running = [threads.submit(_suite, name, suite, folder) for name, suite in suites.items()]
-        for done in as_completed(running):
-            result = done.result()
-            if result.problem:
+    """Run all, whatever fails. A failed one's output is said as soon as it ends. Results in the file's order.
+
+    An error or signal here ends the suites that still run.
+    """
+    running, one_at_a_time = _Running(), threading.Lock()
+
+    def one(item: tuple[str, Suite]) -> Result:
+        result = _suite(*item, folder, running)
+        if result.problem:
+            with one_at_a_time:
                 say(f"── {result.component}: {result.problem} ──\n{result.output.rstrip()}\n")
-        return [each.result() for each in running]
+        return result
+
+    try:
+        return together(one, suites.items())
+    except BaseException:
+        running.end()
+        raise
 
 
-def _suite(component: str, suite: Suite, folder: Path) -> Result:
+class _Running:
+    """The programs that run now."""
+
+    def __init__(self) -> None:
+        self._programs: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def output(self, process: subprocess.Popen[str]) -> str:
+        """What a program prints until its end."""
+        with process:
+            with self._lock:
+                self._programs.add(process)
+                if self._ended:
+                    process.terminate()
+            said, _ = process.communicate()
+        with self._lock:
+            self._programs.discard(process)
+        return said
+
+    def end(self) -> None:
+        """End them all, and whatever is started yet."""
+        with self._lock:
+            self._ended = True
+            for process in self._programs:
+                process.terminate()
+
+
+def _suite(component: str, suite: Suite, folder: Path, running: _Running) -> Result:
     began = time.monotonic()
     where = folder / suite.directory
     output, problem = "", ""
@@ -55,7 +94,7 @@ def _suite(component: str, suite: Suite, folder: Path) -> Result:
     if not where.is_dir():
         return Result(component, f"there is no folder {suite.directory}", 0, "")
     for command in suite.run:
-        said, problem = _command(command, where)
+        said, problem = _command(command, where, running)
         output += said
         if problem:
             break
@@ -70,19 +109,19 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in OURS}
 
 
-def _command(command: str, where: Path) -> tuple[str, str]:
+def _command(command: str, where: Path, running: _Running) -> tuple[str, str]:
     """What it printed, and what is wrong."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             shlex.split(command), cwd=where, env=_environment(), stdin=subprocess.DEVNULL, text=True,
-            errors="backslashreplace", check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            errors="backslashreplace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
     except OSError as error:
         return "", f"{command}: {error.strerror}"
     except ValueError as error:  # quotes that don't close
         return "", f"{command}: {error}"
-    return done.stdout, f"{command}: exit {done.returncode}" if done.returncode else ""
+    said = running.output(process)
+    return said, f"{command}: exit {process.returncode}" if process.returncode else ""
 
 
 def _coverage(report: Path, minimum: float) -> tuple[float | None, str]:

@@ -45,9 +45,8 @@ def deploy(  # noqa: PLR0913 - its options
     """Bring an environment to one commit's release, without dropping a request."""
     config = services.config()
     settings = config.environment(env)
-    with services.connect(config.app, settings) as opening:
+    with Progress(quiet=json) as progress, services.connect(config.app, settings) as opening:
         version = releases.version(settings, sha, dirty=dirty)
-        progress = Progress(quiet=json)
         options = deploys.Options(progress, wait=wait, dry_run=dry_run, json=json)
         session, choose = _wanted(config, opening, settings, version, options)
         _bring(session, choose, _again(config, settings), options, version.tag)
@@ -116,7 +115,7 @@ def ship(
         return
     checks.run_all(config)
     # the connection is made while images are built
-    with services.connect(config.app, settings) as opening, services.local_engine() as engine:
+    with options.progress, services.connect(config.app, settings) as opening, services.local_engine() as engine:
         services.prepare_registry(settings, config.app, engine)
         with options.progress.step(f"Build {version.short}"):
             images.build(found, config, engine)
@@ -143,8 +142,7 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
     """Apply a commit's pending migrations with its own image, and verify that none is left."""
     config = services.config()
     settings = config.environment(env)
-    progress = Progress(quiet=json)
-    with services.connect(config.app, settings) as opening:
+    with Progress(quiet=json) as progress, services.connect(config.app, settings) as opening:
         version = releases.version(settings, sha, dirty=False)
         options = deploys.Options(progress, action=Action.MIGRATE, wait=wait, dry_run=dry_run, json=json)
         if settings.release.migrations is None:

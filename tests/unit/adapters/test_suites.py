@@ -1,5 +1,9 @@
 """Runs components' test and lint suites side by side."""
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,8 @@ import pytest
 from tagship.adapters import suites
 from tagship.adapters.suites import Result
 from tagship.config import Suite
+from tagship.errors import StoppedError
+from tagship.signals import interruptible
 
 COBERTURA = '<?xml version="1.0"?><coverage line-rate="{}"/>'
 
@@ -126,3 +132,30 @@ def test_a_suite_gets_the_environment_but_not_our_credentials(tmp_path: Path, mo
 
     assert "DATABASE_URL=sqlite://\n" in said
     assert "s3cr3t" not in said
+
+
+def test_a_signal_ends_the_suites_and_has_its_own_exit_code(tmp_path: Path) -> None:
+    suites_of = {"slow": suite("touch begun; exec sleep 60")}
+
+    def stop() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(StoppedError, match="SIGTERM") as caught, interruptible():
+        suites.run(suites_of, tmp_path, print)
+
+    assert caught.value.exit_code == 130
+    left = [path for path in Path("/proc").glob("[0-9]*/cwd") if _same(path, tmp_path)]
+    deadline = time.monotonic() + 5
+    while left and time.monotonic() < deadline:
+        left = [path for path in left if _same(path, tmp_path)]
+    assert left == []
+
+
+def _same(link: Path, folder: Path) -> bool:
+    try:
+        return link.readlink() == folder
+    except OSError:
+        return False

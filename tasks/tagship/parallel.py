@@ -1,0 +1,34 @@
+"""Several calls at once, where nobody who is stopped waits for the calls that still run."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call for every item at once. Returns the results in the items' order; raises the first error.
+
+    A signal's error goes on at once: threads that still run hold up neither the caller nor the process's end.
+    """
+    done: queue.SimpleQueue[tuple[int, Result | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work(at: int, item: Item) -> None:
+        try:
+            done.put((at, call(item), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            done.put((at, None, error))
+
+    waiting = list(items)
+    for at, item in enumerate(waiting):
+        threading.Thread(target=work, args=(at, item), daemon=True).start()
+    results: dict[int, Result | None] = {}
+    for _ in waiting:
+        at, result, error = done.get()
+        if error:
+            raise error
+        results[at] = result
+    return [results[at] for at in range(len(waiting))]  # type: ignore[misc] # each is there by now
