@@ -7,7 +7,8 @@ import pytest
 from tagship import images
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry
-from tagship.errors import RegistryError, SourceError
+from tagship.config import Environment
+from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.images import Images
 from tagship.model import Shape, Sources, Version
 from tests.unit.builders import sha
@@ -112,6 +113,15 @@ def test_what_was_not_built_can_not_be_pushed(found: Images, web: Server, engine
 def test_pushing_needs_a_registry(found: Images, engine: Engine) -> None:
     with pytest.raises(RegistryError, match="names no registry"):
         images.push(local(found), engine)
+
+
+def test_a_server_without_a_registry_is_refused_before_anything_is_built() -> None:
+    settings = Environment.model_validate({"name": "staging", "engine": "ssh://me@example.com", "url": "http://x"})
+
+    with pytest.raises(ConfigError, match=r"staging is on ssh://me@example\.com, and tagship.yml names no") as caught:
+        images.of(settings, "shop", Version(TAG), Path(), repository=Path())
+
+    assert "registry: embedded" in caught.value.hint
 
 
 def test_an_engine_on_this_machine_has_what_was_built_here(found: Images, daemon: Server, engine: Engine) -> None:
