@@ -75,8 +75,7 @@ class Engine:
 
     def kill(self) -> None:
         """End its daemons by SIGKILL; its containers run on, orphans, until `start`."""
-        daemons = self._machine.run(["pgrep", _DAEMONS]).split()
-        self._machine.run(["kill", "-KILL", *daemons])
+        self._machine.run(["pkill", "-KILL", _DAEMONS])  # its containerd may end with it, before its own turn
         alive = self._machine.command(["pgrep", _DAEMONS])
         shell.wait_for(lambda: not shell.succeeds(alive), "the engine's end", seconds=30)
 
