@@ -161,11 +161,13 @@ def test_an_accessory_is_recreated_by_a_task_that_says_so_and_keeps_its_data(hel
     name = before["Name"].lstrip("/")
     host.docker("exec", name, "sh", "-c", "redis-cli set color green && redis-cli save")
     cache["environment"] = {"MODE": "other"}
+    cache["volumes"] = ["/srv:/srv:ro"]
     hello.commit()
 
     unconfirmed = hello.run("accessories.recreate", "--env", environment, "--name", "cache")
     assert (unconfirmed.returncode, _container(hello, environment)["Id"]) == (9, before["Id"])
     assert "environment (MODE)" in unconfirmed.stdout
+    assert "mounts the server's own /srv" in unconfirmed.stderr
     assert hello.run("accessories.recreate", "--env", environment, "--name", "db", "--yes").returncode == 2
     hello.tagship("accessories.recreate", "--env", environment, "--name", "cache", "--yes")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship import accessories, configured, releases, services
+from tagship import accessories, configured, findings, releases, services
 from tagship.accessories import Differences
 from tagship.adapters import compose, git
 from tagship.commands.options import ENV, JSON, task
@@ -88,10 +88,15 @@ def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]
     version = git.version(folder=services.folder())
     with services.connect(config.app, settings) as opening, releases.checkout(version, services.folder()) as folder:
         sources = compose.sources(settings.compose, folder, lambda: git.files(version, services.folder()), config.app)
-        wanted = shape(settings, sources.model["services"]).accessories
+        looked = shape(settings, sources.model["services"])
+        wanted = looked.accessories
+        place = config.place(env)
         resolved = configured.resolve(
-            config.place(env), sources, wanted, tag=version.tag, settings=settings, folder=services.folder()
+            place, sources, wanted, tag=version.tag, settings=settings, folder=services.folder()
         )
+        # said and not refused: an accessory's data often lies in a folder of the server's own
+        for line in findings.of(place, version, resolved.model, looked, services=wanted, allow=settings.allow):
+            progress.note(line)
         with progress.step("Connect"):
             session = opening.session()
         yield session, resolved
