@@ -34,12 +34,35 @@ def load(path: Path = Path(FILE)) -> Config:
         raise ConfigError(f"{path}:{line}: not YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}:1: not YAML: {' '.join(str(error).split())}.") from None
+    if doubled := list(_doubled(node)):
+        lines = (f"{path}:{line}: {key} is there already, at line {first}." for line, key, first in doubled)
+        raise ConfigError("\n".join(lines), hint="keep one of them")
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}:1: a mapping is expected.", hint="start with `app: NAME`")
     try:
         return Config.model_validate(_merged(raw))
     except ValidationError as error:
         raise _explained(path, node, error) from None
+
+
+def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
+    """Keys that a mapping has twice, of which YAML would keep the last without a word: line, key, the first's line."""
+    left, met = [node], set[int]()
+    while left:
+        node = left.pop(0)
+        if id(node) in met:  # an alias, of itself perhaps
+            continue
+        met.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                if str(key.value) in seen:
+                    yield line, str(key.value), seen[str(key.value)]
+                seen.setdefault(str(key.value), line)
+                left.append(value)
 
 
 def _merged(raw: dict[str, Any]) -> dict[str, Any]:

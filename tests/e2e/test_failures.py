@@ -26,6 +26,16 @@ def test_a_release_that_crashes_at_start_is_refused_with_its_last_words(hello: H
     assert [entry["result"] for entry in hello.history(environment)] == ["ok", "failed"]
 
 
+def test_a_route_to_the_wrong_port_is_named_with_the_one_that_is_listened_at(hello: Hello) -> None:
+    hello.settings |= {"routes": {"/*": "web:8001"}, "smoke": [{"path": "/", "within": "2s"}]}
+    hello.commit()
+
+    refused = hello.run("ship", "--env", "host1")
+
+    assert refused.returncode == 13
+    assert "The route /* goes to web:8001; web listens at 8000." in refused.stderr
+
+
 def test_a_release_that_fails_its_smoke_test_never_sees_the_public(hello: Hello, environment: str) -> None:
     good = hello.commit()
     hello.ship(environment)

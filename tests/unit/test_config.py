@@ -114,6 +114,16 @@ environments:
     assert said == "tagship.yml:5: smoke.1.contians: unknown key; did you mean contains?"
 
 
+def test_a_key_that_stands_twice_is_refused_with_both_lines(load: Load) -> None:
+    said = problem(load, LEAST + 'routes:\n  "/*": web:8000\n  /api/*: web:8000\n  "/*": other:80\n')
+
+    assert said == "tagship.yml:7: /* is there already, at line 5."
+
+
+def test_an_alias_of_itself_is_no_endless_story(load: Load) -> None:
+    assert "tagship.yml" in problem(load, LEAST + "smoke: &a [*a]\n")
+
+
 def test_an_alias_is_what_is_offered(load: Load) -> None:
     said = problem(load, LEAST.replace("engine:", "promote_from: x, engine:"))
 

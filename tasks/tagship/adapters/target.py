@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tagship import ledger, migrations, render, routes, sites
-from tagship.adapters import compose, containers, networks, pulls, smoke, volumes
+from tagship.adapters import compose, containers, listening, networks, pulls, smoke, volumes
 from tagship.adapters.containers import Container
 from tagship.adapters.credentials import Credentials
 from tagship.adapters.edge import NETWORK, Edge, refuse_old
@@ -16,7 +16,7 @@ from tagship.adapters.injection import inject
 from tagship.adapters.lease import Lease
 from tagship.adapters.readiness import Starting
 from tagship.config import Environment
-from tagship.errors import CheckError, MigrationError, RolloutError, TagshipError
+from tagship.errors import CheckError, MigrationError, RolloutError, SmokeTestError, TagshipError
 from tagship.model import Migrations, Place, Record, Release, Rendered, Served, served
 from tagship.ports import Migrated, Observed, Routing, Standing
 
@@ -205,9 +205,13 @@ class Server(Reader):
             key = secrets.token_urlsafe(24)
             self._edge.offer(release, key)
             headers = {routes.CANDIDATE_HEADER: key}
-        smoke.run(
-            self._settings.smoke, self._settings.url, self._settings.smoke_within, release=release, headers=headers
-        )
+        within = self._settings.smoke_within
+        try:
+            smoke.run(self._settings.smoke, self._settings.url, within, release=release, headers=headers)
+        except SmokeTestError as error:
+            record = self.release(release)
+            wrong = list(listening.misdirected(self._engine, release, record.release.shape.routes if record else ()))
+            raise SmokeTestError("\n".join((error.problem, *wrong)), hint=error.hint) from None
 
     def cutover(self, release: str) -> None:
         """Replace the file that the edge dials by."""
