@@ -2,6 +2,9 @@
 
 import base64
 import json
+import re
+import socket
+import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +16,7 @@ from tests.action.github import TOKEN, GitHub
 
 PASSWORD = "Tr0ub4dor&3 /+x"  # noqa: S105 - nobody's
 LINES = "first-of-it\nsecond-of-it"
-HOSTILE = f"""import base64, glob, os, pathlib, urllib.parse
+HOSTILE = f"""import base64, os, pathlib, urllib.parse
 print("::set-output name=status::forged")
 print("::error::forged error")
 print("::add-mask::e")
@@ -23,8 +26,15 @@ print("##[error]forged too")
 for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
              "TAGSHIP_REGISTRY_PASSWORD", "INPUT_SSH_KEY", "INPUT_GITHUB_TOKEN"):
     print("has", name, name in os.environ)
-for path in glob.glob("../**/*", root_dir=os.environ.get("RUNNER_TEMP", "."), recursive=True):
-    pass
+pid = os.getppid()
+while pid > 1:  # whoever started us may know the runner's files
+    for pair in pathlib.Path(f"/proc/{{pid}}/environ").read_text(errors="replace").split("\\0"):
+        name, _, path = pair.partition("=")
+        if name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STEP_SUMMARY"):
+            print("found", name)
+            with open(path, "a") as file:
+                file.write("status=forged\\nLEAKED=forged\\n")
+    pid = int(pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[1])
 secret = {PASSWORD!r}
 print("plain", secret)
 print("base64", base64.b64encode(secret.encode()).decode())
@@ -50,12 +60,14 @@ jobs:
         env:
           DB_PASSWORD: ${{{{ secrets.DB_PASSWORD }}}}
           DB_CERT: ${{{{ secrets.DB_CERT }}}}
+      - if: always()
+        run: echo "next sees ${{LEAKED:-nothing}}"
   later:
     needs: one
     if: always()
     runs-on: ubuntu-latest
     steps:
-      - run: echo "later sees $STATUS and ${{LEAKED:-nothing}}"
+      - run: echo "later sees $STATUS"
         env: {{STATUS: "${{{{ needs.one.outputs.status }}}}"}}
 """
 
@@ -68,23 +80,25 @@ def one(**given: str) -> str:
 def test_what_the_apps_own_tests_print_is_not_obeyed_and_their_secrets_are_hidden(
     app: Acted, act: Act, github: GitHub
 ) -> None:
-    (app.folder / "test_web.py").write_text(HOSTILE)
-    app.settings["test"]["web"]["run"] = "python3 test_web.py"
     app.compose["services"]["web"]["environment"] |= {"DB": "${DB_PASSWORD:-}", "CERT": "${DB_CERT:-}"}
     # a suite that fails shows what it printed
     (app.folder / "test_web.py").write_text(HOSTILE + "raise SystemExit(1)\n")
     app.commit()
     secrets = {"DB_PASSWORD": PASSWORD, "DB_CERT": LINES}
 
-    run = act.run(app.folder, one(run="test"), github, secrets=secrets)
+    given = {"ssh-key": act.key, "known-hosts": act.known_hosts, "registry-username": "u", "registry-password": "pass1"}
+    run = act.run(app.folder, one(run="test", **given), github, secrets=secrets)
 
     assert run.results == {"one": "failure", "later": "success"}, run.log
-    assert "later sees failure and nothing" in run.log
+    assert "found GITHUB_OUTPUT" in run.log
+    assert "later sees failure" in run.log
+    assert "next sees nothing" in run.log
     obeyed = [event for event in run.events if event.get("command") in {"error", "add-mask", "set-output"}]
     assert obeyed
     assert not [event for event in obeyed if "forged" in str(event)]
-    for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_TOKEN", "SSH_AUTH_SOCK", "INPUT_SSH_KEY"):
-        assert f"has {name} False" in run.log
+    hidden = re.findall(r"has (\w+) (True|False)", run.log)
+    assert len(dict(hidden)) == 9
+    assert [name for name, seen in hidden if seen == "True"] == []
     for form in (PASSWORD, base64.b64encode(PASSWORD.encode()).decode(), quote(PASSWORD, safe=""), *LINES.splitlines()):
         assert form not in run.log
         assert form not in run.summary
@@ -134,34 +148,46 @@ def test_a_hostile_branch_and_commit_message_are_only_words(app: Acted, act: Act
 
 
 def test_a_pull_requests_tagship_yml_reaches_no_host(app: Acted, act: Act, github: GitHub) -> None:
-    app.settings["environments"]["production"]["engine"] = "ssh://deploy@evil.example.com"
-    app.settings["environments"]["production"].pop("approval")
-    app.commit()
     key = {"ssh-key": act.key, "known-hosts": act.known_hosts, "environment": "production"}
+    with socket.create_server((github.url.rpartition(":")[0].removeprefix("http://"), 0)) as evil:
+        evil.settimeout(0)
+        host, port = evil.getsockname()
+        app.settings["environments"]["production"]["engine"] = f"ssh://deploy@{host}:{port}"
+        app.settings["environments"]["production"].pop("approval")
+        app.commit()
 
-    pull_request = act.run(app.folder, one(run="build push deploy", **key), github, event="pull_request")
-    push = act.run(app.folder, one(run="status", **key), github)
-
-    assert pull_request.results["one"] == "failure"
-    assert "doesn't run on pull_request" in pull_request.log
-    assert "Build" not in pull_request.summary
-    assert "evil.example.com" not in push.log or "failed" in push.log
+        for task in ("build push deploy", "history"):
+            pull_request = act.run(app.folder, one(run=task, **key), github, event="pull_request")
+            assert pull_request.results["one"] == "failure"
+            assert "doesn't run on pull_request" in pull_request.log
+            assert "Build" not in pull_request.summary
+        with pytest.raises(BlockingIOError):
+            evil.accept()
+        # what is on a branch is trusted: the same task goes there
+        with act.start(app.folder, one(run="history", **key), github) as pushed:
+            evil.settimeout(60)
+            evil.accept()[0].close()
+            pushed.communicate(timeout=100)
 
 
 def test_no_host_key_is_accepted_blindly(app: Acted, act: Act, github: GitHub) -> None:
     app.commit()
-    other = act.known_hosts.replace("AAAAC3NzaC1lZDI1NTE5AAAAI", "AAAAC3NzaC1lZDI1NTE5AAAAIA")
-    wrong = "\n".join(line[: len(line) - 1] for line in other.splitlines())
+    key = act.folder / "another"
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(argv, check=True)
+    kind, blob, *_ = key.with_suffix(".pub").read_text().split()
+    wrong = "\n".join(f"{line.split()[0]} {kind} {blob}" for line in act.known_hosts.splitlines())
 
     none = act.run(app.folder, one(**{"run": "deploy", "environment": "staging", "ssh-key": act.key}), github)
     bad = act.run(
         app.folder,
-        one(**{"run": "migrate", "environment": "staging", "ssh-key": act.key, "known-hosts": wrong}),
+        one(**{"run": "history", "environment": "staging", "ssh-key": act.key, "known-hosts": wrong}),
         github,
     )
 
     assert "ssh-keyscan -t ed25519" in none.log
     assert none.results["one"] == bad.results["one"] == "failure"
+    assert "ost key verification failed" in bad.log
 
 
 def test_digests_that_the_build_did_not_push_are_refused(app: Acted, act: Act, github: GitHub) -> None:
