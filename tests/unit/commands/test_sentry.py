@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tagship import ledger
+from tagship.model import Version
 from tests.unit.builders import entry, rendered
 from tests.unit.commands.conftest import CONFIG, Reach, Run
 from tests.unit.repositories import Repository
@@ -145,3 +146,26 @@ def test_a_prefix_that_means_two_releases_is_refused(run: Run, deployed: Sentry,
     ran = run("sentry-release", "--env", "staging", "--sha", "aaaa")
 
     assert (ran.code, "give more digits" in ran.err, deployed.calls) == (4, True, [])
+
+
+def test_a_release_whose_commit_is_here_is_told_whole(
+    run: Run, deployed: Sentry, reach: Reach, repository: Repository
+) -> None:
+    sha = repository.commit("Mend the app")
+    version = f"shop@{sha}"
+    for line, said in list(deployed.server.answers.items()):
+        here = line.replace(VERSION, version).replace(VERSION.replace("@", "%40"), version.replace("@", "%40"))
+        deployed.server.answers[here] = said
+    release = dataclasses.replace(NEW.record.release, version=Version(sha))
+    reach.ledger.clear()
+    reach.add(dataclasses.replace(entry(NEW), tag=sha, seconds=7.4))
+    reach.records = {NEW.name: ledger.encode_record(dataclasses.replace(NEW.record, release=release))}
+
+    ran = run("sentry-release", "--env", "staging", "--json")
+
+    assert (ran.code, "Sentry," in ran.err) == (0, False), ran.err
+    assert json.loads(ran.out)["sha"] == sha
+    (commit, _) = deployed.body(f"PUT /releases/{version.replace('@', '%40')}/")["commits"]
+    assert (commit["id"], commit["message"]) == (sha, "Mend the app")
+    assert "dateReleased" in deployed.body(f"PUT /releases/{version}/")
+    assert deployed.body(f"POST /releases/{version}/deploys/")["environment"] == "staging"
