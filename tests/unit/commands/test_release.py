@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.builders import entry, rendered
 from tests.unit.commands.conftest import CONFIG, Reach, Run
+from tests.unit.repositories import Repository
 from tests.unit.servers import Answer, Server
 
 OLD, NEW = rendered("a"), rendered("b")
@@ -78,3 +79,56 @@ def test_json_alone_is_on_stdout(run: Run, reach: Reach) -> None:
     reach.add(entry(OLD))
 
     assert json.loads(run("history", "--env", "staging", "--json").out)
+
+
+COMPOSE = {"name": "shop", "services": {"web": {"build": {"context": "."}, "healthcheck": {"test": ["CMD", "true"]}}}}
+FOUND = Answer(headers={"Docker-Content-Digest": f"sha256:{'1' * 64}"})
+
+
+@pytest.fixture
+def committed(reach: Reach, repository: Repository, web: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A commit of an app with a registry, and a `docker-compose` that knows its one Compose file; its SHA."""
+    assert reach
+    plugin = repository.folder.parent / "docker" / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(f"#!/bin/sh\ncase \"$*\" in *'-f - '*) cat;; *) echo '{json.dumps(COMPOSE)}';; esac\n")
+    plugin.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(plugin.parents[1]))
+    registry = f"registry: localhost:{web.port}/shop\nroutes: {{/*: web:8000}}\n"
+    config = CONFIG.replace("engine: local", 'engine: "ssh://deploy@staging.example"')
+    repository.write("tagship.yml", config + registry)
+    repository.write("docker-compose.yml", json.dumps(COMPOSE))
+    return repository.commit()
+
+
+def test_a_deploy_plans_the_release_of_the_commit_that_was_asked_for(
+    run: Run, committed: str, repository: Repository, web: Server
+) -> None:
+    repository.write("app.py", "print(2)\n")
+    repository.commit()
+    web.answers[f"HEAD /v2/shop/web/manifests/{committed}"] = FOUND
+
+    ran = run("deploy", "--env", "staging", "--sha", committed[:8], "--dry-run")
+
+    assert ran.code == 0, ran.err
+    assert f"staging: nothing → shop-staging-{committed[:8]}-" in ran.out
+    assert "Cut over to" in ran.out
+
+
+def test_a_ship_says_what_it_would_build_and_then_plans_the_same_deploy(run: Run, committed: str, web: Server) -> None:
+    image = f"localhost:{web.port}/shop/web:{committed}"
+
+    lacking = run("ship", "--env", "staging", "--dry-run")
+    web.answers[f"HEAD /v2/shop/web/manifests/{committed}"] = FOUND
+    there = run("ship", "--env", "staging", "--dry-run")
+
+    assert (lacking.code, there.code) == (0, 0), lacking.err + there.err
+    assert lacking.out.startswith(f"build and push: {image}\n")
+    assert image not in there.out
+    assert f"staging: nothing → shop-staging-{committed[:8]}-" in there.out
+
+
+def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: str) -> None:
+    ran = run("migrate", "--env", "staging", "--sha", committed[:8])
+
+    assert (ran.code, "tagship.yml names no migrations" in ran.err) == (2, True)
