@@ -1,5 +1,6 @@
 """The tasks' environment is made without the user's Python being touched."""
 
+import ensurepip
 import hashlib
 import importlib.util
 import zipfile
@@ -61,10 +62,8 @@ def test_a_package_that_the_runners_python_has_is_installed_all_the_same(
             file.writestr(name, text)
     runners = tmp_path / "site-packages"
     zipfile.ZipFile(wheel).extractall(runners)
-    found = importlib.util.find_spec("pip")
-    assert found
-    assert found.origin
-    (runners / "pip").symlink_to(Path(found.origin).parent)
+    (bundled,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    zipfile.ZipFile(bundled).extractall(runners)
     monkeypatch.setattr(install, "_pip", lambda: str(runners / "pip"))
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (tmp_path / "requirements.txt").write_text(f"thing==1 --hash=sha256:{digest}\n")
