@@ -38,9 +38,9 @@ class Acted(Hello):
         self.git("remote", "add", "origin", "https://github.com/o/r.git")
 
     def serves(self, environment: str, sha: str) -> bool:
-        """Whether that commit answers; nothing does before the first deploy."""
+        """Whether that commit answers; before the first deploy the edge or nobody does."""
         try:
-            return sha in self.get(environment)
+            return sha in self.get_at(f"{self.settings['environments'][environment]['url']}/")
         except subprocess.CalledProcessError:
             return False
 

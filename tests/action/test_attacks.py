@@ -200,3 +200,17 @@ def test_digests_that_the_build_did_not_push_are_refused(app: Acted, act: Act, g
 
     assert run.results["one"] == "failure"
     assert "where the build pushed" in run.log
+
+
+def test_a_commit_given_by_hand_that_nobody_reviewed_is_not_deployed(app: Acted, act: Act, github: GitHub) -> None:
+    app.commit()
+    app.git("checkout", "--quiet", "-b", "mine")
+    stray = app.commit(**{'"hello"': '"evil"'})
+    app.git("checkout", "--quiet", "main")
+    common = {"environment": "staging", "ssh-key": act.key, "known-hosts": act.known_hosts}
+
+    run = act.run(app.folder, one(run="deploy", sha=stray, **common), github)
+
+    assert run.results["one"] == "failure"
+    assert f"{stray[:8]} is not on main, the branch of this run" in run.log
+    assert not app.serves("staging", stray)
