@@ -74,7 +74,9 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
     model = compose.interpolate(wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()})
     taken = {name: given[name] for name in render.named(wanted.model) if name in given}
-    kept = {name: value for name, value in given.items() if name in needed and not name.startswith("TAGSHIP_")}
+    # what Compose calls a secret isn't kept, even where a file of variables gives it
+    plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
+    kept = {name: given[name] for name in plain if name in given}
     return Resolved(place, model, wanted.files, secrets | taken | files, kept)
 
 

@@ -71,7 +71,7 @@ def rollout(session: Session, choose: Choice, again: Again, holder: Holder, opti
         wanted = chosen.rendered
         plan = _plan(wanted, before, session, options)
         outcome = _outcome(session, wanted, before, changed=changes(plan) or _unproven(wanted, before))
-        refuse(_findings(chosen, before, plan, target) if outcome.changed else ())
+        refuse(_findings(chosen, before, plan, target, options) if outcome.changed else ())
         entry = dataclasses.replace(_entry(session, options.action, holder, outcome), restores=chosen.restores)
         under_way = Rollout(target, before, wanted, options.progress, entry, began)
         if not outcome.changed:
@@ -99,7 +99,7 @@ def migrate(session: Session, choose: Choice, holder: Holder, options: Options) 
         plan = plan_rollout(chosen.rendered, before, Patience())
         down = before.stopped(chosen.rendered.release.shape.accessories) if options.dry_run else ()
         stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
-        refuse([*_findings(chosen, before, plan, target), *stopped])
+        refuse([*_findings(chosen, before, plan, target, options), *stopped])
         outcome = _outcome(session, chosen.rendered, before, changed=True)
         entry = _entry(session, Action.MIGRATE, holder, outcome)
         return Rollout(target, before, chosen.rendered, options.progress, entry, began).migrate(dry_run=options.dry_run)
@@ -113,7 +113,7 @@ def preview(session: Session, choose: Choice, options: Options) -> str:
         chosen = choose(before, reader.release)
         wanted = chosen.rendered
         plan = _plan(wanted, before, session, options)
-        problems = _findings(chosen, before, plan, reader)
+        problems = _findings(chosen, before, plan, reader, options)
     title = f"{session.settings.name}: {before.live or 'nothing'} → {wanted.name}"
     if not changes(plan) and not _unproven(wanted, before):
         return f"{title}: nothing to do"
@@ -139,9 +139,14 @@ def refuse(found: Iterable[str]) -> None:
         raise CheckError("\n".join(lines), hint="nothing was changed")
 
 
-def _findings(chosen: Candidate, before: Observed, plan: Plan, reader: Reader) -> list[str]:
-    """Everything that stands in the way of a plan."""
-    return [*findings(chosen.rendered, before, plan), *reader.unfit(chosen.rendered, chosen.secrets)]
+def _findings(chosen: Candidate, before: Observed, plan: Plan, reader: Reader, options: Options) -> list[str]:
+    """Everything that stands in the way of a plan; of a way back only what it couldn't do without."""
+    volumes = reader.unfit(chosen.rendered, chosen.secrets)
+    if options.action is Action.ROLLBACK:
+        for line in volumes:
+            options.progress.note(line)
+        volumes = []
+    return [*findings(chosen.rendered, before, plan), *volumes]
 
 
 @contextmanager
@@ -184,6 +189,9 @@ def _settle(  # noqa: PLR0913 - what a deploy consists of
         at=_now(session), action=str(action), result=ledger.GOOD, release=before.live, tag=release.version.tag,
         previous=before.good, by=dead.who, run=dead.run, images=dict(release.images), why="recorded late",
     )  # fmt: skip
+    if options.action is Action.ROLLBACK:  # what is to be left isn't finished first
+        prove(target, before, late, options.progress)
+        return
     try:
         left = again(before, before.live_record)
     except TagshipError as error:  # a variable that is gone, a file that was moved
@@ -196,12 +204,15 @@ def _settle(  # noqa: PLR0913 - what a deploy consists of
     target.secrets = left.secrets
     plan = _plan(left.rendered, before, session, options)
     outcome = _outcome(session, left.rendered, before, changed=True)
+    under_way = Rollout(target, before, left.rendered, options.progress, late, time.monotonic())
     try:
-        Rollout(target, before, left.rendered, options.progress, late, time.monotonic()).carry_out(plan, outcome)
+        under_way.carry_out(plan, outcome)
     except StoppedError:
         raise
     except TagshipError as error:
         options.progress.note(f"{before.live} can't be finished: {error.problem}")
+    if under_way.stopped:
+        raise under_way.stopped
 
 
 def _unproven(wanted: Rendered, before: Observed) -> bool:

@@ -36,12 +36,13 @@ def of(  # noqa: PLR0913 - where, of what, and what is taken
     place: Place, version: Version, model: Model, shape: Shape, *, services: Iterable[str], allow: Iterable[str]
 ) -> list[str]:
     """Every finding about those services of a Compose model that `allow` doesn't take, one a line."""
-    taken = frozenset(allow)
+    taken, services = frozenset(allow), tuple(services)
+    folders = {**model, "services": {name: _spelt_out(model["services"][name], model) for name in services}}
     every = [
         finding
         for service in services
         for look in (_mounts, _powers, _network, _hooks, _answers)
-        for finding in look(service, model["services"][service], shape)
+        for finding in look(service, folders["services"][service], shape)
     ]
     name = place.release_name(version, "0" * 64)
     long = (Finding(text) for text in render.long_names(name, {"services": _only(model, services)}))
@@ -100,6 +101,20 @@ def refuse(lines: Iterable[str], hint: str = HINT) -> None:
     """Raises ConfigError with every line, if there is any."""
     if every := list(dict.fromkeys(lines)):
         raise ConfigError("\n".join(every), hint=hint)
+
+
+def _spelt_out(settings: Model, model: Model) -> Model:
+    """The same with a named volume that is a folder of the server's own, by driver_opts, as the mount that it is."""
+    volumes = model.get("volumes") or {}
+
+    def folder(mount: object) -> object:
+        source = mount.get("source") if isinstance(mount, Mapping) and mount.get("type") == "volume" else None
+        options = (volumes.get(source) or {}).get("driver_opts") or {}
+        device = str(options.get("device", ""))
+        bound = "bind" in str(options.get("o", "")).split(",") and device.startswith("/")
+        return {"type": "bind", "source": device} if bound else mount
+
+    return {**settings, "volumes": [folder(mount) for mount in settings.get("volumes") or ()]}
 
 
 def _mounts(name: str, settings: Model, _: Shape) -> Iterator[Finding]:

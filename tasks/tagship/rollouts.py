@@ -13,6 +13,7 @@ from tagship.plans.rollout import Good, plan_recovery, revival
 from tagship.plans.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Resume, Step, Stop
 from tagship.ports import Migrated, Observed, Target
 from tagship.progress import Progress
+from tagship.render import ends
 from tagship.signals import uninterrupted
 
 _TIDYING = Drain | Stop | Remove
@@ -85,11 +86,16 @@ class Rollout:
             with self.progress.step("Look at what is pending" if dry_run else "Migrate the database"):
                 migrated = self.target.migrate(self.wanted, dry_run=dry_run)
         finally:
-            if fresh:
+            if fresh and self._nobodys():
                 self.target.remove(self.wanted.name)
         if not dry_run:
             self._record(self.entry, migrated.leaves)
         return migrated
+
+    def _nobodys(self) -> bool:
+        """Whether nobody else has deployed this very release meanwhile, as one who lost the lock has to ask."""
+        now = self.target.observe()
+        return now.live != self.wanted.name and now.standing(self.wanted.name) is None
 
     def _tidy(self, plan: Plan) -> tuple[str, ...]:
         """The new release is proven and recorded: failing to tidy up is a warning and no reason to go back."""
@@ -115,7 +121,11 @@ class Rollout:
         What fails here is said, and doesn't hide the first error.
         """
         try:
-            plan = plan_recovery(self.wanted.name, self._good(), self.target.observe())
+            now = self.target.observe()
+            if now.history != self.before.history or now.live not in {self.before.live, self.wanted.name}:
+                self.progress.note("the ledger has moved on since: what stands is left as it is")
+                return _serving(now)
+            plan = plan_recovery(self.wanted.name, self._good(now), now)
             undone = self._put_back(plan)
             back = any(isinstance(step, Cutover) and step not in undone for step in plan)
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -126,14 +136,20 @@ class Rollout:
             self.progress.note(f"could not put everything back: {second.problem} The next deploy will.")
         return None
 
-    def _good(self) -> Good:
+    def _good(self, now: Observed) -> Good:
         """What was live before; or, where the ledger doesn't prove that, what it proves and what still runs."""
         before = self.before
-        name = before.live if before.proven or not before.runs(before.good) else before.good
-        record = before.live_record if name == before.live else self.target.release(name)
+        name = before.live if before.proven or not now.runs(before.good) else before.good
         standing = before.standing(name)
-        routing = before.routing if name == before.live else None
-        return Good(name, record.release if record else None, standing.running if standing else {}, routing)
+        if name == before.live:
+            release = before.live_release
+            return Good(name, release, standing.running if standing else {}, before.routing)
+        record = self.target.release(name)
+        # what the killed deploy stopped of it runs again, too: all that doesn't end by itself
+        present = standing.present if standing else {}
+        model = record.release.sources.model if record else {"services": {}}
+        runs = {service: count for service, count in present.items() if not ends(model, service)}
+        return Good(name, record.release if record else None, runs)
 
     def _put_back(self, plan: Plan) -> list[Step]:
         """Every step that is still safe when one before it has failed. Returns those left undone."""
@@ -205,5 +221,5 @@ def _said(serving: str | None) -> str:
 
 def _serving(now: Observed) -> str:
     """The release that requests reach; empty when they reach none."""
-    routed = now.live_release is None or not now.live_release.shape.routes or now.routing.here
+    routed = now.live_release is None or not now.live_release.shape.routes or now.routing.here or now.routing.elsewhere
     return now.live if now.runs(now.live) and routed else ""

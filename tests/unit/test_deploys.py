@@ -402,7 +402,8 @@ def unrecorded(environment: Environment, session: Session) -> None:
     deploys.rollout(session, choice(OLD), again, ME, options())
     deploys.rollout(session, choice(NEW), again, ME, options())
     environment.ledger.pop()
-    environment.resume(session.place.release_name(OLD.release.version, ""), ())
+    (old,) = (release.name for release in environment.observe().releases if release.name != environment.live)
+    environment.resume(old, ("web",))
     environment.changes.clear()
 
 
@@ -499,6 +500,103 @@ def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so(daemo
 
     assert [json.loads(line)["result"] for line in environment.ledger] == ["ok", "failed", "ok"]
     assert json.loads(environment.ledger[1])["why"] == "recorded late: status 500"
+
+
+def test_whoever_lost_the_lock_leaves_alone_what_somebody_else_has_deployed_since() -> None:
+    beat: Services = {"web": {}, "beat": {}}
+    old, ours, theirs = (rendered(digit, beat, singletons=("beat",)) for digit in "abc")
+    target = MemoryTarget.running(old)
+    under_way, plan = rollout(target, ours)
+
+    def asleep() -> None:
+        if target.live == old.name and f"create {ours.name}" in target.changes:
+            target.still_ours = lambda: None  # type: ignore[method-assign]
+            other, others = rollout(target, theirs)
+            other.carry_out(others, NOTHING)
+            raise LockedError("The lock was taken from us.")
+
+    target.still_ours = asleep  # type: ignore[method-assign]
+    with pytest.raises(LockedError, match=f"{theirs.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    running = {release.name for release in target.observe().releases if release.running.get("beat")}
+    assert (running, last(target)["release"]) == ({theirs.name}, theirs.name)
+
+
+def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+
+    def slept(_: Rendered, *, dry_run: bool = False) -> Migrated:
+        monkeypatch.undo()
+        rollout(target)[0].carry_out(plan, NOTHING)
+        raise MigrationError(f"the connection was lost, {dry_run}")
+
+    monkeypatch.setattr(target, "migrate", slept)
+    with pytest.raises(MigrationError):
+        under_way.migrate(dry_run=False)
+
+    assert target.observe().runs(NEW.name)
+
+
+def test_goes_back_to_an_unproven_release_that_runs_where_the_proven_one_was_stopped() -> None:
+    target = MemoryTarget.running(OLD)
+    for effect in (target.prepare, target.create):
+        target.pull(tuple(NEW.release.images.values()))
+        effect(NEW)
+    target.start(NEW, NEW.order)
+    target.cutover(NEW.name)
+    third = rendered("c")
+    under_way, plan = rollout(target, third)
+    switched = target.cutover
+
+    def break_public_url(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    target.cutover = break_public_url  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{NEW.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == NEW.name
+
+
+def test_a_signal_while_a_killed_deploy_is_finished_ends_the_deploy(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    environment.fails = {"drain": StoppedError("Stopped by SIGINT.")}
+
+    with pytest.raises(StoppedError):
+        deploys.rollout(session, choice(rendered("c")), again, ME, options())
+
+    assert not any("cccccccc" in change for change in environment.changes)
+
+
+def test_a_rollback_from_a_broken_release_that_was_never_recorded_goes_to_the_last_good_one(
+    daemon: Server, engine: Engine
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    broken, answers = environment.live, environment.smoke_test
+
+    def smoke_test(release: str, *, candidate: bool) -> None:
+        if release == broken:
+            raise SmokeTestError("status 500")
+        answers(release, candidate=candidate)
+
+    def back(observed: Observed, recorded: Recorded) -> Candidate:
+        record = recorded(choose_rollback(observed)[0])
+        assert record
+        return again(observed, record)
+
+    environment.smoke_test = smoke_test  # type: ignore[method-assign]
+    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+
+    assert outcome.tag == OLD.release.version.tag
 
 
 def test_a_migration_that_a_killed_deploy_left_running_stops_a_second_one() -> None:

@@ -129,3 +129,13 @@ def test_all_is_refused_at_once_and_each_line_only_once() -> None:
         findings.refuse(["a", "b", "a"])
 
     assert caught.value.problem == "a\nb"
+
+
+def test_a_named_volume_that_is_a_folder_of_the_servers_own_is_one() -> None:
+    volumes = {"all": {"driver_opts": {"type": "none", "o": "ro,bind", "device": "/"}}, "media": None}
+    mounts = [{"type": "volume", "source": name, "target": f"/{name}"} for name in volumes]
+    model = {"services": {"web": {"volumes": mounts}}, "volumes": volumes}
+
+    (said,) = findings.of(PLACE, Version(sha("a")), model, Shape(("web",)), services=["web"], allow=())
+
+    assert "the server's own /:" in said

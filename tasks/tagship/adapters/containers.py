@@ -77,6 +77,7 @@ def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, 
 def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]:
     """Each accessory's state as the engine has it, of several containers that of one that doesn't run.
 
+    One that was made and never started counts only where it is the only one: it was to replace what still runs.
     `ended` for one that is to end by itself and did so well.
     """
     states: dict[str, str] = {}
@@ -84,7 +85,8 @@ def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]
         if container.project == f"{place}-accessories":
             ended = container.restart == "no" and container.status.startswith("Exited (0)")
             state = "ended" if ended else container.state
-            if states.get(container.service, "running") == "running":
+            before = states.get(container.service, "")
+            if before in {"", "created"} or (before == "running" and state != "created"):
                 states[container.service] = state
     return states
 

@@ -203,7 +203,11 @@ class Edge:
             f"[ -s {_CADDY} ] || caddy version > {_CADDY} 2>/dev/null; cat {_CADDY} 2>/dev/null",
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
-        said = self._shell.run(f"{_made(folder)}\n{script}" if prepare else script).decode().split(_SEPARATOR)
+        said = (
+            self._shell.run(f"{_made(folder)}\n{script}" if prepare else script)
+            .decode(errors="replace")
+            .split(_SEPARATOR)
+        )
         live, record, key, ledger, disk, memory, served, caddy = said[:8]
         return Files(
             live=live.strip(),

@@ -145,7 +145,8 @@ class Server(Reader):
         project = f"{self._place}-accessories"
         ours = [c for c in containers.of(self._engine, project) if c.service in accessories]
         model = {"name": project, "services": {name: {} for name in accessories}}
-        Starting(self._engine, model, ours, self._settings.release.ready_within).run()
+        with self._hiding():
+            Starting(self._engine, model, ours, self._settings.release.ready_within).run()
 
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""

@@ -60,8 +60,12 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
     if stands.driver != (volume.driver or LOCAL):
         yield "driver"
     options = _plain(volume.options, secrets)
+    # a secret may have been rotated since: the volume stands with what it was made with, and nothing tells a mistake
+    secret = {key for key, value in volume.options.items() if render.secret_names(value)}
     yield from (
-        f"driver_opts.{key}" for key in options.keys() | stands.options if options.get(key) != stands.options.get(key)
+        f"driver_opts.{key}"
+        for key in sorted(options.keys() | stands.options.keys())
+        if (key not in stands.options if key in secret else options.get(key) != stands.options.get(key))
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tagship.model import Rendered
-from tagship.plans.steps import Migrate, Plan
+from tagship.plans.steps import Migrate, Plan, Pull
 from tagship.ports import Observed
 
 MIB = 1024 * 1024
@@ -35,7 +35,8 @@ def findings(wanted: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[
         yield f"{', '.join(missing)} is not running: `tagship accessories.up` makes and starts accessories."
     if ill := [f"{name} is {state}" for name, state in states.items() if state not in _FIT]:
         yield f"{', '.join(ill)}: the release needs it running, and starting it wouldn't mend that."
-    if observed.disk_free is not None and observed.disk_free < LEAST_DISK:
+    pulls = not plan or any(isinstance(step, Pull) for step in plan)
+    if pulls and observed.disk_free is not None and observed.disk_free < LEAST_DISK:
         yield f"The server's disk has {observed.disk_free // MIB} MiB free; {LEAST_DISK // MIB} are needed."
     if observed.memory_free is not None and observed.memory_free < LEAST_MEMORY:
         yield f"The server has {observed.memory_free // MIB} MiB of memory free; {LEAST_MEMORY // MIB} are needed."

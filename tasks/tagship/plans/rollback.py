@@ -17,7 +17,7 @@ def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:
     good = [entry for entry in observed.history if entry.proves]
     if to:
         return (_named(good, to),)
-    before = good[: _position(good, observed.live)]
+    before = good[: _position(good, observed.live)] if observed.proven else good
     earlier = tuple(dict.fromkeys(_name(entry) for entry in reversed(before) if _name(entry) != observed.live))
     if not earlier:
         raise SourceError(
