@@ -49,6 +49,8 @@ class _Program(Program):
         except ParseError as error:
             said = cli.explained(error)
             raise ActionError(f"`run` can't be carried out: {said.problem}", said.hint) from None
+        except ValueError as error:
+            raise ActionError(f"`run` can't be carried out: an option wants a number: {error}.", "") from None
 
     def execute(self) -> None:
         try:

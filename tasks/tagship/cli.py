@@ -27,6 +27,8 @@ class Console(Program):
             super().parse_tasks()
         except ParseError as error:
             raise explained(error) from None
+        except ValueError as error:  # a word where an option wants a number
+            raise UsageError(f"An option wants a number: {error}.", hint="see --help") from None
 
 
 def explained(error: ParseError) -> UsageError:

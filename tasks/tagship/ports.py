@@ -36,6 +36,8 @@ class Routing:
     """Whether it serves anything at the environment's URL."""
     elsewhere: tuple[str, ...] = ()
     """Other URLs it serves the environment at: `url` has changed, and no release has been proven there yet."""
+    taken: str = ""
+    """Who else is served at the environment's host, and as what; empty for nobody."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class Rollout:
             plan = plan_recovery(self.wanted.name, self._good(now), now)
             undone = self._put_back(plan)
             back = any(isinstance(step, Cutover) and step not in undone for step in plan)
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            why = _why(str(error)) or type(error).__name__
             result = ledger.SWITCHED_BACK if back else ledger.FAILED
             self._record(dataclasses.replace(self.entry, result=result, why=why), ())
             return _serving(self.target.observe())
@@ -211,6 +211,12 @@ def _unsafe_after(step: Step, failed: list[Step]) -> bool:
     if any(isinstance(other, Cutover) for other in failed):
         return isinstance(step, Drain | Remove | Resume)
     return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
+
+
+def _why(said: str) -> str:
+    """The first line of an error; the second, too, where only that says what is wrong: never a container's words."""
+    first, *rest = said.splitlines() or [""]
+    return f"{first} {rest[0]}" if first.endswith(":") and rest and not rest[0].startswith(" ") else first
 
 
 def _said(serving: str | None) -> str:

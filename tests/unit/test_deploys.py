@@ -29,7 +29,7 @@ from tagship.plans.check import findings
 from tagship.plans.rollback import choose_rollback
 from tagship.plans.rollout import Patience, plan_rollout
 from tagship.plans.steps import Plan
-from tagship.ports import Migrated, Observed
+from tagship.ports import Migrated, Observed, Routing
 from tagship.progress import Progress
 from tagship.rollouts import Outcome, Rollout
 from tagship.services import Session
@@ -607,6 +607,33 @@ def test_a_migration_that_a_killed_deploy_left_running_stops_a_second_one() -> N
 
     assert "still running in shop-web-run-1" in finding
     assert list(findings(NEW, busy, ())) == []
+
+
+def test_a_host_that_somebody_else_is_served_as_is_said_before_anything_is_changed() -> None:
+    elsewhere = dataclasses.replace(observed(OLD), routing=Routing(taken="blog-production is served as example.com"))
+
+    (finding,) = findings(NEW, elsewhere, plan_rollout(NEW, elsewhere, Patience()))
+
+    assert finding.startswith("blog-production is served as example.com on this server already")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("The smoke test failed:\nGET /: status 500\nGET /x: no", "The smoke test failed: GET /: status 500"),
+        (
+            "web ended with exit code 1:\n  web | PASSWORD=x",
+            "web ended with exit code 1:",
+        ),
+        ("no column", "no column"),
+    ],
+)
+def test_the_ledger_keeps_what_was_wrong_and_no_containers_words(said: str, why: str) -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=RolloutError(said))
+
+    assert last(target)["why"] == why
 
 
 def test_a_live_release_without_containers_is_refused_while_another_runs() -> None:

@@ -6,7 +6,7 @@ import time
 from tagship.adapters import compose
 from tagship.adapters.engine import Engine
 from tagship.adapters.registry import Registry, UnreachableRegistryError
-from tagship.errors import RegistryError
+from tagship.errors import RegistryError, RolloutError
 
 FIRST_PORT, PORTS = 20000, 10000
 READY_WITHIN = 20.0
@@ -25,7 +25,11 @@ def prefix(app: str) -> str:
 def ensure(engine: Engine, app: str, image: str) -> None:
     """Have the registry run on this machine's engine. Raises RegistryError when it doesn't come up."""
     if not _running(engine, app):
-        compose.up(engine.socket, _project(app, image), {})
+        try:
+            compose.up(engine.socket, _project(app, image), {})
+        except RolloutError as error:
+            hint = "`registry-image` names its image: one that this machine's engine has, or can pull"
+            raise RegistryError(f"The embedded registry can't be started: {error.problem}", hint=hint) from None
     registry = Registry(f"localhost:{port(app)}")
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:

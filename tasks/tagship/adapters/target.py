@@ -17,10 +17,11 @@ from tagship.adapters.lease import Lease
 from tagship.adapters.readiness import Starting
 from tagship.config import Environment
 from tagship.errors import CheckError, MigrationError, RolloutError, SmokeTestError, TagshipError
-from tagship.model import Migrations, Place, Record, Release, Rendered, Served, served
+from tagship.model import Migrations, Place, Record, Release, Rendered, Route, Served, served
 from tagship.ports import Migrated, Observed, Routing, Standing
 
 DRAIN_POLL = 0.05
+_ANY = Served((Route("/*", "any", 80),))
 
 _NOTHING_STAYED = (
     "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
@@ -83,8 +84,12 @@ class Reader:
             return Routing()
         wanted = served(live.shape.routes, standing.present if standing else {}) if live else Served(())
         at = sites.addresses(http, self._place)
+        site = routes.site(self._place, [self._url], wanted, wanted)
+        hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # who has none yet will want some
+        other = sites.taken(http, self._place, hosts)
         return Routing(
-            stands=sites.stand(http, self._place, routes.site(self._place, [self._url], wanted, wanted)),
+            taken=f"{other[0]} is served as {other[1]}" if other else "",
+            stands=sites.stand(http, self._place, site),
             here=any(sites.same(self._url, url) for url in at),
             elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
         )

@@ -4,9 +4,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from invoke.context import Context
 from invoke.tasks import task as _task
 
 from tagship import approval, services, telemetry
+from tagship.errors import UsageError
 from tagship.signals import interruptible
 
 Body = Callable[..., None]
@@ -28,6 +30,8 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
 
         @functools.wraps(body)
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
+            if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
+                raise UsageError("-R shows nothing in advance: it is for shell commands.", hint="--dry-run does")
             with telemetry.reported(name), interruptible():
                 if trusts:
                     approval.refuse_unreviewed(services.folder())

@@ -11,10 +11,11 @@ from invoke.context import Context
 
 from tagship import ledger, services
 from tagship.adapters import containers, edge, lease
+from tagship.adapters.lease import Held
 from tagship.adapters.target import Reader
 from tagship.commands.options import JSON, task
 from tagship.config import Config
-from tagship.errors import CheckError, ConnectionFailedError, LedgerError
+from tagship.errors import CheckError, ConnectionFailedError, LedgerError, UsageError
 from tagship.ledger import Entry
 from tagship.model import Place
 from tagship.ports import Observed, Standing
@@ -48,6 +49,8 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 )
 def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, json: bool = False) -> None:
     """The ledger: every deploy and rollback, how it ended and how long it took."""
+    if limit < 0:
+        raise UsageError(f"--limit {limit} is no number of entries.", hint="0 or more")
     config = services.config()
     with services.connect(config.app, config.environment(env)) as opening:
         session = opening.session()
@@ -58,11 +61,11 @@ def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, js
                 _verify(env, files.lines() if files else ())
                 return
             entries = Reader(session.engine, files, session.place).observe().history
-    entries = entries[-limit:] if limit > 0 else ()
+    shown = entries[-limit:] if limit else ()
     if json:
-        print(jsonlib.dumps([asdict(entry) for entry in entries]))
+        print(jsonlib.dumps([asdict(entry) for entry in shown]))
         return
-    for entry in entries:
+    for entry in shown:
         print(_entry(entry, session.place))
     if not entries:
         print(f"Nothing was deployed to {env} yet.")
@@ -119,9 +122,16 @@ def _status(config: Config, name: str) -> Row:
         "live": observed.live or row["live"] or "nothing yet",
         "since": entry.at if entry else "",
         "by": entry.by if entry else "",
-        "lock": f"{held.holder.who} for {since(session.engine.now() - held.since)}" if held else "",
+        "lock": _lock(held, session.engine.now()),
         **_counted(observed.standing(observed.live), live=observed.live),
     }
+
+
+def _lock(held: Held | None, now: float) -> str:
+    """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
+    if held is None:
+        return ""
+    return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"
 
 
 def _without_edge(row: Row, session: Session) -> tuple[Row, Observed]:

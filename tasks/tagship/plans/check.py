@@ -25,6 +25,8 @@ def findings(wanted: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[
             f"{observed.live!r} is live by the edge's file and has no containers; {', '.join(running)} runs. Say which "
             "is right: stop what runs, or write its name into the file `live` (docs/how-a-deploy-goes.md)."
         )
+    if observed.routing.taken and shape.routes:
+        yield f"{observed.routing.taken} on this server already: give this environment another host name, its `url`."
     if observed.one_offs and any(isinstance(step, Migrate) for step in plan):
         yield (
             f"A migration is still running in {', '.join(observed.one_offs)}, left by a deploy that was killed: wait "

@@ -83,6 +83,9 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
         (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
         (["--evn", "deploy"], "There is no option --evn before a task.\n  hint: see tagship --help"),
         (["deploy", "--env"], "needed value"),
+        (["history", "--env", "staging", "--limit", "x"], "An option wants a number: "),
+        (["history", "--env", "staging", "--limit", "-1"], "--limit -1 is no number of entries"),
+        (["-R", "deploy", "--env", "staging"], "-R shows nothing in advance"),
     ],
 )
 def test_a_word_that_is_not_known_is_told_with_the_nearest_one(run: Run, argv: list[str], said: str) -> None:
