@@ -56,7 +56,7 @@ def found(app: Repository, **changed: object) -> images.Images:
         ({"registry": "ghcr.io/shop"}, "ghcr.io/shop", "ghcr.io"),
         ({"registry": "embedded"}, f"localhost:{embedded.port('shop')}/shop", f"localhost:{embedded.port('shop')}"),
         ({"registry": "ghcr.io/shop", "engine": "local"}, "ghcr.io/shop", None),
-        ({}, "shop.local", None),
+        ({"engine": "local"}, "shop.local", None),
     ],
 )
 def test_images_are_named_after_their_registry(
@@ -88,9 +88,9 @@ def definition(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 def test_builds_every_image_in_one_build(app: Repository, definition: Path) -> None:
-    wanted = found(app)
+    wanted = found(app, engine="local")
 
-    assert images.build(wanted, settings(), Engine(Path("/nowhere"))) == ["api", "web"]
+    assert images.build(wanted, settings(engine="local"), Engine(Path("/nowhere"))) == ["api", "web"]
 
     asked = json.loads(definition.read_text())["target"]
     assert {name: target["context"] for name, target in asked.items()} == {
