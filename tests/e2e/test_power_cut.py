@@ -7,7 +7,7 @@ import pytest
 from tests.hello import Hello
 from tests.rig import Host
 
-COME_BACK = 30
+COME_BACK = 90
 WAITS = {"command": ["python3", "-c", "import time; time.sleep(3600)"], "init": True}
 ENDS = {"command": ["python3", "-c", "print('seeded')"]}
 

@@ -28,12 +28,9 @@ def test_a_deploy_killed_while_it_stops_the_old_release_is_recorded_and_can_be_g
 
 
 def test_a_first_deploy_that_fails_its_public_smoke_test_is_not_nothing_to_do(hello: Hello, environment: str) -> None:
-    hello.commit(
-        **{
-            'GREETING = "hello"': 'GREETING = "hello"\nSEEN = []',
-            "self.send_response(200)": "SEEN.append(1)\n        self.send_response(200 if len(SEEN) < 4 else 500)",
-        }
-    )
+    once = hello.folder.parent / "once"
+    hello.settings["smoke"] = [{"run": f"sh -c 'test ! -e {once} && touch {once}'"}]  # fails behind the cutover
+    hello.commit()
     refused = hello.run("ship", "--env", environment)
     again = hello.run("deploy", "--env", environment)
 
