@@ -10,15 +10,15 @@ from tagship.model import Route
 _TABLES = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
 _LISTENING = re.compile(r"^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
 """A line of the kernel's table of TCP sockets in state 0A, LISTEN (proc(5), /proc/net/tcp)."""
-_LOOPBACK = ("0100007F", "00000000000000000000000001000000")
-"""127.0.0.1 and ::1 as the kernel prints them."""
+_LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000")
+"""127.x.x.x, where Docker's own name server is too, and ::1 as the kernel prints them."""
 
 
 def misdirected(engine: Engine, release: str, routes: Iterable[Route]) -> Iterator[str]:
     """Routes that go to a port where their service doesn't listen, a line each; what can't be looked at is left out."""
     for route in routes:
         found = list(_listening(engine, f"{release}-{route.service}-1"))
-        open_to_all = sorted({port for address, port in found if address not in _LOOPBACK})
+        open_to_all = sorted({port for address, port in found if not _LOOPBACK.fullmatch(address)})
         if not found or route.port in open_to_all:
             continue
         where = f"{route.service} listens at {', '.join(map(str, open_to_all)) or 'no port that others reach'}"

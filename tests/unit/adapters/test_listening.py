@@ -39,6 +39,7 @@ def listens(daemon: Server, said: bytes) -> None:
         (("0100007F:1F41 0A",), "web listens at no port that others reach, and at that port to itself alone."),
         (("00000000000000000000000000000000:1F41 0A",), ""),
         (("00000000:1F40 0A", "00000000:1F41 01"), "web listens at 8000."),
+        (("00000000:1F40 0A", "0B00007F:B5A3 0A"), "web listens at 8000."),
         ((), ""),
     ],
 )
