@@ -21,11 +21,11 @@ UPSTREAM_IDLE = "1s"
 """Shorter than any app server's own keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
 
 CONNECTIONS = "tagship:connections"
-"""`@id` of the route that says of every connection whether it is kept."""
+"""`@id`, up to the server's name, of the route that says of every connection whether it is kept."""
 CONNECTION_FILE = f"{STATE}/connection"
 """Holds `keep-alive`; for a moment before a change of Caddy's configuration `close`."""
 NOBODY = "tagship:nobody"
-"""`@id` of the route that answers for hosts no environment is served as."""
+"""`@id`, up to the server's name, of the route that answers for hosts no environment is served as."""
 
 Json = dict[str, Any]
 Site = dict[str, list[Json]]
@@ -36,11 +36,16 @@ def server_config(http: int, https: int, tls: str) -> Json:
     """A new edge's configuration: admin on its own loopback, servers without routes, access log as JSON."""
     servers: Json = {}
     if http:
-        servers["http"] = {"listen": [":80"], "routes": framed([]), "automatic_https": {"disable": True}, "logs": {}}
+        servers["http"] = {
+            "listen": [":80"],
+            "routes": framed("http", []),
+            "automatic_https": {"disable": True},
+            "logs": {},
+        }
     if https:
         servers["https"] = {
             "listen": [":443"],
-            "routes": framed([]),
+            "routes": framed("https", []),
             "logs": {},
             "automatic_https": {"disable_redirects": True},
         }
@@ -77,11 +82,21 @@ def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to:
     return {scheme: ours for scheme, ours in found.items() if ours}
 
 
-def framed(routes: list[Json]) -> list[Json]:
-    """The routes of a server between what is asked first and what is asked last; where an older one is, it is left."""
-    first = [route for route in routes if route.get("@id") == CONNECTIONS] or [_connections()]
-    last = [route for route in routes if route.get("@id") == NOBODY] or [_nobody()]
-    return [*first, *(route for route in routes if route.get("@id") not in {CONNECTIONS, NOBODY}), *last]
+def framed(server: str, routes: list[Json]) -> list[Json]:
+    """The routes of a server between what is asked first and what is asked last; where an older one is, it is left.
+
+    Caddy refuses a configuration in which two routes have one `@id`, on whichever servers: these have their server's.
+    """
+    first = [route for route in routes if is_of(route, CONNECTIONS)]
+    last = [route for route in routes if is_of(route, NOBODY)]
+    between = [route for route in routes if route not in first and route not in last]
+    return [*(first or [_connections(server)]), *between, *(last or [_nobody(server)])]
+
+
+def is_of(route: Json, kind: str) -> bool:
+    """Whether a route is the server's own of that kind."""
+    name = str(route.get("@id", ""))
+    return name == kind or name.startswith(f"{kind}:")
 
 
 def unique(names: Iterable[str]) -> list[str]:
@@ -123,14 +138,14 @@ def _redirect(place: Place, address: SplitResult) -> Json:
     }
 
 
-def _connections() -> Json:
+def _connections(server: str) -> Json:
     """What an answer says of its connection stands in a file: before a change of configuration, that it ends.
 
     Set when an answer begins, so that a long request is asked at its end. HTTP/2 and 3 have a way of their own; an
     upgraded connection is no longer HTTP's.
     """
     return {
-        "@id": CONNECTIONS,
+        "@id": f"{CONNECTIONS}:{server}",
         "match": [{"protocol": "http/1.1", "not": [{"header": {"Connection": ["*pgrade*"]}}]}],
         "handle": [
             {
@@ -141,10 +156,10 @@ def _connections() -> Json:
     }
 
 
-def _nobody() -> Json:
+def _nobody(server: str) -> Json:
     """421, which no cache keeps, and not Caddy's own answer to what no route matches: an empty 200."""
     said = "No app is served as {http.request.host} on this server.\n"
-    return {"@id": NOBODY, "handle": [_says(421, said)], "terminal": True}
+    return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, said)], "terminal": True}
 
 
 def _says(status: int, text: str) -> Json:

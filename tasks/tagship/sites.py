@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from tagship.model import Place
-from tagship.routes import CONNECTIONS, Json, Site, framed
+from tagship.routes import CONNECTIONS, Json, Site, framed, is_of
 
 PERMANENT_REDIRECT = 308
 
@@ -14,7 +14,7 @@ def installed(http: Json, place: Place, wanted: Site) -> Json:
     for name, server in (http.get("servers") or {}).items():
         servers[name] = {
             **server,
-            "routes": framed(_replaced(server.get("routes") or [], place, wanted.get(name, []))),
+            "routes": framed(name, _replaced(server.get("routes") or [], place, wanted.get(name, []))),
         }
     return {**http, "servers": servers}
 
@@ -33,7 +33,7 @@ def stand(http: Json, place: Place, wanted: Site) -> bool:
 def announces(http: Json) -> bool:
     """Whether clients can be told that a change is about to come: not by an edge that an older version made."""
     servers = (http.get("servers") or {}).values()
-    return all(any(route.get("@id") == CONNECTIONS for route in server.get("routes") or ()) for server in servers)
+    return all(any(is_of(route, CONNECTIONS) for route in server.get("routes") or ()) for server in servers)
 
 
 def addresses(http: Json, place: Place) -> tuple[str, ...]:

@@ -206,3 +206,11 @@ def test_a_change_is_announced_by_a_file_to_every_connection_that_is_http_1s() -
             "set": {"Connection": ["{file./tagship/connection}"]},
         }
         assert "terminal" not in first
+
+
+def test_no_two_routes_of_an_edge_have_one_id() -> None:
+    servers = routes.server_config(80, 443, "acme")["apps"]["http"]["servers"]
+
+    ids = [route["@id"] for server in servers.values() for route in server["routes"]]
+
+    assert len(ids) == len(set(ids)) == 4

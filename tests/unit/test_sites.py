@@ -80,10 +80,10 @@ def test_what_an_older_version_wrote_is_known_and_replaced() -> None:
     after = sites.installed(older(), PLACE, site("https://shop.example.com"))
 
     assert [route["@id"] for route in after["servers"]["http"]["routes"]] == [
-        "tagship:connections",
+        "tagship:connections:http",
         "blog-staging",
         "shop-staging:redirect:shop.example.com",
-        "tagship:nobody",
+        "tagship:nobody:http",
     ]
     assert sites.stand(after, PLACE, site("https://shop.example.com"))
 
