@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagship import references
-from tagship.adapters import variables
-from tagship.config import Config, Environment
+from tagship.project.schema import Config, Environment
+from tagship.release import references
+from tagship.variables import files as variables
 
 _OWN = ("SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN")
 """What Tagship itself takes from the environment, and nothing else masks."""

@@ -15,10 +15,13 @@ from invoke.program import Program
 
 from action import secret_values, words
 from action.errors import ActionError
-from tagship import approval, cli, events, namespace, services
-from tagship.config import Config
+from tagship import cli, namespace
 from tagship.errors import TagshipError
-from tagship.signals import interruptible
+from tagship.github import gate as approval
+from tagship.project.schema import Config
+from tagship.reporting import events
+from tagship.server import connection as services
+from tagship.system.signals import interruptible
 
 EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
 ENVIRONMENT, SHA = "TAGSHIP_ACTION_ENVIRONMENT", "TAGSHIP_ACTION_SHA"

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from tagship import config, errors, namespace
+from tagship import errors, namespace
+from tagship.project import schema as config
 
 Table = type[BaseModel]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tagship import starters
+from tagship.github import workflows as starters
 from tests.action.github import JOB, RUN, TOKEN, GitHub
 from tests.rig import Rig
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tagship import config_file, starters
+from tagship.github import workflows as starters
+from tagship.project import file as config_file
 from tests.action import github as fake
 from tests.action.act import Act
 from tests.hello import Hello

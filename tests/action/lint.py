@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tagship import config_file, starters
+from tagship.github import workflows as starters
+from tagship.project import file as config_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKER = Path(__file__).parent / "languageservice"

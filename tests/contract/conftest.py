@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tagship.adapters import containers, edge, programs
-from tagship.adapters.engine import Engine
-from tagship.adapters.lease import Holder, Lease
-from tagship.adapters.shell import Shell, quote
-from tagship.adapters.target import Server
-from tagship.config import Environment
+from tagship.engine import containers
+from tagship.engine.client import Engine
 from tagship.errors import ToolError
-from tagship.model import Place
-from tagship.routes import ADMIN_PORT, STATE
-from tagship.services import Session
+from tagship.project.schema import Environment
+from tagship.release.model import Place
+from tagship.server import edge
+from tagship.server.connection import Session
+from tagship.server.lease import Holder, Lease
+from tagship.server.routes import ADMIN_PORT, STATE
+from tagship.server.shell import Shell, quote
+from tagship.server.target import Server
+from tagship.system import programs
 from tagship.testing import MemoryTarget
 from tests.rig import Rig
 from tests.rig.folder import Folder

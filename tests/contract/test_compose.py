@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
-from tagship import configured, images, releases, render
-from tagship.adapters import compose
-from tagship.config import Environment
-from tagship.configured import Resolved
+from tagship.deploy.rollout import Patience, plan_rollout
+from tagship.deploy.target import Observed
+from tagship.engine import compose
 from tagship.errors import ConfigError
-from tagship.model import Release, Rendered, Shape, Sources, Version, Volume
-from tagship.plans.rollout import Patience, plan_rollout
-from tagship.ports import Observed
-from tests.unit.builders import PLACE, sha
-from tests.unit.repositories import Repository
+from tagship.images import commit as images
+from tagship.images import digests as releases
+from tagship.project.schema import Environment
+from tagship.release import render
+from tagship.release.model import Release, Rendered, Shape, Sources, Version, Volume
+from tagship.variables import resolve as configured
+from tagship.variables.resolve import Resolved
+from tests.fakes.builders import PLACE, sha
+from tests.fakes.repositories import Repository
 
 HOSTILE = {
     "DOLLAR": "a$HOME$$b${X:-y}",

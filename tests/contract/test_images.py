@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tagship import images
-from tagship.adapters import embedded, programs
-from tagship.adapters.engine import Engine
-from tagship.config import Environment
-from tagship.model import Version
-from tests.unit.repositories import Repository
-from tests.unit.servers import Answer, on_port
+from tagship.engine.client import Engine
+from tagship.images import commit as images
+from tagship.images import embedded
+from tagship.project.schema import Environment
+from tagship.release.model import Version
+from tagship.system import programs
+from tests.fakes.repositories import Repository
+from tests.fakes.servers import Answer, on_port
 
 COMPOSE = {
     "name": "shop",

@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tagship import ledger, render
-from tagship.adapters import containers
-from tagship.adapters.engine import Engine
-from tagship.adapters.registry import Registry, split
+from tagship.deploy.target import Routing, Target
+from tagship.engine import containers
+from tagship.engine.client import Engine
 from tagship.errors import RolloutError, SmokeTestError
-from tagship.ledger import Entry
-from tagship.model import Place, Release, Rendered, Route, Served, Shape, Sources, Version
-from tagship.ports import Routing, Target
+from tagship.images.registry import Registry, split
+from tagship.proof import ledger
+from tagship.proof.ledger import Entry
+from tagship.release import render
+from tagship.release.model import Place, Release, Rendered, Route, Served, Shape, Sources, Version
 from tagship.testing import MemoryTarget
 from tests.rig import Rig
 

@@ -16,7 +16,7 @@ from tests.rig import Rig, Sentry
 from tests.rig.errors import MissingError
 from tests.rig.network import GATEWAY
 
-CALLS = json.loads((Path(__file__).parents[1] / "unit" / "sentry_calls.json").read_text())
+CALLS = json.loads((Path(__file__).parents[1] / "unit" / "sentry" / "sentry_calls.json").read_text())
 """What a full release asks of Sentry; the unit tests hold sentry-cli to the same without a server."""
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tagship.adapters.engine import Engine
-from tests.unit import sentries
-from tests.unit.repositories import Repository
-from tests.unit.sentries import TOKEN, Sentry
-from tests.unit.servers import Server, on_port, on_socket
+from tagship.engine.client import Engine
+from tests.fakes import sentries
+from tests.fakes.repositories import Repository
+from tests.fakes.sentries import TOKEN, Sentry
+from tests.fakes.servers import Server, on_port, on_socket
 
 
 @pytest.fixture

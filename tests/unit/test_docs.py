@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from docs import generate
-from tagship import config_file
+from tagship.project import file as config_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

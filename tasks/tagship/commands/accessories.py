@@ -8,15 +8,20 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship import accessories, configured, findings, releases, services
-from tagship.accessories import Differences
-from tagship.adapters import compose, git
-from tagship.commands.options import ENV, JSON, task
-from tagship.config import shape
-from tagship.configured import Resolved
+from tagship.commands.task import ENV, JSON, task
+from tagship.engine import compose
 from tagship.errors import CheckError, ConfigError
-from tagship.progress import Progress, table
-from tagship.services import Session
+from tagship.images import digests as releases
+from tagship.project.schema import shape
+from tagship.release import findings
+from tagship.reporting.progress import Progress, table
+from tagship.server import accessories
+from tagship.server import connection as services
+from tagship.server.accessories import Differences
+from tagship.server.connection import Session
+from tagship.source import git
+from tagship.variables import resolve as configured
+from tagship.variables.resolve import Resolved
 
 
 @task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})

@@ -4,12 +4,13 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship import events, services
-from tagship.adapters import suites
-from tagship.commands.options import task
-from tagship.config import Config, Suite
+from tagship.checks import suites
+from tagship.commands.task import task
 from tagship.errors import ConfigError, SuiteError
-from tagship.progress import table
+from tagship.project.schema import Config, Suite
+from tagship.reporting import events
+from tagship.reporting.progress import table
+from tagship.server import connection as services
 
 _ONLY = "Only this component; all if left out."
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from tagship.commands.options import task
+from tagship.commands.task import task
 from tagship.errors import ToolError
 
 CHECKOUT = Path(__file__).parents[3]

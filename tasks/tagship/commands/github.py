@@ -7,12 +7,16 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from tagship import approval, protection, references, services, starters
-from tagship.adapters import variables
-from tagship.adapters.github import Repository
-from tagship.commands.options import ENV, JSON, task
-from tagship.config import Config, Environment
+from tagship.commands.task import ENV, JSON, task
 from tagship.errors import ApprovalError, ConfigError
+from tagship.github import gate as approval
+from tagship.github import protection
+from tagship.github import workflows as starters
+from tagship.github.api import Repository
+from tagship.project.schema import Config, Environment
+from tagship.release import references
+from tagship.server import connection as services
+from tagship.variables import files as variables
 
 
 @task(

@@ -4,10 +4,13 @@ import json as jsonlib
 
 from invoke.context import Context
 
-from tagship import events, findings, images, services
-from tagship.adapters import git
-from tagship.commands.options import DIRTY, JSON, task
-from tagship.progress import Progress
+from tagship.commands.task import DIRTY, JSON, task
+from tagship.images import commit as images
+from tagship.release import findings
+from tagship.reporting import events
+from tagship.reporting.progress import Progress
+from tagship.server import connection as services
+from tagship.source import git
 
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})

@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship import services
-from tagship.adapters import lease
-from tagship.commands.options import ENV, JSON, task
-from tagship.progress import since
+from tagship.commands.task import ENV, JSON, task
+from tagship.reporting.progress import since
+from tagship.server import connection as services
+from tagship.server import lease
 
 
 @task(changes=False, help={"env": ENV, "json": JSON})

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship import ledger, services
-from tagship.adapters.target import Reader
-from tagship.commands.options import ENV, JSON, task
-from tagship.config import Config, Environment, SentrySettings, seconds
+from tagship.commands.task import ENV, JSON, task
+from tagship.deploy.target import Observed
 from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceError, UnhealthyError
-from tagship.model import Action, Release
-from tagship.ports import Observed
-from tagship.progress import Progress, table
+from tagship.project.schema import Config, Environment, SentrySettings, seconds
+from tagship.proof import ledger
+from tagship.release.model import Action, Release
+from tagship.reporting.progress import Progress, table
+from tagship.server import connection as services
+from tagship.server.target import Reader
 
 if TYPE_CHECKING:
-    from tagship.sentry import Subject
+    from tagship.sentry.release import Subject
 
 
 @task(
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 )
 def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
     """Tell Sentry of a release that was deployed: commits, source maps, finalize, deploy record. May be repeated."""
-    from tagship import sentry, sentry_beside  # noqa: PLC0415 - only who uses it pays for it
-    from tagship.adapters import sentry_account  # noqa: PLC0415 - the same
+    from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
+    from tagship.sentry import companion as sentry_beside  # noqa: PLC0415 - the same
+    from tagship.sentry import release as sentry  # noqa: PLC0415 - only who uses it pays for it
 
     config = services.config()
     settings, wanted = _configured(config, env)
@@ -73,10 +75,11 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
     """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""
-    from tagship import render, watching  # noqa: PLC0415 - only who uses it pays for it
-    from tagship.adapters import sentry_account  # noqa: PLC0415 - the same
-    from tagship.adapters.sentry_api import SentryApi  # noqa: PLC0415 - the same
-    from tagship.health import Verdict  # noqa: PLC0415 - the same
+    from tagship.release import render  # noqa: PLC0415 - only who uses it pays for it
+    from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
+    from tagship.sentry import watch as watching  # noqa: PLC0415 - only who uses it pays for it
+    from tagship.sentry.api import SentryApi  # noqa: PLC0415 - the same
+    from tagship.sentry.health import Verdict  # noqa: PLC0415 - the same
 
     config = services.config()
     settings, wanted = _configured(config, env)

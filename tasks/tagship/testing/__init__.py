@@ -1,5 +1,5 @@
 """In-memory fakes for your own tests: what Tagship does to the outside world, kept where a test can look at it."""
 
-from tagship.testing.target import MemoryTarget
+from tagship.testing.memory import MemoryTarget
 
 __all__ = ["MemoryTarget"]

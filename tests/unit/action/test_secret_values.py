@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from action import secret_values
-from tagship.config import Config
+from tagship.project.schema import Config
 
 COMPOSE = """\
 services:

@@ -6,7 +6,7 @@ from invoke.context import Context
 from action import words
 from action.errors import ActionError
 from tagship import namespace
-from tagship.commands.options import task
+from tagship.commands.task import task
 
 TASKS = [
     words.Task("test", {"--component": True, "-c": True}, trusts=False),

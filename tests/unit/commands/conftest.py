@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tagship import namespace, services
-from tagship.adapters.credentials import Credentials
-from tagship.adapters.edge import Files
-from tagship.adapters.engine import Engine
+from tagship import namespace
 from tagship.cli import Console
-from tagship.config import Environment
+from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError
-from tagship.ledger import Entry, line
-from tagship.model import Place
-from tests.unit.builders import nobody
-from tests.unit.servers import Answer, Server
+from tagship.images.credentials import Credentials
+from tagship.project.schema import Environment
+from tagship.proof.ledger import Entry, line
+from tagship.release.model import Place
+from tagship.server import connection as services
+from tagship.server.edge import Files
+from tests.fakes.builders import nobody
+from tests.fakes.servers import Answer, Server
 
 CONFIG = """\
 app: shop

@@ -103,7 +103,7 @@ def test_a_signal_in_any_task_ends_it_with_a_line_and_a_code_of_its_own(
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
 
-    monkeypatch.setattr("tagship.adapters.smoke.run", stop)
+    monkeypatch.setattr("tagship.checks.smoke.run", stop)
 
     ran = run("smoke-test", "--env", "staging")
 

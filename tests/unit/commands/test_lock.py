@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from tests.fakes.locks import OTHER, Locks
+from tests.fakes.servers import Server
 from tests.unit.commands.conftest import Reach, Run
-from tests.unit.locks import OTHER, Locks
-from tests.unit.servers import Server
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from tagship import ledger
-from tagship.model import Version
-from tests.unit.builders import entry, rendered
+from tagship.proof import ledger
+from tagship.release.model import Version
+from tests.fakes.builders import entry, rendered
+from tests.fakes.repositories import Repository
+from tests.fakes.sentries import ORG, RELEASE, Sentry
+from tests.fakes.sentries import deploy as sentry_deploy
+from tests.fakes.servers import Answer
 from tests.unit.commands.conftest import CONFIG, Reach, Run
-from tests.unit.repositories import Repository
-from tests.unit.sentries import ORG, RELEASE, Sentry
-from tests.unit.sentries import deploy as sentry_deploy
-from tests.unit.servers import Answer
 
 OLD, NEW = rendered("a"), rendered("b")
 VERSION, BEFORE = f"shop@{'b' * 40}", f"shop@{'a' * 40}"

@@ -1,1 +1,0 @@
-"""What Tagship touches: engines, servers, registries, programs."""

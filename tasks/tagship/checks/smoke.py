@@ -1,0 +1,141 @@
+"""Smoke tests: the few end-to-end requests that decide whether a release may live, until a deadline, with backoff."""
+
+import http.client
+import json
+import shlex
+import ssl
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tagship.errors import SmokeTestError
+from tagship.project.schema import SmokeCheck
+from tagship.server.routes import RELEASE_HEADER
+from tagship.system import web
+from tagship.system.programs import environment
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+_DAY = 86400
+_SHOWN = 160
+"""Characters of a body that a failure shows."""
+
+
+def run(
+    checks: Sequence[SmokeCheck],
+    url: str,
+    within: float,
+    *,
+    release: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Run every check until all pass. Raises SmokeTestError with each one that still fails at the deadline.
+
+    With `release`, an answer from any other release fails, too.
+    """
+    deadline = time.monotonic() + within
+    pause = FIRST_PAUSE
+    wanted = checks or (SmokeCheck(path="/"),)
+    while True:
+        failures = [said for check in wanted if (said := _problem(check, url, release, headers or {}))]
+        if not failures:
+            return
+        if time.monotonic() + pause > deadline:
+            raise SmokeTestError("\n".join(("The smoke test failed:", *failures)), hint=f"retried for {within:g} s")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
+    """What is wrong, in one line; empty when nothing is."""
+    try:
+        if check.run:
+            return _command(check, url)
+        return _request(check, url, release, headers)
+    except TimeoutError:
+        return f"{check.method} {check.path}: no answer within {check.within:g} s"
+    except (OSError, http.client.HTTPException) as error:
+        return f"{check.method} {check.path}: {error or type(error).__name__}"
+    except ValueError as error:  # a path that is no ASCII, quotes that don't close
+        return f"{check.run or f'{check.method} {check.path}'}: {error}"
+
+
+def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
+    began = time.monotonic()
+    connection = web.connection(url, check.within)
+    try:
+        connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
+        response = connection.getresponse()
+        body = response.read()
+        took = time.monotonic() - began
+        said = _unlike(check, response, body, took) or _wrong_release(release, response)
+        if not said and check.tls_days and isinstance(connection.sock, ssl.SSLSocket):
+            said = _expiring(check, connection.sock)
+    finally:
+        connection.close()
+    return f"{check.method} {check.path}: {said}" if said else ""
+
+
+def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, took: float) -> str:
+    text = body.decode(errors="replace")
+    if response.status != check.status:
+        return f"status {response.status}, not {check.status}: {text[:_SHOWN].strip()!r}"
+    if check.contains and check.contains not in text:
+        return f"{check.contains!r} is not in the body: {text[:_SHOWN].strip()!r}"
+    for name, value in check.headers.items():
+        if response.headers.get(name) != value:
+            return f"header {name} is {response.headers.get(name)!r}, not {value!r}"
+    if said := _unlike_json(check.json_, text):
+        return said
+    if took > check.within:
+        return f"took {took:.1f} s, more than {check.within:g} s"
+    return ""
+
+
+def _unlike_json(wanted: Mapping[str, Any], text: str) -> str:
+    try:
+        document = json.loads(text) if wanted else None
+    except ValueError:
+        return f"the body is not JSON: {text[:_SHOWN].strip()!r}"
+    for path, value in wanted.items():
+        found = _at(document, path)
+        if found != value:
+            return f"JSON {path} is {found!r}, not {value!r}"
+    return ""
+
+
+def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+    """The value at `a.b.0` of a JSON document; None when there is none."""
+    try:
+        for part in path.split("."):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return value
+
+
+def _wrong_release(release: str, response: http.client.HTTPResponse) -> str:
+    answered = response.headers.get(RELEASE_HEADER, "")
+    if release and not answered.startswith(f"{release}-"):
+        return f"{answered or 'no release of ours'} answered, not {release}"
+    return ""
+
+
+def _expiring(check: SmokeCheck, connection: ssl.SSLSocket) -> str:
+    until = ssl.cert_time_to_seconds(str((connection.getpeercert() or {}).get("notAfter")))
+    days = (until - time.time()) / _DAY
+    return f"the certificate expires in {days:.0f} days" if days < check.tls_days else ""
+
+
+def _command(check: SmokeCheck, url: str) -> str:
+    try:
+        done = subprocess.run(
+            shlex.split(check.run), env=environment({"SMOKE_URL": url}), capture_output=True, text=True,
+            errors="backslashreplace", timeout=check.within, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"{check.run}: not done within {check.within:g} s"
+    except OSError as error:
+        return f"{check.run}: {error.strerror}"
+    said = (done.stdout + done.stderr).strip().splitlines()
+    return f"{check.run}: exit {done.returncode}: {' / '.join(said[-3:])}" if done.returncode else ""

@@ -1,0 +1,135 @@
+"""Runs components' test and lint suites side by side, each one's output kept together."""
+
+import os
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from tagship.project.schema import Suite
+from tagship.system.parallel import together
+
+OURS = frozenset({
+    "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD", "TAGSHIP_KNOWN_HOSTS", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
+    "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one component's suite went. `problem` is empty when it passed."""
+
+    component: str
+    problem: str
+    seconds: float
+    output: str
+    coverage: float | None = None
+
+    def row(self) -> tuple[str, str, str, str]:
+        """For a table: component, result, time, coverage."""
+        covered = "" if self.coverage is None else f"{self.coverage:.1f} %"
+        return self.component, self.problem or "passed", f"{self.seconds:.1f} s", covered
+
+
+def run(suites: Mapping[str, Suite], folder: Path, say: Callable[[str], object]) -> list[Result]:
+    """Run all, whatever fails. A failed one's output is said as soon as it ends. Results in the file's order.
+
+    An error or signal here ends the suites that still run.
+    """
+    running, one_at_a_time = _Running(), threading.Lock()
+
+    def one(item: tuple[str, Suite]) -> Result:
+        result = _suite(*item, folder, running)
+        if result.problem:
+            with one_at_a_time:
+                say(f"── {result.component}: {result.problem} ──\n{result.output.rstrip()}\n")
+        return result
+
+    try:
+        return together(one, suites.items())
+    except BaseException:
+        running.end()
+        raise
+
+
+class _Running:
+    """The programs that run now."""
+
+    def __init__(self) -> None:
+        self._programs: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def output(self, process: subprocess.Popen[str]) -> str:
+        """What a program prints until its end."""
+        with process:
+            with self._lock:
+                self._programs.add(process)
+                if self._ended:
+                    process.terminate()
+            said, _ = process.communicate()
+        with self._lock:
+            self._programs.discard(process)
+        return said
+
+    def end(self) -> None:
+        """End them all, and whatever is started yet."""
+        with self._lock:
+            self._ended = True
+            for process in self._programs:
+                process.terminate()
+
+
+def _suite(component: str, suite: Suite, folder: Path, running: _Running) -> Result:
+    began = time.monotonic()
+    where = folder / suite.directory
+    output, problem = "", ""
+    report = where / suite.coverage.report if suite.coverage else None
+    if report:
+        report.unlink(missing_ok=True)  # an old report must not pass for this run's
+    if not where.is_dir():
+        return Result(component, f"there is no folder {suite.directory}", 0, "")
+    for command in suite.run:
+        said, problem = _command(command, where, running)
+        output += said
+        if problem:
+            break
+    coverage = None
+    if report and suite.coverage and not problem:
+        coverage, problem = _coverage(report, suite.coverage.minimum)
+    return Result(component, problem, time.monotonic() - began, output, coverage)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without our credentials: they are not the application's tests' business."""
+    return {name: value for name, value in os.environ.items() if name not in OURS}
+
+
+def _command(command: str, where: Path, running: _Running) -> tuple[str, str]:
+    """What it printed, and what is wrong."""
+    try:
+        process = subprocess.Popen(
+            shlex.split(command), cwd=where, env=_environment(), stdin=subprocess.DEVNULL, text=True,
+            errors="backslashreplace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        return "", f"{command}: {error.strerror}"
+    except ValueError as error:  # quotes that don't close
+        return "", f"{command}: {error}"
+    said = running.output(process)
+    return said, f"{command}: exit {process.returncode}" if process.returncode else ""
+
+
+def _coverage(report: Path, minimum: float) -> tuple[float | None, str]:
+    """The line rate of a Cobertura report, in percent, and what is wrong with it."""
+    try:
+        rate = round(float(ET.parse(report).getroot().attrib["line-rate"]) * 100, 6)  # noqa: S314 - written by the suite itself
+    except FileNotFoundError:
+        return None, f"it wrote no {report.name}"
+    except (ET.ParseError, KeyError, ValueError):
+        return None, f"{report.name} is not Cobertura XML"
+    return rate, f"coverage {rate:.1f} % is below {minimum:g} %" if rate < minimum else ""

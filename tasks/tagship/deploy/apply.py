@@ -1,0 +1,74 @@
+"""Performs a plan: one match, the complete list of planned effects, each looked at the lock before."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import assert_never
+
+from tagship.deploy.steps import (
+    Bake,
+    Create,
+    Cutover,
+    Drain,
+    Migrate,
+    Plan,
+    Prepare,
+    Pull,
+    Remove,
+    Resume,
+    Revive,
+    Serve,
+    SmokeTest,
+    Start,
+    Step,
+    Stop,
+)
+from tagship.deploy.target import Migrated, Target
+
+Reporter = Callable[[str], AbstractContextManager[None]]
+"""Shows a step while it runs and how long it took."""
+
+
+def apply(plan: Plan, target: Target, show: Reporter) -> Migrated:
+    """Perform every step, in order; stops at the first that fails. Returns what was migrated."""
+    migrated = Migrated()
+    for step in plan:
+        with show(str(step)):
+            if not isinstance(step, SmokeTest | Bake | Drain | Pull):
+                target.still_ours()
+            migrated = _perform(step, target) or migrated
+    return migrated
+
+
+def _perform(step: Step, target: Target) -> Migrated | None:  # noqa: C901, PLR0912 - the complete list
+    match step:
+        case Pull(images):
+            target.pull(images)
+        case Revive(accessories):
+            target.revive(accessories)
+        case Prepare(rendered):
+            target.prepare(rendered)
+        case Create(rendered):
+            target.create(rendered)
+        case Migrate(rendered):
+            return target.migrate(rendered)
+        case Start(rendered, services):
+            target.start(rendered, services)
+        case Serve(candidate, live, to, elsewhere, here):
+            target.serve(candidate, live, to=to, elsewhere=elsewhere, here=here)
+        case SmokeTest(release, candidate):
+            target.smoke_test(release, candidate=candidate)
+        case Cutover(release):
+            target.cutover(release)
+        case Bake(release, seconds):
+            target.bake(release, seconds)
+        case Drain(release, seconds):
+            target.drain(release, seconds)
+        case Stop(release, services):
+            target.stop(release, services)
+        case Resume(release, services):
+            target.resume(release, services)
+        case Remove(release):
+            target.remove(release)
+        case _:
+            assert_never(step)
+    return None

@@ -1,0 +1,232 @@
+"""A rollout under way: its plan applied and recorded, and the way back when it fails."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tagship.deploy.apply import apply
+from tagship.deploy.rollout import Good, plan_recovery, revival
+from tagship.deploy.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Resume, Step, Stop
+from tagship.deploy.target import Migrated, Observed, Target
+from tagship.errors import LockedError, SmokeTestError, StoppedError, TagshipError
+from tagship.proof import ledger
+from tagship.release.model import Rendered
+from tagship.release.render import ends
+from tagship.reporting import events
+from tagship.reporting.progress import Progress
+from tagship.system.signals import uninterrupted
+
+_TIDYING = Drain | Stop | Remove
+"""What is left to do once the new release is proven."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deploy did."""
+
+    environment: str
+    release: str
+    tag: str
+    previous: str
+    url: str
+    changed: bool
+    images: Mapping[str, str]
+    migrations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    at: str = ""
+    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
+    seconds: float = 0
+
+
+@dataclass
+class Rollout:
+    """A deploy under way: everything that is known of it once it is planned."""
+
+    target: Target
+    before: Observed
+    wanted: Rendered
+    progress: Progress
+    entry: ledger.Entry
+    """What to record, but for what is known only in the end."""
+    began: float
+    """On the monotonic clock."""
+    stopped: StoppedError | None = field(default=None, init=False)
+    """Somebody stopped it when the release was live and recorded already: some tidying is left undone."""
+
+    def carry_out(self, plan: Plan, outcome: Outcome) -> Outcome:
+        """Apply the plan and record how it ended. What fails before the release is proven is put back, and raised."""
+        proving, tidying = _parted(plan)
+        try:
+            migrated = apply(proving, self.target, self.progress.step)
+            with uninterrupted(), self.progress.step("Record"):
+                took = self._record(self.entry, migrated.leaves)
+        except BaseException as error:
+            with uninterrupted():
+                serving = self._recover(error)
+            events.tell("serving", environment=outcome.environment, release=serving or "")
+            if isinstance(error, TagshipError):
+                error.add_hint(_said(serving))
+            raise
+        warnings = self._tidy(tidying)
+        return dataclasses.replace(
+            outcome, migrations=migrated.applied, warnings=warnings, at=self.entry.at, seconds=took
+        )
+
+    def look(self, plan: Plan) -> None:
+        """Apply a plan that changes nothing. Raises SmokeTestError when what is live doesn't answer."""
+        apply(plan, self.target, self.progress.step)
+
+    def migrate(self, *, dry_run: bool) -> Migrated:
+        """Only the schema: the release's containers aren't made, and its network goes again."""
+        fresh = self.before.standing(self.wanted.name) is None
+        images = tuple(sorted(set(self.wanted.release.images.values())))
+        try:
+            made = (*revival(self.wanted, self.before), Pull(images), Prepare(self.wanted))
+            apply(made, self.target, self.progress.step)
+            with self.progress.step("Look at what is pending" if dry_run else "Migrate the database"):
+                migrated = self.target.migrate(self.wanted, dry_run=dry_run)
+        finally:
+            if fresh and self._nobodys():
+                self.target.remove(self.wanted.name)
+        if not dry_run:
+            self._record(self.entry, migrated.leaves)
+        return migrated
+
+    def _nobodys(self) -> bool:
+        """Whether nobody else has deployed this very release meanwhile, as one who lost the lock has to ask."""
+        now = self.target.observe()
+        return now.live != self.wanted.name and now.standing(self.wanted.name) is None
+
+    def _tidy(self, plan: Plan) -> tuple[str, ...]:
+        """The new release is proven and recorded: failing to tidy up is a warning and no reason to go back."""
+        warnings: list[str] = []
+        for at, step in enumerate(plan):
+            try:
+                apply((step,), self.target, self.progress.step)
+            except StoppedError as error:
+                left = ", ".join(str(each) for each in plan[at:])
+                error.add_hint(f"{self.wanted.name} is serving, and recorded; the next deploy will {left}")
+                self.stopped = error
+                break
+            except TagshipError as error:
+                warnings.append(f"{step}: {error.problem}")
+                self.progress.note(warnings[-1])
+        return tuple(warnings)
+
+    def _recover(self, error: BaseException) -> str | None:
+        """Observe again, plan again: never an undo list. Returns the release that serves then; empty for none.
+
+        None when nobody can tell.
+
+        What fails here is said, and doesn't hide the first error.
+        """
+        try:
+            now = self.target.observe()
+            if now.history != self.before.history or now.live not in {self.before.live, self.wanted.name}:
+                self.progress.note("the ledger has moved on since: what stands is left as it is")
+                return _serving(now)
+            plan = plan_recovery(self.wanted.name, self._good(now), now)
+            undone = self._put_back(plan)
+            back = any(isinstance(step, Cutover) and step not in undone for step in plan)
+            why = _why(str(error)) or type(error).__name__
+            result = ledger.SWITCHED_BACK if back else ledger.FAILED
+            self._record(dataclasses.replace(self.entry, result=result, why=why), ())
+            return _serving(self.target.observe())
+        except TagshipError as second:
+            self.progress.note(f"could not put everything back: {second.problem} The next deploy will.")
+        return None
+
+    def _good(self, now: Observed) -> Good:
+        """What was live before; or, where the ledger doesn't prove that, what it proves and what still runs."""
+        before = self.before
+        name = before.live if before.proven or not now.runs(before.good) else before.good
+        standing = before.standing(name)
+        if name == before.live:
+            release = before.live_release
+            return Good(name, release, standing.running if standing else {}, before.routing)
+        record = self.target.release(name)
+        # what the killed deploy stopped of it runs again, too: all that doesn't end by itself
+        present = standing.present if standing else {}
+        model = record.release.sources.model if record else {"services": {}}
+        runs = {service: count for service, count in present.items() if not ends(model, service)}
+        return Good(name, record.release if record else None, runs)
+
+    def _put_back(self, plan: Plan) -> list[Step]:
+        """Every step that is still safe when one before it has failed. Returns those left undone."""
+        failed: list[Step] = []
+        for step in plan:
+            if _unsafe_after(step, failed):
+                failed.append(step)
+                continue
+            try:
+                self._insist(step)
+            except LockedError:
+                raise
+            except TagshipError as error:
+                failed.append(step)
+                self.progress.note(f"{step}: {error.problem}")
+        if failed:
+            left = "; ".join(str(step) for step in failed)
+            self.progress.note(f"could not put everything back, left undone: {left}. The next deploy will.")
+        return failed
+
+    def _insist(self, step: Step) -> None:
+        """Twice where it fails: what was refused a moment ago may not be now."""
+        try:
+            apply((step,), self.target, self.progress.step)
+        except LockedError:
+            raise
+        except TagshipError:
+            apply((step,), self.target, self.progress.step)
+
+    def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> float:
+        """A line in the ledger; returns the seconds since the beginning that it states."""
+        known = leaves or next((past.migrations for past in reversed(self.before.history) if past.migrations), ())
+        took = round(time.monotonic() - self.began, 2)
+        self.target.record(dataclasses.replace(entry, seconds=took, migrations=known))
+        return took
+
+
+def prove(target: Target, before: Observed, entry: ledger.Entry, progress: Progress) -> None:
+    """Record late what a killed deploy made live, as good when it answers its smoke test."""
+    routed = before.live_release is None or before.live_release.shape.routes
+    try:
+        if routed:
+            with progress.step(f"Smoke-test {before.live}, which nobody recorded"):
+                target.smoke_test(before.live, candidate=False)
+    except SmokeTestError as error:
+        entry = dataclasses.replace(entry, result=ledger.FAILED, why=f"recorded late: {error.problem.splitlines()[-1]}")
+    target.record(entry)
+    progress.note(f"recorded late: {before.live}, {entry.result}")
+
+
+def _parted(plan: Plan) -> tuple[Plan, Plan]:
+    """What makes the new release live and proves it, and the tidying behind."""
+    at = next(at for at in range(len(plan) + 1) if all(isinstance(step, _TIDYING) for step in plan[at:]))
+    return plan[:at], plan[at:]
+
+
+def _unsafe_after(step: Step, failed: list[Step]) -> bool:
+    """While traffic may still go to the failed release it stays; while that may run, the old one's singletons don't."""
+    if any(isinstance(other, Cutover) for other in failed):
+        return isinstance(step, Drain | Remove | Resume)
+    return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
+
+
+def _why(said: str) -> str:
+    """The first line of an error; the second, too, where only that says what is wrong: never a container's words."""
+    first, *rest = said.splitlines() or [""]
+    return f"{first} {rest[0]}" if first.endswith(":") and rest and not rest[0].startswith(" ") else first
+
+
+def _said(serving: str | None) -> str:
+    if serving is None:
+        return "which release serves now can't be told from here: `tagship status` will"
+    return f"{serving} is serving" if serving else "nothing is serving"
+
+
+def _serving(now: Observed) -> str:
+    """The release that requests reach; empty when they reach none."""
+    routed = now.live_release is None or not now.live_release.shape.routes or now.routing.here or now.routing.elsewhere
+    return now.live if now.runs(now.live) and routed else ""

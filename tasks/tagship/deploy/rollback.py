@@ -1,0 +1,75 @@
+"""Which release a rollback goes to. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tagship.deploy.target import Observed
+from tagship.errors import SourceError
+from tagship.proof.ledger import Entry
+from tagship.release.model import Action, Configuration
+
+
+def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:
+    """The releases that a rollback may go to, the likeliest first: those that were live before the live one.
+
+    With `to` only the newest good one whose SHA starts so. Raises SourceError when there is none, or when the prefix
+    means several commits.
+    """
+    good = [entry for entry in observed.history if entry.proves]
+    if to:
+        return (_named(good, to),)
+    before = good[: _position(good, observed.live)] if observed.proven else good
+    earlier = tuple(dict.fromkeys(_name(entry) for entry in reversed(before) if _name(entry) != observed.live))
+    if not earlier:
+        raise SourceError(
+            "There is no release before the live one.", hint="name one: --to SHA; tagship history shows them"
+        )
+    return earlier
+
+
+def compared(then: Configuration | None, now: Configuration, observed: Observed) -> Iterator[str]:
+    """What is to be said of the configuration that a rollback brings: what it can't bring back, and what it changes."""
+    if then is None:
+        yield "no variables were kept with it, so it gets today's"
+        return
+    live = observed.live_record.configuration if observed.live_record else None
+    if live and (back := sorted(_differing(live.variables, now.variables))):
+        yield f"goes back with its own {', '.join(back)}"
+    if changed := sorted(_differing(then.secrets, now.secrets)):
+        yield f"{', '.join(changed)} changed since, and secrets stay today's"
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
+    return (name for name in {*one, *other} if one.get(name) != other.get(name))
+
+
+def _named(good: Sequence[Entry], to: str) -> str:
+    found = [entry for entry in good if entry.tag.startswith(to)]
+    tags = {entry.tag for entry in found}
+    if len(tags) > 1:
+        raise SourceError(f"{to} means {len(tags)} releases: {', '.join(sorted(tags))}.", hint="give more digits")
+    if not found:
+        raise SourceError(f"No good release here has a SHA that starts with {to!r}.", hint="tagship history --env …")
+    return found[-1].release
+
+
+def _position(good: Sequence[Entry], live: str) -> int:
+    """Where the live release was deployed; after a rollback, where the release that it restored was; 0 if unknown."""
+    names = set(_restored(good, live))
+    return max((at for at, entry in enumerate(good) if entry.release in names and not _went_back(entry)), default=0)
+
+
+def _restored(good: Sequence[Entry], name: str) -> Iterator[str]:
+    """A release's name, and those it was rendered again from."""
+    seen = {""}
+    while name not in seen:
+        yield name
+        seen.add(name)
+        name = next((e.restores for e in reversed(good) if e.release == name and _went_back(e)), "")
+
+
+def _name(entry: Entry) -> str:
+    return entry.restores or entry.release
+
+
+def _went_back(entry: Entry) -> bool:
+    return entry.action == Action.ROLLBACK.value

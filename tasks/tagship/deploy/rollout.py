@@ -1,0 +1,207 @@
+"""How a release becomes the live one, and how a rollout that failed is undone. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tagship.deploy.prune import plan_prune
+from tagship.deploy.steps import (
+    Bake,
+    Create,
+    Cutover,
+    Drain,
+    Migrate,
+    Plan,
+    Prepare,
+    Pull,
+    Remove,
+    Resume,
+    Revive,
+    Serve,
+    SmokeTest,
+    Start,
+    Stop,
+)
+from tagship.deploy.target import Observed, Routing, Standing
+from tagship.release.model import Release, Rendered, served
+
+RECOVERY_DRAIN = 5.0
+"""Seconds that requests to a failed release get to finish: a cancelled CI job has ten before it is killed."""
+
+
+@dataclass(frozen=True)
+class Good:
+    """What a rollout that fails goes back to."""
+
+    name: str = ""
+    release: Release | None = None
+    """As its record says."""
+    running: Mapping[str, int] = field(default_factory=dict)
+    """Service → how many of its containers ran before."""
+    routing: Routing | None = None
+    """How the edge served it before."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long things may take, in seconds, and how many stopped releases are kept."""
+
+    drain: float = 30
+    bake: float = 0
+    keep: int = 5
+
+
+def changes(plan: Plan) -> bool:
+    """Whether a plan does more than look."""
+    return any(not isinstance(step, SmokeTest) for step in plan)
+
+
+def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
+    """The steps from what is observed to `wanted` being live.
+
+    When it is already, whole and proven by the ledger, they only look at it.
+    """
+    if observed.live == wanted.name:
+        return (*revival(wanted, observed), *_finish(wanted, observed, patience))
+    others = _leftovers(wanted.name, observed)
+    may_migrate = migrate and _may_migrate(wanted, observed)
+    return (
+        *revival(wanted, observed),
+        *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
+        *_bring(wanted, observed, migrate=may_migrate),
+        *((Start(wanted, wanted.routed),) if wanted.routed else ()),
+        *_switch(wanted, observed, patience),
+        *_replace_workers(wanted, observed),
+        *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live else ()),
+        *plan_prune(observed, live=wanted.name, previous=observed.live, keep=patience.keep),
+    )
+
+
+def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
+    """What puts the good release back, whole, and served as it was, after a rollout failed at any point."""
+    old = now.standing(good.name)
+    back = now.live == failed and good.name != failed
+    if now.live == failed and not (back and old and old.runs):
+        return ()  # nothing to go back to: what there is stays, and the error says so
+    was = good.routing or now.routing
+    again = served(good.release.shape.routes if good.release else (), old.present if old else {})
+    restored = Serve(again, again, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
+    running = old.running if old else {}
+    stopped = tuple(s for s, count in good.running.items() if running.get(s, 0) < count)
+    return (
+        *((Cutover(good.name),) if back else ()),
+        *((restored,) if (back and again.routes) or was != now.routing else ()),
+        *((Drain(failed, RECOVERY_DRAIN),) if back else ()),
+        *((Remove(failed),) if now.standing(failed) or failed in now.empty else ()),
+        *((Resume(good.name, stopped),) if stopped else ()),
+    )
+
+
+def revival(wanted: Rendered, observed: Observed) -> Plan:
+    """Accessories that are there and stopped are only to be started: after a power cut, say."""
+    stopped = observed.stopped(wanted.release.shape.accessories)
+    return (Revive(stopped),) if stopped else ()
+
+
+def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
+    """What a killed deploy left to do after its cutover; in the ordinary case only a look whether it answers."""
+    standing = observed.standing(wanted.name)
+    missing = _missing(wanted, standing, proven=observed.proven)
+    routed = tuple(service for service in missing if service in wanted.routed)
+    workers = tuple(service for service in missing if service not in wanted.routed)
+    others = [release for release in observed.releases if release.name in _leftovers(wanted.name, observed)]
+    singletons, ours = wanted.release.shape.singletons, wanted.served
+    unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
+    return (
+        *((*_pull(wanted), Prepare(wanted), Create(wanted)) if missing and not _whole(wanted, standing) else ()),
+        *((Start(wanted, routed),) if routed else ()),
+        *(_prove_live(wanted, observed, sure=not unsure) if ours.routes else ()),
+        *((Bake(wanted.name, patience.bake),) if patience.bake and not observed.proven else ()),
+        *(Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))),
+        *((Start(wanted, workers),) if workers else ()),
+        *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
+    )
+
+
+def _prove_live(live: Rendered, observed: Observed, *, sure: bool) -> Plan:
+    """The live release's routes as they should be, and proof that it answers; only then is it served nowhere else."""
+    ours, elsewhere = live.served, observed.routing.elsewhere
+    return (
+        *(() if sure else (Serve(ours, ours, elsewhere=elsewhere),)),
+        SmokeTest(live.name, candidate=False),
+        *((Serve(ours, ours),) if elsewhere else ()),
+    )
+
+
+def _missing(wanted: Rendered, standing: Standing | None, *, proven: bool) -> tuple[str, ...]:
+    """The services of which too few run; of one-shots, those that never ran: in a proven release all have."""
+    there = standing or Standing(wanted.name, 0)
+
+    def lacks(service: str) -> bool:
+        if wanted.ends(service):
+            return not proven and (service in there.fresh or service not in there.present)
+        return there.running.get(service, 0) < wanted.replicas(service)
+
+    return tuple(filter(lacks, wanted.order))
+
+
+def _leftovers(wanted: str, observed: Observed) -> tuple[str, ...]:
+    """Releases that run though they are neither live nor wanted: a killed deploy's."""
+    return tuple(r.name for r in observed.releases if r.runs and r.name not in {wanted, observed.live})
+
+
+def _bring(wanted: Rendered, observed: Observed, *, migrate: bool) -> Plan:
+    """The release's containers, on a schema that fits: those of a stopped release that is whole, or new ones."""
+    standing = observed.standing(wanted.name)
+    migration = (Migrate(wanted),) if migrate else ()
+    if _whole(wanted, standing):
+        return migration
+    leftover = (Remove(wanted.name),) if standing else ()
+    return (*leftover, *_pull(wanted), Prepare(wanted), *migration, Create(wanted))
+
+
+def _pull(wanted: Rendered) -> Plan:
+    images = tuple(sorted(set(wanted.release.images.values())))
+    return (Pull(images),) if images else ()
+
+
+def _whole(wanted: Rendered, standing: Standing | None) -> bool:
+    return standing is not None and all(standing.present.get(s, 0) >= wanted.replicas(s) for s in wanted.order)
+
+
+def _may_migrate(wanted: Rendered, observed: Observed) -> bool:
+    """What is live has had its migrations applied: only another image, or another database, can bring new ones."""
+    if wanted.release.shape.migrations is None:
+        return False
+    live = observed.live_record.configuration if observed.live_record else None
+    return not wanted.configuration.schema or live is None or live.schema != wanted.configuration.schema
+
+
+def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
+    """From the candidate being ready to its being live, each stage proven before the next."""
+    after = wanted.served
+    if not after.routes:
+        left = observed.routing.here or observed.routing.elsewhere
+        return (Cutover(wanted.name), *((Serve(after, after),) if observed.live and left else ()))
+    live = observed.standing(observed.live)
+    before = served(observed.live_release.shape.routes, live.present) if observed.live_release and live else after
+    elsewhere = observed.routing.elsewhere
+    return (
+        Serve(after, before, to=wanted.name if before != after else "", elsewhere=elsewhere),
+        SmokeTest(wanted.name, candidate=True),
+        Cutover(wanted.name),
+        SmokeTest(wanted.name, candidate=False),
+        *((Bake(wanted.name, patience.bake),) if patience.bake else ()),
+        *((Serve(after, after),) if before != after or elsewhere else ()),
+    )
+
+
+def _replace_workers(wanted: Rendered, observed: Observed) -> Plan:
+    """Services without a route do real work as soon as they run: they change places only after the cutover."""
+    workers = tuple(service for service in wanted.order if service not in wanted.routed)
+    singletons = tuple(service for service in workers if service in wanted.release.shape.singletons)
+    live = observed.standing(observed.live)
+    old = tuple(service for service in singletons if live and live.running.get(service))
+    return (
+        *((Stop(observed.live, old),) if old else ()),
+        *((Start(wanted, workers),) if workers else ()),
+    )

@@ -1,0 +1,182 @@
+"""Every step a plan may hold. A plan is flat and printable: secrets are in it by name only."""
+
+from dataclasses import dataclass
+
+from tagship.release.model import Rendered, Served
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Fetch images by digest."""
+
+    images: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Pull {_count(len(self.images), 'image')} by digest"
+
+
+@dataclass(frozen=True)
+class Revive:
+    """Start accessories that are stopped, and wait until they are ready."""
+
+    accessories: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Start {', '.join(self.accessories)}, found stopped, and wait until ready"
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Make the release's network and volumes."""
+
+    rendered: Rendered
+
+    def __str__(self) -> str:
+        return f"Prepare {self.rendered.name}"
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make the release's containers."""
+
+    rendered: Rendered
+
+    def __str__(self) -> str:
+        return f"Create {self.rendered.name}"
+
+
+@dataclass(frozen=True)
+class Migrate:
+    """Apply pending migrations with the new image."""
+
+    rendered: Rendered
+
+    def __str__(self) -> str:
+        return "Migrate the database, if anything is pending"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start services and wait until they are ready."""
+
+    rendered: Rendered
+    services: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Start {', '.join(self.services)} and wait until ready"
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Have the edge serve these routes: the candidate's to who bears the deploy's key, the live ones to everyone."""
+
+    candidate: Served
+    live: Served
+    to: str = ""
+    """The release whose cutover changes everyone's routes to the candidate's, in the same instant."""
+    elsewhere: tuple[str, ...] = ()
+    """URLs beside the environment's own."""
+    here: bool = True
+    """Whether at the environment's own URL at all."""
+
+    def __str__(self) -> str:
+        also = f", at {', '.join(self.elsewhere)}{' too' if self.here else ''}" if self.elsewhere else ""
+        return f"Serve {_count(len(self.candidate.routes), 'route')}{also}"
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """Check the candidate through the edge, or the public URL."""
+
+    release: str
+    candidate: bool
+
+    def __str__(self) -> str:
+        return "Smoke-test the candidate through the edge" if self.candidate else "Smoke-test the public URL"
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """Switch traffic to a release."""
+
+    to: str
+
+    def __str__(self) -> str:
+        return f"Cut over to {self.to}"
+
+
+@dataclass(frozen=True)
+class Bake:
+    """Watch the new release."""
+
+    release: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"Bake for {self.seconds:g} s"
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Let requests in flight finish."""
+
+    release: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"Drain {self.release}"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop containers of a release."""
+
+    release: str
+    services: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"Stop {', '.join(self.services) + ' of ' if self.services else ''}{self.release}"
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Start again what was stopped of a release that is to be whole."""
+
+    release: str
+    services: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Resume {', '.join(self.services)} of {self.release}"
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Remove a release's containers and network."""
+
+    release: str
+
+    def __str__(self) -> str:
+        return f"Remove {self.release}"
+
+
+Step = (
+    Pull
+    | Revive
+    | Prepare
+    | Create
+    | Migrate
+    | Start
+    | Serve
+    | SmokeTest
+    | Cutover
+    | Bake
+    | Drain
+    | Stop
+    | Resume
+    | Remove
+)
+Plan = tuple[Step, ...]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

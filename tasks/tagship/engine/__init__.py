@@ -1,0 +1,1 @@
+"""One Docker engine: its client, and what is done with containers, networks and volumes."""

@@ -1,0 +1,76 @@
+"""Networks with small explicit subnets of a configured range: an engine's own pools hold about thirty networks."""
+
+import ipaddress
+from collections.abc import Collection, Iterator, Mapping
+
+from tagship.engine.client import Engine
+from tagship.errors import CheckError, EngineError
+from tagship.release.model import Place
+from tagship.release.render import LABEL
+
+EDGE_PREFIX = 20
+"""The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""
+PREFIX = 26
+"""A release's or an environment's network, where that is enough: the engine hands out its lower half, 30 addresses."""
+SPARE = 4
+"""Addresses beside the containers': the network's own, its gateway's, a one-off's, and one more."""
+_TAKEN = ("overlap", "Pool overlaps", "already in use", "conflicts with")
+
+
+def prefix_for(containers: int) -> int:
+    """The prefix of a network for so many containers, of which the engine hands out the lower half."""
+    return min(PREFIX, 31 - (containers + SPARE - 1).bit_length())
+
+
+def ensure(engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str]) -> None:
+    """Make a network of that name unless it is there; tries subnets until one overlaps nothing.
+
+    Raises CheckError when the range has none left.
+    """
+    listed = engine.get("/networks")
+    if any(network["Name"] == name for network in listed):
+        return
+    used = [
+        ipaddress.ip_network(config["Subnet"], strict=False)
+        for network in listed
+        for config in (network["IPAM"].get("Config") or ())
+        if config.get("Subnet")
+    ]
+    for subnet in _free(within, prefix, used):
+        wanted = {
+            "Name": name,
+            "Driver": "bridge",
+            "CheckDuplicate": True,
+            "Labels": dict(labels),
+            # what the engine hands out comes from the lower half; the upper is for addresses that we choose
+            "IPAM": {"Config": [{"Subnet": str(subnet), "IPRange": str(next(subnet.subnets()))}]},
+        }
+        try:
+            engine.call("POST", "/networks/create", wanted)
+        except EngineError as error:
+            if f"{name} already exists" in error.problem:
+                return  # somebody else's first deploy was quicker
+            if not any(words in error.problem for words in _TAKEN):
+                raise
+        else:
+            return
+    raise CheckError(f"No subnet is free in {within} for the network {name}.", hint="widen edge.networks")
+
+
+def releases(engine: Engine, place: Place, *, but: Collection[str]) -> tuple[str, ...]:
+    """The releases of a place of which a network is there, but for some."""
+    labels = [f"{LABEL}.app={place.app}", f"{LABEL}.environment={place.environment}"]
+    listed = engine.get("/networks", filters={"label": labels})
+    return tuple(sorted(n["Name"] for n in listed if place.owns(n["Name"]) and n["Name"] not in but))
+
+
+def _free(
+    within: str, prefix: int, used: list[ipaddress.IPv4Network | ipaddress.IPv6Network]
+) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    whole = ipaddress.ip_network(within)
+    for subnet in whole.subnets(new_prefix=prefix):
+        # the first block of the range stays the edge's, even before there is one
+        if prefix != EDGE_PREFIX and subnet.subnet_of(next(whole.subnets(new_prefix=EDGE_PREFIX))):  # type: ignore[arg-type]
+            continue
+        if not any(subnet.overlaps(other) for other in used):
+            yield subnet

@@ -1,0 +1,223 @@
+"""Starts containers in dependency order and waits until they are ready, told by the engine's events, not by polling."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.engine.client import Engine
+from tagship.engine.containers import Container, come_back, healthcheck, last_words, start, together
+from tagship.errors import RolloutError, TagshipError
+from tagship.release.render import START_INTERVAL_API
+
+GLANCE_EVERY = 1.0
+"""Seconds without an event after which the containers are looked at anyway: a stream can miss its first moments."""
+PROBE_FIRST, PROBE_MOST = 0.1, 1.0
+"""Seconds between our own probes on engines that know no start_interval, growing by half."""
+
+PROBE_WITHIN = 30.0
+"""Seconds a check may take that doesn't say: Docker's own default."""
+_PROBED = "tagship: probed"
+
+Event = dict[str, Any]
+
+
+class Events:
+    """The engine's events of one Compose project's containers, from now on."""
+
+    def __init__(self, engine: Engine, project: str) -> None:
+        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        ours = {"type": ["container"], "label": [f"com.docker.compose.project={project}"]}
+        self._stream = engine.stream("GET", "/events", filters=ours)
+        threading.Thread(target=self._read, name="tagship-events", daemon=True).start()
+
+    def next(self, within: float) -> Event | None:
+        """The next event, or None when nothing happened for that long."""
+        try:
+            return self._queue.get(timeout=within)
+        except queue.Empty:
+            return None
+
+    def put(self, event: Event) -> None:
+        """Something that happened here."""
+        self._queue.put(event)
+
+    def _read(self) -> None:
+        try:
+            for event in self._stream:
+                self._queue.put(event)
+        except TagshipError:
+            return  # the engine went away: whoever calls it next says so
+
+
+class Starting:
+    """Some services of a Compose project on their way from created to ready."""
+
+    def __init__(
+        self, engine: Engine, model: Mapping[str, Any], containers: Iterable[Container], within: float
+    ) -> None:
+        self._engine = engine
+        self._project = model["name"]
+        self._services: Mapping[str, Any] = model["services"]
+        self._containers = {container.id: container for container in containers}
+        self._within = within
+        self._started = {container.id for container in self._containers.values() if container.running}
+        self._ready: set[str] = set()
+        self._looks = 0
+        self._began: dict[str, str] = {}
+        """Container → a moment just before it was started, by the engine's clock."""
+        self._probing: set[str] = set()
+        self._events: Events
+        self._probe_pause = PROBE_FIRST
+
+    def run(self) -> None:
+        """Start and wait. Raises RolloutError with the last log lines as soon as one crashes, or at the deadline."""
+        events = self._events = Events(self._engine, self._project)
+        deadline = time.monotonic() + self._within
+        if self._started:
+            self._look()  # a killed deploy's: they run, and may be ready
+            together(lambda c: come_back(self._engine, c), [c for c in self._containers.values() if c.running])
+        self._start_those_that_can()
+        while len(self._ready) < len(self._containers):
+            event = events.next(min(self._patience(), max(0.0, deadline - time.monotonic())))
+            if event:
+                self._take(event)
+            else:
+                self._look()
+            self._start_those_that_can()
+            waiting = [container for container in self._containers.values() if container.id not in self._ready]
+            if waiting and time.monotonic() > deadline:
+                raise self._failed(waiting[0], f"was not ready within {self._within:g} s")
+
+    def _start_those_that_can(self) -> None:
+        able = [c for c in self._containers.values() if c.id not in self._started and self._may_start(c.service)]
+        # a second is as exactly as its clock is known here
+        self._began |= {container.id: f"{self._engine.now() - 1:.6f}" for container in able}
+        start(self._engine, able)
+        for container in able:
+            self._started.add(container.id)
+            if not self._checks_itself(container) and not self._ends(container.service):
+                self._ready.add(container.id)
+        if any(not self._checks_itself(container) for container in able):
+            self._start_those_that_can()
+
+    def _may_start(self, service: str) -> bool:
+        needed = self._services[service].get("depends_on") or {}
+        for other, how in needed.items():
+            reached = self._started if how.get("condition") == "service_started" else self._ready
+            if any(c.service == other and c.id not in reached for c in self._containers.values()):
+                return False
+        return True
+
+    def _checks_itself(self, container: Container) -> bool:
+        check = self._services[container.service].get("healthcheck")
+        if check is None:  # the image may bring one
+            return bool(healthcheck(self._engine, container.id))
+        return not check.get("disable")
+
+    def _ends(self, service: str) -> bool:
+        """Whether a service is a one-shot that another waits for."""
+        conditions = (
+            (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in self._services.values()
+        )
+        return "service_completed_successfully" in conditions
+
+    def _take(self, event: Event) -> None:
+        container = self._containers.get(event["Actor"]["ID"])
+        if container is None:
+            return
+        action = event["Action"]
+        if action == _PROBED:
+            self._probing.discard(container.id)
+            if event["healthy"]:
+                self._ready.add(container.id)
+        elif action == "die":
+            code = event["Actor"]["Attributes"].get("exitCode", "?")
+            if code == "0" and self._ends(container.service):
+                self._ready.add(container.id)
+            else:
+                raise self._failed(container, f"ended with exit code {code} while starting", until=_time(event))
+        elif action == "oom":
+            raise self._failed(container, "ran out of memory while starting")
+        elif action == "health_status: healthy":
+            self._ready.add(container.id)
+
+    def _patience(self) -> float:
+        """Seconds to wait for news before looking."""
+        return self._probe_pause if self._probes_itself() else GLANCE_EVERY
+
+    def _probes_itself(self) -> bool:
+        """Once, early, as many apps are up before the engine's first probe; and always on engines that probe rarely."""
+        return self._looks == 0 or self._engine.api < START_INTERVAL_API
+
+    def _look(self) -> None:
+        """Without news: see what the engine thinks, and on engines that probe too rarely, probe ourselves."""
+        for container in self._containers.values():
+            if container.id in self._started - self._ready:
+                self._judge(container)
+        self._looks += 1
+        self._probe_pause = min(PROBE_MOST, self._probe_pause * 1.5)
+
+    def _judge(self, container: Container) -> None:
+        """One container as the engine has it now. Raises RolloutError when it ended as it shouldn't have."""
+        found = self._engine.get(f"/containers/{container.id}/json")
+        state = found["State"]
+        health, one_shot = state.get("Health", {}).get("Status"), self._ends(container.service)
+        if state["Status"] == "exited":
+            if not one_shot or state["ExitCode"]:
+                raise self._failed(container, f"ended with exit code {state['ExitCode']} while starting")
+            self._ready.add(container.id)
+        elif health is None:
+            if state["Status"] == "running" and not one_shot:
+                self._ready.add(container.id)
+        elif health == "healthy":
+            self._ready.add(container.id)
+        elif self._probes_itself() and container.id not in self._probing:
+            self._probing.add(container.id)
+            probe = Probe(self._engine, container.id, found["Config"].get("Healthcheck") or {})
+            threading.Thread(target=probe.run, args=(self._events,), name="tagship-probe", daemon=True).start()
+
+    def _failed(self, container: Container, how: str, until: str = "") -> RolloutError:
+        """With what it printed until then: an engine that starts it again has it say the same again."""
+        words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
+        said = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
+        return RolloutError(f"{container.service} {how}:\n{said}")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A container's own health check, run once as the engine would; beside, for it may hang."""
+
+    engine: Engine
+    container: str
+    check: Mapping[str, Any]
+    """`Healthcheck` as the engine has it: Test, and Timeout in nanoseconds."""
+
+    def run(self, events: Events) -> None:
+        """Tell as an event how it went; at its own timeout it has failed."""
+        try:
+            healthy = self._healthy()
+        except (TagshipError, OSError):
+            healthy = False  # it isn't running: the event of its death is on its way; or it takes too long
+        events.put({"Action": _PROBED, "Actor": {"ID": self.container, "Attributes": {}}, "healthy": healthy})
+
+    def _healthy(self) -> bool:
+        test = list(self.check.get("Test") or ["NONE"])
+        argv = ["/bin/sh", "-c", *test[1:]] if test[:1] == ["CMD-SHELL"] else test[1:]
+        deadline = time.monotonic() + ((self.check.get("Timeout") or 0) / 1e9 or PROBE_WITHIN)
+        stream = self.engine.hijack(self.container, argv)
+        try:
+            stream.limit(max(0.001, deadline - time.monotonic()))
+            while stream.read()[0]:
+                stream.limit(max(0.001, deadline - time.monotonic()))
+        finally:
+            stream.close()
+        return self.engine.exit_code(stream) == 0
+
+
+def _time(event: Event) -> str:
+    """When it happened, as the engine's API takes times; empty where it isn't told."""
+    nanoseconds = int(event.get("timeNano") or 0)
+    return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}" if nanoseconds else ""

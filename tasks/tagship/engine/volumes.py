@@ -1,0 +1,74 @@
+"""The volumes of an environment on an engine: made as the Compose file says, and compared with those that stand."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tagship.engine.client import Engine
+from tagship.release import render
+from tagship.release.model import Volume
+
+LOCAL = "local"
+"""The engine's driver where none is named."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A volume as an engine has it."""
+
+    driver: str = LOCAL
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def existing(engine: Engine) -> dict[str, Standing]:
+    """Name → every volume of an engine, of all apps."""
+    found = engine.get("/volumes").get("Volumes") or ()
+    return {volume["Name"]: Standing(volume["Driver"], volume.get("Options") or {}) for volume in found}
+
+
+def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    """Make those that don't stand yet. To the engine, asking for one that does changes nothing."""
+    for volume in wanted:
+        settings = {
+            "Name": volume.name,
+            "Driver": volume.driver or LOCAL,
+            "DriverOpts": _plain(volume.options, secrets),
+            "Labels": {**_plain(volume.labels, secrets), **labels},
+        }
+        engine.call("POST", "/volumes/create", settings)
+
+
+def findings(
+    wanted: Iterable[Volume], external: Iterable[str], there: Mapping[str, Standing], secrets: Mapping[str, str]
+) -> Iterator[str]:
+    """Each volume that isn't what the Compose file says, in one line; no option's value is in it."""
+    for name in sorted(set(external) - there.keys()):
+        yield (
+            f"The server has no volume {name}, which the Compose file calls external: make it there "
+            f"(`docker volume create {name}`), or drop `external` and Tagship makes one."
+        )
+    for volume in wanted:
+        stands = there.get(volume.name)
+        if stands and (differing := sorted(_differing(volume, stands, secrets))):
+            yield (
+                f"The volume {volume.name} stands with another {', '.join(differing)} than the Compose file gives it. "
+                "A volume is never changed, for its data would seem lost: write what it was made with, or give the "
+                "file's volume another name and copy the data over."
+            )
+
+
+def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> Iterator[str]:
+    if stands.driver != (volume.driver or LOCAL):
+        yield "driver"
+    options = _plain(volume.options, secrets)
+    # a secret may have been rotated since: the volume stands with what it was made with, and nothing tells a mistake
+    secret = {key for key, value in volume.options.items() if render.secret_names(value)}
+    yield from (
+        f"driver_opts.{key}"
+        for key in sorted(options.keys() | stands.options.keys())
+        if (key not in stands.options if key in secret else options.get(key) != stands.options.get(key))
+    )
+
+
+def _plain(values: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+    """The values as they are, `$` no longer escaped for Compose."""
+    return {key: str(render.fill(value, secrets)).replace("$$", "$") for key, value in values.items()}

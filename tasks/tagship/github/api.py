@@ -1,0 +1,182 @@
+"""GitHub's REST API, as far as environments and deployments go. GITHUB_API_URL is honoured, so GHES is too.
+
+Reference: https://docs.github.com/rest/deployments
+"""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tagship.errors import TagshipError
+from tagship.system import web
+
+PUBLIC = "https://api.github.com"
+VERSION = "2022-11-28"
+TRIES = 4
+WITHIN = 20.0
+LONGEST_WAIT = 60.0
+"""Seconds to wait for a rate limit to pass; a longer one is an error that says when."""
+_PAGE = 100
+_MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
+
+
+class GitHubError(TagshipError):
+    """GitHub refused, or could not be reached. Carries the HTTP status, 0 for none."""
+
+    def __init__(self, problem: str, *, status: int = 0, hint: str = "") -> None:
+        self.status = status
+        super().__init__(problem, hint=hint)
+
+
+class Repository:
+    """One repository's API, with a token that is never printed."""
+
+    def __init__(
+        self, name: str, token: str, api: str = PUBLIC, sleep: Callable[[float], object] | None = None
+    ) -> None:
+        self.name = name
+        self._token = token
+        self._api = api.rstrip("/")
+        self._sleep = sleep or time.sleep
+
+    def environment(self, name: str) -> dict[str, Any] | None:
+        """One environment with its protection rules; None when there is none of that name (or it may not be seen)."""
+        try:
+            found: dict[str, Any] = self._call("GET", f"environments/{quote(name, safe='')}")
+        except GitHubError as error:
+            if error.status == _MISSING:
+                return None
+            raise
+        return found
+
+    def put_environment(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Create or replace an environment's protection: what isn't in `settings` is taken away."""
+        self._call("PUT", f"environments/{quote(name, safe='')}", settings)
+
+    def branch_policies(self, environment: str) -> list[dict[str, Any]]:
+        """The branch patterns that may deploy, where an environment has patterns of its own."""
+        path = f"environments/{quote(environment, safe='')}/deployment-branch-policies"
+        return self._pages(path, "branch_policies")
+
+    def add_branch_policy(self, environment: str, pattern: str) -> None:
+        """Let one more branch deploy."""
+        path = f"environments/{quote(environment, safe='')}/deployment-branch-policies"
+        self._call("POST", path, {"name": pattern, "type": "branch"})
+
+    def remove_branch_policy(self, environment: str, policy: int) -> None:
+        """Let one branch less deploy."""
+        self._call("DELETE", f"environments/{quote(environment, safe='')}/deployment-branch-policies/{policy}")
+
+    def variables(self, environment: str) -> dict[str, str]:
+        """An environment's variables."""
+        found = self._pages(f"environments/{quote(environment, safe='')}/variables", "variables")
+        return {variable["name"]: variable["value"] for variable in found}
+
+    def set_variable(self, environment: str, name: str, value: str, *, exists: bool) -> None:
+        """Create or change one variable."""
+        path = f"environments/{quote(environment, safe='')}/variables"
+        if exists:
+            self._call("PATCH", f"{path}/{quote(name, safe='')}", {"value": value})
+        else:
+            self._call("POST", path, {"name": name, "value": value})
+
+    def deployments(self, environment: str, sha: str) -> list[dict[str, Any]]:
+        """The deployments of a commit to an environment, newest first."""
+        return self._pages("deployments", "", environment=environment, sha=sha)
+
+    def statuses(self, deployment: int) -> list[dict[str, Any]]:
+        """What was said of a deployment, newest first."""
+        return self._pages(f"deployments/{deployment}/statuses", "")
+
+    def create_deployment(self, environment: str, ref: str, description: str) -> int:
+        """Record that a deployment begins; returns its id."""
+        body = {
+            "ref": ref,
+            "environment": environment,
+            "description": description,
+            "auto_merge": False,
+            "required_contexts": [],
+        }
+        return int(self._call("POST", "deployments", body)["id"])
+
+    def add_status(self, deployment: int, state: str, **said: str) -> None:
+        """Say how a deployment goes: in_progress, success or failure."""
+        self._call("POST", f"deployments/{deployment}/statuses", {"state": state, **said})
+
+    def reviewer(self, name: str) -> tuple[str, int]:
+        """A reviewer's type and id, of `USER` or `ORG/TEAM`."""
+        org, slash, team = name.partition("/")
+        path = (
+            f"/orgs/{quote(org, safe='')}/teams/{quote(team, safe='')}" if slash else f"/users/{quote(name, safe='')}"
+        )
+        return ("Team" if slash else "User"), int(self._call("GET", path)["id"])
+
+    def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for page in range(1, 11):
+            reply = self._call("GET", f"{path}?{urlencode({**query, 'per_page': _PAGE, 'page': page})}")
+            items = reply[key] if key else reply
+            found += items
+            if len(items) < _PAGE:
+                break
+        return found
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """One request, tried again while that may help. Raises GitHubError."""
+        where = path if path.startswith("/") else f"/repos/{self.name}/{path}"
+        problem = ""
+        for attempt in range(TRIES):
+            try:
+                reply = self._request(method, where, body)
+            except (OSError, http.client.HTTPException) as error:
+                problem = str(error) or type(error).__name__
+                self._sleep(2.0**attempt / 2)
+                continue
+            if reply.status < 300:  # noqa: PLR2004 - HTTP
+                return json.loads(reply.body) if reply.body else None
+            problem = f"{reply.status}: {_message(reply.body)}"
+            wait = _wait(reply.status, reply.headers, attempt)
+            if wait is None:
+                asked = f"{method} {where.partition('?')[0]}"
+                raise GitHubError(f"GitHub answered {problem} ({asked}).", status=reply.status)
+            if wait > LONGEST_WAIT:
+                minutes = f"{wait / 60:.0f} minutes"
+                raise GitHubError(f"GitHub's rate limit is used up for {minutes} more.", status=reply.status)
+            self._sleep(wait)
+        raise GitHubError(f"GitHub could not be asked: {problem}.", hint="try again; is GITHUB_API_URL right?")
+
+    def _request(self, method: str, path: str, body: object) -> web.Reply:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {self._token}",
+            "User-Agent": "tagship",
+            "X-GitHub-Api-Version": VERSION,
+        }
+        data = None if body is None else json.dumps(body)
+        if data:
+            headers["Content-Type"] = "application/json"
+        return web.request(method, f"{self._api}{path}", headers, data, within=WITHIN)
+
+
+def _wait(status: int, headers: Mapping[str, str], attempt: int) -> float | None:
+    """Seconds until trying again may help; None when it won't.
+
+    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    if status in {_FORBIDDEN, _TOO_MANY}:
+        if "retry-after" in headers:
+            return float(headers["retry-after"])
+        if headers.get("x-ratelimit-remaining") == "0":
+            return max(0.0, float(headers.get("x-ratelimit-reset", 0)) - time.time()) + 1
+        return LONGEST_WAIT if status == _TOO_MANY else None
+    return 2.0**attempt / 2 if status >= _SERVER else None
+
+
+def _message(data: bytes) -> str:
+    try:
+        return str(json.loads(data)["message"])
+    except (ValueError, KeyError, TypeError):
+        return data[:200].decode(errors="replace").strip() or "no reason given"

@@ -1,0 +1,157 @@
+"""The workflows an app starts with, rendered from its tagship.yml: pure, so a difference can be shown first."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from tagship.errors import ConfigError
+from tagship.project.schema import Config, Environment
+from tagship.release.references import Need, Needs
+
+CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+SCHEDULE = "17 */6 * * *"
+"""When the smoke tests run, five cron fields in UTC: not at the full hour, when everybody's do."""
+_HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # one given by hand has to be on the branch"
+_USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
+_PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+_VERSION = re.compile(r"v?[0-9][\w.-]*")
+_BRANCH = re.compile(r"[\w./-]+")
+
+
+@dataclass(frozen=True)
+class Action:
+    """The action as a workflow names it: pinned to a commit, its version as a comment."""
+
+    pin: str
+    version: str = ""
+
+    @classmethod
+    def parse(cls, pin: str, version: str) -> Self:
+        """Raises ConfigError for what isn't pinned."""
+        if not _PIN.fullmatch(pin):
+            raise ConfigError(f"{pin!r} is not pinned.", hint="give OWNER/tagship@ and the 40 hex digits of a commit")
+        if version and not _VERSION.fullmatch(version):
+            raise ConfigError(f"{version!r} is no version.", hint="like v1.2.3")
+        return cls(pin, version)
+
+    def __str__(self) -> str:
+        return f"{self.pin} # {self.version}" if self.version else self.pin
+
+
+def used(workflow: str) -> Action | None:
+    """The action that a workflow uses already."""
+    found = _USES.search(workflow)
+    return Action(found["pin"], found["version"] or "") if found else None
+
+
+def secret_names(needs: Needs, given: Iterable[str]) -> list[str]:
+    """The names that Compose files refer to and nothing else gives a value: an environment's secrets."""
+    names = {name for name, need in needs.items() if need is not Need.DEFAULTED}
+    return sorted(name for name in names - set(given) if not name.startswith("TAGSHIP_"))
+
+
+def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
+    """Path → content of every workflow. `secrets`: environment → the names of those it needs."""
+    shipped = [settings for settings in config.environments.values() if settings.branch]
+    if not shipped:
+        raise ConfigError("No environment has a branch.", hint="give one `branch: main`")
+    for settings in shipped:
+        if not _BRANCH.fullmatch(settings.branch):
+            raise ConfigError(f"The branch {settings.branch!r} can't stand in a workflow.")
+    known = {"checkout": CHECKOUT, "action": str(action), "history": _lines([_HISTORY])}
+    names = ", ".join(settings.name for settings in shipped)
+    deploy = known | {"branches": f"[{', '.join(dict.fromkeys(s.branch for s in shipped))}]"}
+    jobs = [_fill("deploy-environment", known | _environment(s, config, secrets or {})) for s in shipped]
+    back = [_fill("rollback-environment", known | _environment(s, config, secrets or {})) for s in shipped]
+    first = [_fill("deploy-test", known)]
+    if not _embedded(config):
+        first.append(_fill("deploy-build", known | _registry(config)))
+    folder = ".github/workflows"
+    return {
+        f"{folder}/deploy.yml": _fill("deploy", deploy | {"jobs": "".join([*first, *jobs]).rstrip()}),
+        f"{folder}/ci.yml": _fill("ci", known),
+        f"{folder}/rollback.yml": _fill("rollback", {"environments": f"[{names}]", "jobs": "".join(back).rstrip()}),
+        f"{folder}/smoke.yml": _fill("smoke", known | _smoke(shipped) | {"environments": f"[{names}]"}),
+        ".github/dependabot.yml": _fill("dependabot", {}),
+    }
+
+
+def difference(wanted: Mapping[str, str], root: Path) -> str:
+    """A unified diff from what is there to what is wanted; empty when it is the same."""
+    lines: list[str] = []
+    for path, content in wanted.items():
+        before = (root / path).read_text() if (root / path).is_file() else ""
+        old, new = before.splitlines(keepends=True), content.splitlines(keepends=True)
+        lines += difflib.unified_diff(old, new, path if before else "/dev/null", path)
+    return "".join(lines)
+
+
+def _embedded(config: Config) -> bool:
+    """Whether images can't pass from one job to another: building and deploying is then one job."""
+    return config.registry in {"", "embedded"}
+
+
+def _environment(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    held = "its protection rules hold this job" if settings.approval == "required" else "its secrets and variables"
+    embedded = _embedded(config)
+    ssh = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
+    prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
+    env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for name in secrets.get(settings.name, ())]
+    if settings.sentry:
+        env.append("SENTRY_AUTH_TOKEN: ${{ secrets.SENTRY_AUTH_TOKEN }}")
+    return _registry(config, read=True) | {
+        "environment": settings.name,
+        "branch": settings.branch,
+        "needs": "test" if embedded else "build",
+        "run": ("build push deploy" if config.registry else "build deploy") if embedded else "deploy",
+        "held": held,
+        "history": _lines(["fetch-depth: 0 # Sentry is told which commits a release brings"])
+        if settings.sentry
+        else _lines([_HISTORY]),
+        "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
+        "access": _lines(ssh) if settings.engine != "local" else "",
+        "secrets": "        env:\n" + _lines(env) if env else "",
+    }
+
+
+def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:
+    """Where Sentry is told of releases, its monitors hear of the scheduled runs; a DSN is no secret."""
+    told = any(settings.sentry for settings in shipped)
+    env = "        env:\n" + _lines(["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"])
+    return {
+        "schedule": SCHEDULE,
+        "run": f'smoke-test --check-in "{SCHEDULE}"' if told else "smoke-test",
+        "reporting": env if told else "",
+    }
+
+
+def _registry(config: Config, *, read: bool = False) -> dict[str, str]:
+    """Who may push and pull: GitHub's own registry takes the job's token, others a name and a password."""
+    if config.registry.startswith("ghcr.io/"):
+        user, password = "${{ github.actor }}", "${{ github.token }}"
+        permission = "read # pulls the images" if read else "write # pushes the images"
+        granted = f"      packages: {permission}\n"
+    else:
+        user, password, granted = "${{ vars.REGISTRY_USERNAME }}", "${{ secrets.REGISTRY_PASSWORD }}", ""
+    own = ["    environment:", "      name: build # holds the registry's credentials", "      deployment: false", ""]
+    given = [f"registry-username: {user}", f"registry-password: {password}"]
+    credentials = "" if _embedded(config) else _lines(given)
+    return {
+        "push-permission": granted,
+        "pull-permission": granted,
+        "credentials": credentials,
+        "build-environment": "" if granted else "\n".join(own),
+    }
+
+
+def _lines(inputs: Sequence[str]) -> str:
+    return "".join(f"          {line}\n" for line in inputs)
+
+
+def _fill(template: str, known: Mapping[str, str]) -> str:
+    text = (files("tagship.github") / "templates" / f"{template}.yml").read_text(encoding="utf-8")
+    return re.sub(r"«([\w-]+)»", lambda found: known[found[1]], text)

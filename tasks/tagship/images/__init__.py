@@ -1,0 +1,1 @@
+"""The images of a commit: built, pushed, found by digest."""

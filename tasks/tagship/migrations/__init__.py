@@ -1,0 +1,1 @@
+"""How a database's schema is brought to a release."""

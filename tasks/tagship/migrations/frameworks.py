@@ -1,0 +1,57 @@
+"""What migration commands say, and the one-off container they run in. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.release.model import Migrations, Shape
+
+_OPTIONS = "PGOPTIONS"
+_DJANGO_LINE = re.compile(r"\[(?P<done>[ X])\]\s+(?P<app>\w+)\.(?P<name>\w+)")
+
+
+@dataclass(frozen=True)
+class State:
+    """A database's schema: what would be applied, and the last that was, per app."""
+
+    pending: tuple[str, ...]
+    leaves: tuple[str, ...] = ()
+
+
+def read(how: Migrations, said: str) -> State:
+    """Django's `showmigrations --plan`, `[X]  app.0001_name` a line in the order applied; or one pending a line."""
+    if how.framework != "django":
+        return State(tuple(line.strip() for line in said.splitlines() if line.strip()))
+    found = [match.groupdict() for line in said.splitlines() if (match := _DJANGO_LINE.match(line))]
+    last = {entry["app"]: f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == "X"}
+    pending = tuple(f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == " ")
+    return State(pending, tuple(sorted(last.values())))
+
+
+def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str]) -> dict[str, Any]:
+    """The one-off that applies: libpq reads PGOPTIONS, so that waiting for a lock can't stop the live release.
+
+    What the service has there, or its image (`image`: the image's own variables), stays: the limit is appended.
+    """
+    settings = model["services"][how.service]
+    environment = settings.get("environment") or {}
+    own = environment.get(_OPTIONS) or image.get(_OPTIONS, "").replace("$", "$$")
+    options = f"{own} -c lock_timeout={how.lock_timeout}".strip()
+    changed = {**settings, "environment": {**environment, _OPTIONS: options}}
+    return {**model, "services": {**model["services"], how.service: changed}}
+
+
+def one_off(model: Mapping[str, Any], service: str, environment_network: str, shape: Shape) -> dict[str, Any]:
+    """The release's project with that one service, on the environment's network, too, where its accessories are.
+
+    Compose gives a one-off no service alias, so it answers to nobody's name there.
+    """
+    settings = {
+        k: v for k, v in model["services"][service].items() if k not in {"depends_on", "healthcheck", "restart"}
+    }
+    networks = dict(model["networks"])
+    if shape.accessories:
+        networks["environment"] = {"name": environment_network, "external": True}
+        settings["networks"] = {**settings.get("networks", {}), "environment": None}
+    return {**model, "services": {service: settings}, "networks": networks}

@@ -1,1 +1,0 @@
-"""Pure decisions: what was observed in, a flat list of steps out."""

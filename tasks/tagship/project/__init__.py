@@ -1,0 +1,1 @@
+"""tagship.yml: its schema, its file, its folder."""

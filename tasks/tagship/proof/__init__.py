@@ -1,0 +1,1 @@
+"""What was done to an environment, and how that is proven."""

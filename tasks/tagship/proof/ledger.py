@@ -1,0 +1,137 @@
+"""The ledger: an append-only record of what was done to an environment, each line chained to the last by a hash."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from tagship.release.model import Action, Configuration, Migrations, Record, Release, Route, Shape, Sources, Version
+
+GOOD = "ok"
+FAILED = "failed"
+SWITCHED_BACK = "switched back"
+_LOGS = re.compile(r"(while (starting|baking)):.*")
+"""What an earlier version kept of a container's log, which may hold secrets."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: what was done, by whom, and how it ended. Times are ISO 8601 by the engine's clock."""
+
+    at: str
+    action: str
+    result: str
+    release: str
+    tag: str
+    previous: str = ""
+    """The release that was live before."""
+    by: str = ""
+    run: str = ""
+    seconds: float = 0
+    why: str = ""
+    """One line: what went wrong, or what else is to be known."""
+    restores: str = ""
+    """What a rollback went back to, by the name it was deployed under: its own differs where a secret has changed."""
+    images: dict[str, str] = field(default_factory=dict)
+    migrations: tuple[str, ...] = ()
+    """The leaf of each app's applied migrations after this, `app.0004_name`; empty when they weren't looked at."""
+    chain: str = ""
+    """sha256 of the line before; 64 zeros on the first."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether its release was live and good, so that a rollback may go back to it."""
+        return self.result == GOOD and any(self.action == action.value for action in Action if action.proves)
+
+
+def parse(lines: tuple[str, ...]) -> tuple[Entry, ...]:
+    """The entries of some lines, oldest first; fields of a later version, and what is no entry, are passed over."""
+    return tuple(entry for line in lines if (entry := _entry(line)))
+
+
+def unreadable(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines that are no entries: torn by a full disk, or bent by a hand."""
+    return tuple(line for line in lines if line and _entry(line) is None)
+
+
+def line(entry: Entry, before: str) -> str:
+    """The next line of a ledger whose last is `before` (empty for the first)."""
+    return json.dumps(asdict(replace(entry, chain=_chain(before))), separators=(",", ":"), sort_keys=True)
+
+
+def breaks(lines: tuple[str, ...]) -> Iterator[str]:
+    """What is wrong with a whole ledger, each line that isn't what was written named by its number, from 1.
+
+    Nothing follows the last line yet, so nothing tells that it was changed, or that others behind it were taken out.
+    """
+    before = ""
+    for number, text in enumerate(lines, 1):
+        entry = _entry(text)
+        if entry is None:
+            yield f"Line {number} is torn: {text[:40]}…"
+        elif entry.chain != _chain(before):
+            after = (
+                f"line {number - 1} was changed, or lines behind it were taken out"
+                if before
+                else "lines before it are gone"
+            )
+            yield f"Line {number} ({entry.at}, {entry.action} of {entry.release}) doesn't follow: {after}."
+        before = text
+
+
+def encode_record(record: Record) -> bytes:
+    """A record as JSON: the release's own fields, and its configuration beside them."""
+    configuration = asdict(record.configuration) if record.configuration else None
+    return json.dumps({**asdict(record.release), "configuration": configuration}, separators=(",", ":")).encode()
+
+
+def decode_record(kept: bytes) -> Record | None:
+    """The record; None for what is none, cut short by a full disk. Those of older versions have no configuration."""
+    try:
+        raw: dict[str, Any] = json.loads(kept)
+        return Record(_release(raw), _configuration(raw.get("configuration")))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _chain(before: str) -> str:
+    return hashlib.sha256(before.encode()).hexdigest() if before else "0" * 64
+
+
+def _entry(line: str) -> Entry | None:
+    known = set(Entry.__dataclass_fields__)
+    try:
+        entry = Entry(**{key: _frozen(value) for key, value in json.loads(line).items() if key in known})
+        return replace(entry, why=_LOGS.sub(r"\1", next(iter(entry.why.splitlines()), "")))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _configuration(raw: dict[str, Any] | None) -> Configuration | None:
+    known = set(Configuration.__dataclass_fields__)
+    return None if raw is None else Configuration(**{key: value for key, value in raw.items() if key in known})
+
+
+def _release(raw: dict[str, Any]) -> Release:
+    shape = raw["shape"]
+    migrations = shape["migrations"]
+    if migrations:
+        migrations = Migrations(**{key: _frozen(value) for key, value in migrations.items()})
+    return Release(
+        version=Version(**raw["version"]),
+        images=raw["images"],
+        sources=Sources(**raw["sources"]),
+        shape=Shape(
+            services=tuple(shape["services"]),
+            routes=tuple(Route(**route) for route in shape["routes"]),
+            accessories=tuple(shape["accessories"]),
+            singletons=tuple(shape["singletons"]),
+            migrations=migrations,
+        ),
+    )
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,182 @@
+"""What of an app's Compose file can't run on a server, or shouldn't without somebody's word: all of it at once. Pure.
+
+Known from files alone, so it is said before anything is built or connected to. `of` takes the merged model as well as
+the interpolated one; of the former it leaves out what `${NAME}` decides.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.errors import ConfigError
+from tagship.release import render
+from tagship.release.model import Place, Shape, Version, replicas
+
+Model = Mapping[str, Any]
+HINT = "an overlay for deployment can drop or change what is said here: compose: [a.yml, b.yml]"
+SOCKET = "docker.sock"
+_CLOCK = ("/etc/localtime", "/etc/timezone")
+"""Read only, these are the same on every server."""
+_HOOKS = ("post_start", "pre_stop")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, and what to do about it."""
+
+    text: str
+    key: str = ""
+    """What `allow:` of tagship.yml takes it by, `SERVICE:WHAT`; empty for what can't be taken."""
+
+    def __str__(self) -> str:
+        return f'{self.text} To take it knowingly: allow: ["{self.key}"]' if self.key else self.text
+
+
+def of(  # noqa: PLR0913 - where, of what, and what is taken
+    place: Place, version: Version, model: Model, shape: Shape, *, services: Iterable[str], allow: Iterable[str]
+) -> list[str]:
+    """Every finding about those services of a Compose model that `allow` doesn't take, one a line."""
+    taken, services = frozenset(allow), tuple(services)
+    folders = {**model, "services": {name: _spelt_out(model["services"][name], model) for name in services}}
+    every = [
+        finding
+        for service in services
+        for look in (_mounts, _powers, _network, _hooks, _answers)
+        for finding in look(service, folders["services"][service], shape)
+    ]
+    name = place.release_name(version, "0" * 64)
+    long = (Finding(text) for text in render.long_names(name, {"services": _only(model, services)}))
+    return list(dict.fromkeys(str(finding) for finding in (*every, *long) if finding.key not in taken))
+
+
+def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
+    """Services that are neither in the release nor accessories, though somebody may count on them."""
+    placed = {*shape.services, *shape.accessories}
+    taken = frozenset(allow)
+    needed_by: dict[str, str] = {}
+    for name in sorted(placed):
+        for other, how in (model["services"][name].get("depends_on") or {}).items():
+            if how.get("required", True):
+                needed_by.setdefault(other, name)
+    found = []
+    for name, settings in model["services"].items():
+        if name in placed or (settings.get("profiles") and name not in needed_by):
+            continue
+        why = f", and {needed_by[name]} depends on it" if name in needed_by else ""
+        text = (
+            f"Service {name} is nowhere in tagship.yml{why}: name it in release.accessories (a database, a cache: "
+            "started once, no deploy touches it) or in release.services (replaced by each deploy). One that is for "
+            "development only belongs to a profile."
+        )
+        found.append(Finding(text, f"{name}:unplaced"))
+    return [str(finding) for finding in found if finding.key not in taken]
+
+
+def dropped(model: Model, shape: Shape) -> list[str]:
+    """What a deploy leaves out by rule, one kind a line: to be said once, in the plan."""
+    services = {name: model["services"][name] for name in shape.services}
+    routed = {(route.service, route.port) for route in shape.routes}
+    ports = [
+        f"{name} {port.get('target')}"
+        for name, settings in services.items()
+        for port in settings.get("ports") or ()
+        if isinstance(port, Mapping) and (name, port.get("target")) not in routed
+    ]
+    networks = sorted(
+        {net for settings in services.values() for net in settings.get("networks") or () if net != "default"}
+    )
+    named = [name for name, settings in services.items() if settings.get("container_name")]
+    placed = {*shape.services, *shape.accessories}
+    profiled = [n for n, settings in model["services"].items() if settings.get("profiles") and n not in placed]
+    lines = [
+        (ports, "published ports without a route", "nobody outside the release reaches them"),
+        (networks, "networks", "a release has one of its own, on which all its services meet"),
+        (named, "container_name", "two releases run side by side, so containers are named after theirs"),
+        (profiled, "services of profiles", "they are in no release"),
+    ]
+    return [f"Left out: {what} ({', '.join(items)}): {why}" for items, what, why in lines if items]
+
+
+def refuse(lines: Iterable[str], hint: str = HINT) -> None:
+    """Raises ConfigError with every line, if there is any."""
+    if every := list(dict.fromkeys(lines)):
+        raise ConfigError("\n".join(every), hint=hint)
+
+
+def _spelt_out(settings: Model, model: Model) -> Model:
+    """The same with a named volume that is a folder of the server's own, by driver_opts, as the mount that it is."""
+    volumes = model.get("volumes") or {}
+
+    def folder(mount: object) -> object:
+        source = mount.get("source") if isinstance(mount, Mapping) and mount.get("type") == "volume" else None
+        options = (volumes.get(source) or {}).get("driver_opts") or {}
+        device = str(options.get("device", ""))
+        bound = "bind" in str(options.get("o", "")).split(",") and device.startswith("/")
+        return {"type": "bind", "source": device} if bound else mount
+
+    return {**settings, "volumes": [folder(mount) for mount in settings.get("volumes") or ()]}
+
+
+def _mounts(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
+    for mount in settings.get("volumes") or ():
+        if not isinstance(mount, Mapping) or mount.get("type") != "bind" or "$" in str(mount.get("source")):
+            continue
+        source = str(mount.get("source", ""))
+        if not source.startswith("/"):
+            yield Finding(render.source_mount(name, source))
+        elif source.endswith(SOCKET):
+            yield Finding(f"Service {name} mounts {source}: whoever gets into it rules the server.", f"{name}:{SOCKET}")
+        elif not (source in _CLOCK and mount.get("read_only")):
+            yield Finding(
+                f"Service {name} mounts the server's own {source}: no release and no rollback has it, and where it is "
+                "missing the engine makes an empty folder, root's.",
+                f"{name}:{source}",
+            )
+
+
+def _powers(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
+    if settings.get("privileged") is True:
+        yield Finding(
+            f"Service {name} is privileged: whoever gets into it is root on the server.", f"{name}:privileged"
+        )
+    if settings.get("devices"):
+        yield Finding(f"Service {name} uses devices: the server must have them, for two at a time.", f"{name}:devices")
+
+
+def _network(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
+    mode = settings.get("network_mode")
+    if mode and name in {route.service for route in shape.routes}:
+        yield Finding(f"Service {name} has a route and network_mode: {mode}: the edge can't reach it. Leave it out.")
+    elif mode == "host":
+        yield Finding(
+            f"Service {name} is on the server's own network: its ports are open there, past any firewall of Docker's, "
+            "it reaches no other service by name, and two releases can't have the same port.",
+            f"{name}:network_mode",
+        )
+
+
+def _hooks(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
+    for hook in _HOOKS:
+        if settings.get(hook):
+            yield Finding(
+                f"Service {name} has {hook}, which a deploy doesn't run: do it in the command, or in a service of its "
+                "own that others wait for (service_completed_successfully).",
+                f"{name}:{hook}",
+            )
+
+
+def _answers(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
+    """A routed service needs a container, and must be able to say that it is ready; its image may say how."""
+    if name not in {route.service for route in shape.routes}:
+        return
+    if replicas(settings) == 0:
+        yield Finding(f"Service {name} has a route and no container to answer it: its replicas or scale are 0.")
+    check = settings.get("healthcheck") or {}
+    if check.get("disable") or check.get("test") in (["NONE"], "NONE"):
+        yield Finding(
+            f"Service {name} has a route and its healthcheck is disabled, so nobody could tell when it is ready."
+        )
+
+
+def _only(model: Model, services: Iterable[str]) -> dict[str, Any]:
+    return {name: model["services"][name] for name in services}

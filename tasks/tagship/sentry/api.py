@@ -1,0 +1,207 @@
+"""Sentry's web API, as far as sentry-cli doesn't go: repositories, deploys, and how a release is doing.
+
+https://docs.sentry.io/api/
+"""
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tagship.errors import SentryError
+from tagship.sentry.account import Account
+from tagship.sentry.health import Sessions
+from tagship.source.git import Commit
+from tagship.system import web
+from tagship.system.programs import Deadline
+
+WITHIN = 10.0
+"""Seconds for one request."""
+PAGE = 100
+"""Issues that one request can list: more new ones than that are as bad."""
+_LENGTHS = {"author_name": 128, "author_email": 75, "repository": 64}
+"""Characters that Sentry takes; of an address 200 by now, and 75 in its release 23.7.1.
+
+https://docs.sentry.io/api/releases/update-an-organizations-release/
+"""
+
+Span = tuple[float, float]
+"""From and to, seconds since the epoch."""
+
+
+class SentryApi:
+    """One account's API. Every method raises SentryError."""
+
+    def __init__(self, account: Account, until: Deadline | None = None) -> None:
+        self._account = account
+        self._until = until or Deadline()
+        self._base = f"/organizations/{quote(account.org, safe='')}"
+        self._ids: list[str] = []
+
+    def repository(self, remote: str) -> str:
+        """The name under which an integration of Sentry's reads a git remote's commits itself; empty for none.
+
+        None, too, where the token may not look: an organization's token for CI can make releases, and little else.
+        """
+        wanted = remote.lower().rstrip("/")
+        if not wanted:
+            return ""
+        try:
+            found = self._get(f"{self._base}/repos/", status="active", query=wanted.rpartition("/")[2])
+        except SentryError as error:
+            if error.status == http.client.FORBIDDEN:
+                return ""
+            raise
+        with _understanding():
+            return next((str(known["name"]) for known in found if _reads(known, wanted)), "")
+
+    def set_commits(self, version: str, repository: str, commits: Sequence[Commit]) -> None:
+        """Say which commits a release brought, for a repository that Sentry can't read.
+
+        Not by sentry-cli, which takes the range since whatever release Sentry saw last, in any environment.
+        """
+        told = [_commit(commit, repository) for commit in commits]
+        self._call("PUT", f"{self._base}/releases/{quote(version, safe='')}/", {"commits": told})
+
+    def deploys(self, version: str) -> list[dict[str, Any]]:
+        """A release's recorded deploys, newest first; none of a release that Sentry doesn't know."""
+        try:
+            found: list[dict[str, Any]] = self._get(f"{self._base}/releases/{quote(version, safe='')}/deploys/")
+        except SentryError as error:
+            if error.status == http.client.NOT_FOUND:
+                return []
+            raise
+        return found
+
+    def released(self, version: str) -> bool:
+        """Whether a release is finalized."""
+        with _understanding():
+            return bool(self._get(f"{self._base}/releases/{quote(version, safe='')}/")["dateReleased"])
+
+    def identify(self) -> None:
+        """Look the projects' ids up, once: servers before 2025 know no slugs in queries."""
+        if not self._ids:
+            org = quote(self._account.org, safe="")
+            named = (f"/projects/{org}/{quote(project, safe='')}/" for project in self._account.projects)
+            with _understanding():
+                self._ids = [str(self._get(path)["id"]) for path in named]
+
+    def new_issues(self, version: str, environment: str, since: float) -> int:
+        """How many unresolved issues were first seen in a release, there, and since a moment.
+
+        Without the moment, an older release that comes back would be blamed for what it did the first time. At most
+        PAGE in each project.
+        """
+        query = f'is:unresolved first-release:"{version}"'
+        with _understanding():
+            found = self._each("issues", environment, query=query, limit=PAGE)
+            first = (datetime.fromisoformat(issue["firstSeen"]) for issues in found for issue in issues)
+            return sum(at.timestamp() >= int(since) for at in first)
+
+    def errors(self, version: str, environment: str, span: Span) -> int:
+        """How many error events a release sent."""
+        query = f'release:"{version}" event.type:error'
+        with _understanding():
+            found = self._each("events", environment, **_span(span), field="count()", query=query)
+            return sum(int(answer["data"][0]["count()"]) for answer in found)
+
+    def sessions(self, version: str, environment: str, span: Span) -> Sessions:
+        """How many sessions a release had, and how many of them crashed.
+
+        By status: older servers leave `crash_free_rate(session)` out without a word.
+        """
+        with _understanding():
+            found = self._each(
+                "sessions", environment, **_span(span), field="sum(session)", groupBy="session.status",
+                query=f'release:"{version}"', interval="1h", includeSeries=0,
+            )  # fmt: skip
+            groups = [group for answer in found for group in answer["groups"]]
+            counts = [(group["by"]["session.status"], int(group["totals"]["sum(session)"] or 0)) for group in groups]
+            return Sessions(sum(n for _, n in counts), sum(n for status, n in counts if status == "crashed"))
+
+    def links(self, version: str, environment: str) -> dict[str, str]:
+        """Where a person sees the same."""
+        where = f"{self._account.url}/organizations/{quote(self._account.org, safe='')}"
+
+        def issues(query: str) -> str:
+            return f"{where}/issues/?{urlencode({'environment': environment, 'query': query})}"
+
+        return {
+            "new issues": issues(f'is:unresolved first-release:"{version}"'),
+            "errors": issues(f'release:"{version}"'),
+            "sessions": f"{where}/releases/{quote(version, safe='')}/?{urlencode({'environment': environment})}",
+        }
+
+    def _each(self, what: str, environment: str, **query: object) -> list[Any]:
+        """The answer of every project in turn: asking of several at once is a feature that not every plan has."""
+        self.identify()
+        path = f"{self._base}/{what}/"
+        return [self._get(path, environment=environment, project=project, **query) for project in self._ids]
+
+    def _get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
+        return self._call("GET", f"{path}?{urlencode(query, doseq=True)}" if query else path)
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        headers = {"Authorization": f"Bearer {self._account.token}", "User-Agent": "tagship"}
+        data = None if body is None else json.dumps(body)
+        if data:
+            headers["Content-Type"] = "application/json"
+        asked = f"{method} /api/0{path.partition('?')[0]}"
+        if not self._until.left:
+            raise SentryError(f"Sentry was not asked in time: {asked}.")
+        try:
+            within = min(WITHIN, self._until.left)
+            reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
+        if reply.status >= http.client.BAD_REQUEST:
+            said = self._account.hide(reply.body[:200].decode(errors="replace").strip())
+            hint = _HINTS.get(reply.status, "")
+            raise SentryError(f"Sentry answered {reply.status}: {said} ({asked}).", status=reply.status, hint=hint)
+        try:
+            return json.loads(reply.body) if reply.body else None
+        except ValueError:
+            raise SentryError(f"Sentry's answer is no JSON ({asked}).", hint="is SENTRY_URL right?") from None
+
+
+_HINTS = {
+    401: "is SENTRY_AUTH_TOKEN right, and of this server?",
+    403: "the token lacks a scope; docs/sentry.md names those that are needed",
+    404: "are organization and projects spelt as in Sentry's addresses, and may the token see them?",
+}
+
+
+def _reads(known: Mapping[str, Any], remote: str) -> bool:
+    """Whether a repository of Sentry's is that remote, and an integration reads it."""
+    by_url = (known.get("url") or "").lower().removesuffix(".git").rstrip("/")
+    named = remote.endswith(f"/{known['name'].lower().replace(' ', '')}")
+    return known["provider"]["id"] != "unknown" and (by_url == remote or named)
+
+
+@contextmanager
+def _understanding() -> Iterator[None]:
+    """An answer of another shape than documented is a failure like any other."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise SentryError(f"Sentry's answer isn't understood: {type(error).__name__}: {error}.") from None
+
+
+def _span(span: Span) -> dict[str, str]:
+    start, end = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S") for at in span)
+    return {"start": start, "end": end}
+
+
+def _commit(commit: Commit, repository: str) -> Mapping[str, object]:
+    return {
+        "id": commit.id,
+        "repository": repository[: _LENGTHS["repository"]],
+        "author_name": commit.author[: _LENGTHS["author_name"]],
+        "author_email": commit.email[: _LENGTHS["author_email"]],
+        "timestamp": commit.at,
+        "message": commit.message,
+        "patch_set": [{"path": path, "type": kind} for path, kind in commit.files.items()],
+    }

@@ -1,0 +1,170 @@
+"""What Sentry is told of a release, part by part: one that fails stops no other."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tagship.engine.client import Engine
+from tagship.errors import SourceError, TagshipError
+from tagship.images.credentials import Credentials
+from tagship.project.schema import Environment, SentrySettings
+from tagship.release import render
+from tagship.release.model import Place, Release
+from tagship.sentry import source_maps
+from tagship.sentry.account import Account
+from tagship.sentry.api import SentryApi
+from tagship.sentry.cli import SentryCli
+from tagship.server import connection as services
+from tagship.source import git
+from tagship.system import scratch
+from tagship.system.programs import Deadline
+
+FIRST_COMMITS = 20
+"""How many commits the first release of an environment is said to bring: sentry-cli's own default."""
+MOST_COMMITS = 500
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A release in an environment, as Sentry knows it."""
+
+    version: str
+    """`APP@SHA`."""
+    environment: str
+    url: str
+    sha: str
+    before: str = ""
+    """The release that was live before, `APP@SHA`; empty for none."""
+    previous: str = ""
+    """Its SHA."""
+    image: str = ""
+    """That of the service whose source maps are wanted."""
+    back: bool = False
+    """Whether an older release is brought back: what it consists of was told when it first came."""
+
+
+def subject(place: Place, settings: Environment, release: Release, previous: Release | None, *, back: bool) -> Subject:
+    """The release that goes into a place now, and the one that was there."""
+    maps = settings.sentry.source_maps if settings.sentry else None
+    return Subject(
+        version=render.sentry_variables(place, release.version.tag)["SENTRY_RELEASE"],
+        environment=place.environment,
+        url=settings.url,
+        sha=release.version.sha,
+        before=render.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else "",
+        previous=previous.version.sha if previous else "",
+        image=release.images.get(maps.service, "") if maps else "",
+        back=back,
+    )
+
+
+@dataclass
+class Teller:
+    """Tells Sentry of one release."""
+
+    subject: Subject
+    settings: SentrySettings
+    account: Account
+    engine: Engine
+    credentials: Credentials
+    until: Deadline = field(default_factory=Deadline)
+    known: bool = False
+    """Whether the release is in Sentry by now."""
+    failures: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What was told, and isn't as it should be."""
+    at: str = ""
+    """The part that is being told."""
+
+    def prepare(self) -> None:
+        """The release, its commits and its source maps: all that doesn't depend on how the rollout ends."""
+        self._part("release", self._release)
+        if self.known and not self.subject.back:
+            self._part("commits", self._commits)
+            self._part("source maps", self._source_maps)
+
+    def record(self, started: float, seconds: float, *, again: bool = False) -> None:
+        """That it is out, and where since when: only of a release that was proven live.
+
+        With `again`, a deploy that is recorded already isn't recorded twice.
+        """
+        span = (int(started), int(started + seconds))
+        if not self.subject.back:
+            self._part("finalize", self._finalize)
+        self._part("deploy", lambda: self._deployed(span, again=again))
+
+    @property
+    def _cli(self) -> SentryCli:
+        return SentryCli(self.account, self.until)
+
+    @property
+    def _api(self) -> SentryApi:
+        return SentryApi(self.account, self.until)
+
+    def _part(self, name: str, work: Callable[[], None]) -> None:
+        """One part; whatever goes wrong with it, a bug of ours included, is a failure of that part alone."""
+        self.at = name
+        if not self.until.left:
+            self.failures.append(f"Sentry, {name}: there was no time left")
+            return
+        try:
+            work()
+        except TagshipError as error:
+            self.failures.append(f"Sentry, {name}: {error.problem}{f' ({error.hint})' if error.hint else ''}")
+        except Exception as error:  # noqa: BLE001 - our bug keeps its traceback, and fails no deploy
+            sys.stderr.write(self.account.hide(traceback.format_exc()))
+            self.failures.append(f"Sentry, {name}: a bug of Tagship's, {type(error).__name__}; its traceback is above")
+
+    def _release(self) -> None:
+        self._cli.new(self.subject.version)
+        self.known = True
+
+    def _commits(self) -> None:
+        told = self.subject
+        if told.previous == told.sha:
+            return  # only the configuration changed
+        folder = services.folder()
+        remote = git.remote(folder)
+        repository = self._api.repository(remote)
+        if repository:
+            self._cli.set_commits(told.version, repository, told.previous, told.sha)
+            return
+        if not told.previous and git.shallow(folder):
+            self.remarks.append("Sentry, commits: this clone is shallow, so the first release has only what is in it")
+        commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS, folder)
+        if commits:
+            name = "/".join(remote.split("/")[-2:]) or told.version.partition("@")[0]
+            self._api.set_commits(told.version, name, commits)
+
+    def _source_maps(self) -> None:
+        wanted = self.settings.source_maps
+        if wanted is None:
+            return
+        if not self.subject.image:
+            raise SourceError(f"no image of the release is {wanted.service}'s")
+        with scratch.folder() as folder:
+            remarks = source_maps.fetch(
+                self.engine, self.subject.image, wanted, folder, credentials=self.credentials, until=self.until
+            )
+            self.remarks += [f"Sentry, source maps: {remark}" for remark in remarks]
+            self._cli.upload(self.subject.version, wanted.project, folder)
+
+    def _finalize(self) -> None:
+        """Once: Sentry orders releases by when they were finalized first, not where they went since."""
+        if not self._api.released(self.subject.version):
+            self._cli.finalize(self.subject.version)
+
+    def _recorded(self, span: tuple[int, int]) -> bool:
+        deploys = self._api.deploys(self.subject.version)
+        return any(
+            deploy["environment"] == self.subject.environment
+            and deploy["dateFinished"]
+            and int(datetime.fromisoformat(deploy["dateFinished"]).timestamp()) == span[1]
+            for deploy in deploys
+        )
+
+    def _deployed(self, span: tuple[int, int], *, again: bool) -> None:
+        if not (again and self._recorded(span)):
+            self._cli.deployed(self.subject.version, self.subject.environment, self.subject.url, span)

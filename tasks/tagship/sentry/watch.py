@@ -1,0 +1,131 @@
+"""Watches a release in Sentry, beside the one before it, until it is known to be bad or the time is over."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tagship.errors import SentryError, UnhealthyError
+from tagship.sentry.api import SentryApi
+from tagship.sentry.health import Limits, Seen, Signal, Verdict, judge, verdict
+from tagship.system.programs import Deadline
+
+T = TypeVar("T")
+
+LOOK_EVERY = 15.0
+"""Seconds between two looks."""
+_QUESTIONS = 5
+"""Asked in one look; each is a request a project."""
+BASELINE = 86400.0
+"""Seconds before a release went live whose sessions say how the one before it did: a day, with its busy hours."""
+
+
+def short(version: str) -> str:
+    """A release's name, `APP@SHA`, for people: eight digits of the SHA."""
+    app, _, sha = version.partition("@")
+    return f"{app}@{sha[:8]}"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look at Sentry gave."""
+
+    signals: tuple[Signal, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all signals together."""
+        return verdict(self.signals)
+
+    def __str__(self) -> str:
+        """The verdict and what led to it, signals that say the same together."""
+        said: dict[str, list[str]] = {}
+        for signal in self.signals:
+            if signal.verdict is self.verdict:
+                said.setdefault(signal.said, []).append(signal.name)
+        return f"{self.verdict}: " + "; ".join(f"{', '.join(names)}: {what}" for what, names in said.items())
+
+
+@dataclass
+class Watch:
+    """One release in one environment. `since`: when its deploy began, seconds since the epoch."""
+
+    api: SentryApi
+    environment: str
+    version: str
+    before: str
+    """The release before it, `APP@SHA`, the same one where only its configuration changed; empty for none."""
+    since: float
+    limits: Limits
+    clock: Callable[[], float] = time.time
+
+    def look(self) -> Looked:
+        """Ask Sentry now, all questions at once: what it can't say is None, and why is a remark."""
+        now, api, remarks = self.clock(), self.api, dict[str, None]()
+        new, old, where = self.version, self.before, self.environment
+        lived, as_long = (self.since, now), (2 * self.since - now, self.since)
+        a_day = (self.since - BASELINE, self.since)
+
+        def answer(question: Callable[[], T]) -> T | None:
+            try:
+                return question()
+            except SentryError as error:
+                remarks[error.problem] = None
+                return None
+
+        answer(api.identify)  # once, not in each question
+        with ThreadPoolExecutor(_QUESTIONS) as threads:
+
+            def ask(question: Callable[[], T]) -> Callable[[], T | None]:
+                return threads.submit(answer, question).result
+
+            issues = ask(lambda: api.new_issues(new, where, self.since))
+            errors, sessions = ask(lambda: api.errors(new, where, lived)), ask(lambda: api.sessions(new, where, lived))
+            before = None
+            if old:
+                errors_before = ask(lambda: api.errors(old, where, as_long))
+                before = Seen(sessions=ask(lambda: api.sessions(old, where, a_day))(), errors=errors_before())
+            found = Seen(issues(), errors(), sessions())
+        return Looked(judge(found, before, self.limits), tuple(remarks))
+
+    def until(self, seconds: float, show: Callable[[Looked], object], sleep: Callable[[float], object]) -> Looked:
+        """Look again and again, for so long; a bad release is bad at once. Shows every look but the last."""
+        end = self.clock() + seconds
+        while True:
+            looked = self.look()
+            left = end - self.clock()
+            if left <= 0 or looked.verdict is Verdict.UNHEALTHY:
+                return looked
+            show(looked)
+            sleep(min(LOOK_EVERY, left))
+
+
+@dataclass
+class Bake:
+    """Looks on while a release bakes."""
+
+    watch: Watch
+    goes_back: bool
+    """Whether an unhealthy release is to be replaced by the old one."""
+    patience: Deadline
+    """That of the watch's API: one look takes `within` seconds at most."""
+    within: float
+    remarks: list[str] = field(default_factory=list)
+    _next: float = 0
+
+    def glance(self, last: bool) -> None:  # noqa: FBT001 - an Onlooker
+        """Called every second; asks Sentry when it is time. Raises UnhealthyError where the deploy is to go back."""
+        now = time.monotonic()
+        if now < self._next and not last:
+            return
+        self._next = now + LOOK_EVERY
+        self.patience.move(self.within)
+        looked = self.watch.look()
+        said = f"Sentry finds {short(self.watch.version)} {looked}"
+        if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
+            links = self.watch.api.links(self.watch.version, self.watch.environment)
+            raise UnhealthyError(said, hint=f"look: {links['new issues']}")
+        if looked.verdict is not Verdict.HEALTHY and last:
+            self.remarks += [said, *looked.remarks]

@@ -1,0 +1,1 @@
+"""One server: SSH, Docker, Caddy. Carries out what `deploy` plans."""

@@ -1,0 +1,164 @@
+"""Accessories: an environment's long-lived services, started once, left alone by deploys, replaced when told to."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.engine import compose, containers, networks, volumes
+from tagship.engine.client import Engine
+from tagship.engine.containers import Container
+from tagship.engine.injection import inject
+from tagship.engine.readiness import Starting
+from tagship.errors import CheckError
+from tagship.release import render
+from tagship.release.model import Place, Volume
+from tagship.server import divergence
+from tagship.server.connection import Session
+from tagship.server.lease import Holder, Lease
+from tagship.system.signals import uninterrupted
+from tagship.variables.resolve import Resolved
+
+_HALF_MADE = re.compile(r"[0-9a-f]{12}_")
+"""How Compose names a container before it takes its predecessor's place."""
+
+Differences = Mapping[str, tuple[str, ...]]
+"""Accessory → what of its container isn't as the Compose file says by now; only those that differ."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What `up` did, and what it left alone."""
+
+    started: tuple[str, ...]
+    differ: Differences
+
+
+def project(place: Place) -> str:
+    """The accessories' Compose project."""
+    return f"{place}-accessories"
+
+
+def up(session: Session, resolved: Resolved, holder: Holder) -> Brought:
+    """Create those that are missing, start those that don't run, and wait until they are ready.
+
+    One that exists is never recreated, whatever the Compose file says by now: its data is in use.
+    """
+    wanted = _Wanted(session, resolved)
+    with Lease(session.engine, session.place, holder):
+        wanted.prepare()
+        there = _tidied(session.engine, wanted.project)
+        missing = [name for name in wanted.model["services"] if wanted.replicas(name) > _count(there, name)]
+        if missing:
+            compose.create(session.engine.socket, _only(wanted.filled, missing), wanted.named)
+        everyone = containers.of(session.engine, wanted.project)
+        wanted.start([c for c in everyone if not _ended(c)])
+        started = sorted({c.service for c in everyone if not c.running and not _ended(c)})
+        return Brought(tuple(started), wanted.differences(there))
+
+
+def compare(session: Session, resolved: Resolved) -> Differences:
+    """How those that exist differ from what the Compose file says by now."""
+    wanted = _Wanted(session, resolved)
+    return wanted.differences(containers.of(session.engine, wanted.project))
+
+
+def recreate(session: Session, resolved: Resolved, name: str, holder: Holder) -> None:
+    """Replace one by what the Compose file says by now, its volumes kept, and wait until it is ready.
+
+    Its image is pulled first; what happens between its stop and its start, its users see. Raises CheckError when there
+    is none to replace.
+    """
+    wanted = _Wanted(session, resolved)
+    with Lease(session.engine, session.place, holder):
+        if not _count(_tidied(session.engine, wanted.project), name):
+            raise CheckError(f"There is no {name} yet.", hint="`tagship accessories.up` makes it")
+        wanted.prepare()
+        with uninterrupted():
+            compose.recreate(session.engine.socket, _only(wanted.filled, [name]), wanted.named)
+        wanted.start([c for c in containers.of(session.engine, wanted.project) if c.service == name])
+
+
+def status(session: Session) -> list[Container]:
+    """Their containers."""
+    return containers.of(session.engine, project(session.place))
+
+
+class _Wanted:
+    """The accessories as the Compose file says by now."""
+
+    def __init__(self, session: Session, resolved: Resolved) -> None:
+        self.project = project(session.place)
+        self.described = divergence.describe(render.render_accessories(session.place, resolved.model, resolved.files))
+        self.model = render.adapt(self.described, session.engine.api)
+        self.filled = render.fill(self.model, resolved.secrets)
+        self.named = {n: resolved.secrets[n] for n in render.named(self.model) if n in resolved.secrets}
+        self._session = session
+        self._resolved = resolved
+
+    def replicas(self, name: str) -> int:
+        """How many containers of one there are to be."""
+        settings = self.model["services"][name]
+        return int(settings.get("scale") or (settings.get("deploy") or {}).get("replicas") or 1)
+
+    def prepare(self) -> None:
+        """Their network and volumes. Raises CheckError for volumes that are there and aren't as the file says."""
+        wanted = render.volumes(self._session.place, self._resolved.model)
+        _prepare(self._session, wanted, self.model, self._resolved.secrets)
+
+    def start(self, these: Sequence[Container]) -> None:
+        """Start those that don't run, and wait until all are ready. Raises RolloutError."""
+        engine = self._session.engine
+        inject(engine, self.filled, these, self.named)
+        Starting(engine, self.model, these, self._session.settings.release.ready_within).run()
+
+    def differences(self, there: Iterable[Container]) -> Differences:
+        """Of containers that exist."""
+        found: dict[str, tuple[str, ...]] = {}
+        filled = render.fill(self.described, self._resolved.secrets)
+        for container in there:
+            if container.service in self.described["services"]:
+                inspected = self._session.engine.get(f"/containers/{container.id}/json")
+                told = tuple(divergence.differences(container.service, self.described, filled, inspected))
+                found |= {container.service: told} if told else {}
+        return found
+
+
+def _only(model: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The project with those services alone: Compose can't change what it doesn't know of."""
+    services = {
+        name: {key: value for key, value in model["services"][name].items() if key != "depends_on"} for name in names
+    }
+    return {**model, "services": services}
+
+
+def _tidied(engine: Engine, name: str) -> list[Container]:
+    """The project's containers, without one that was to replace another when somebody was cut off; its volumes stay."""
+    everyone = containers.of(engine, name)
+    half = [
+        c for c in everyone if c.state == "created" and _HALF_MADE.match(c.name) and _count(everyone, c.service) > 1
+    ]
+    for container in half:
+        engine.call("DELETE", f"/containers/{container.id}")
+    return [container for container in everyone if container not in half]
+
+
+def _count(there: Iterable[Container], name: str) -> int:
+    return sum(container.service == name for container in there)
+
+
+def _ended(container: Container) -> bool:
+    """Whether it has done its work and needn't again."""
+    return container.restart == "no" and container.status.startswith("Exited (0)")
+
+
+def _prepare(session: Session, wanted: Sequence[Volume], model: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    if model.get("volumes"):
+        external = {volume["name"] for volume in model["volumes"].values()} - {volume.name for volume in wanted}
+        found = list(volumes.findings(wanted, external, volumes.existing(session.engine), secrets))
+        if found:
+            raise CheckError("\n".join(found), hint="nothing was changed")
+    labels = {"tagship.app": session.place.app, "tagship.environment": session.place.environment}
+    within = session.settings.edge.networks
+    networks.ensure(session.engine, str(session.place), within, prefix=networks.PREFIX, labels=labels)
+    volumes.ensure(session.engine, wanted, labels, secrets)

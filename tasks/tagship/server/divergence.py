@@ -1,0 +1,84 @@
+"""How an accessory's container differs from what the Compose file says by now: what, never a value. Pure.
+
+A label keeps a digest of each key that the container was made from; what may hold a secret is compared as it is. Of
+a container without that label, only what the engine shows of it is compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tagship.release import render
+
+LABEL = f"{render.LABEL}.described"
+_ELSEWHERE = {"image", "depends_on", "restart"}
+"""Compared by name, of no consequence to what runs, or changed where it stands."""
+
+Json = Mapping[str, Any]
+
+
+def describe(model: Json) -> dict[str, Any]:
+    """The same project, each service labelled with digests of what it is made from."""
+    services = {
+        name: {**service, "labels": {**service["labels"], LABEL: json.dumps(_digests(service, model), sort_keys=True)}}
+        for name, service in model["services"].items()
+    }
+    return {**model, "services": services}
+
+
+def differences(name: str, model: Json, filled: Json, container: Json) -> Iterator[str]:
+    """Each difference of a container, as the engine inspects it, from a project's service, in a few words.
+
+    `filled` is the model with its secrets in it.
+    """
+    service, made = model["services"][name], container["Config"]
+    if made["Image"] != service.get("image"):
+        yield f"image {made['Image']} → {service.get('image')}"
+    changed = sorted(_variables(filled["services"][name], made))
+    if changed:
+        yield f"environment ({', '.join(changed)})"
+    keys = {
+        key
+        for key, field in (("command", "Cmd"), ("entrypoint", "Entrypoint"))
+        if _argv(filled, name, key, made[field])
+    }
+    known = (made.get("Labels") or {}).get(LABEL)
+    if known:
+        now, then = _digests(service, model), json.loads(known)
+        keys |= {key for key in {*now, *then} if now.get(key) != then.get(key)} - (
+            {"environment"} if changed else set()
+        )
+    elif _mounts(service, model) - {(mount["Destination"], mount.get("Name") or "") for mount in container["Mounts"]}:
+        keys.add("volumes")
+    yield from sorted(keys)
+
+
+def _digests(service: Json, model: Json) -> dict[str, str]:
+    """Digests of a service's keys, its configs' contents included; secrets stand in them by name."""
+    ours = f"{render.LABEL}."
+    kept = {key: value for key, value in service.items() if key not in _ELSEWHERE and value}
+    kept["labels"] = {key: value for key, value in service["labels"].items() if not key.startswith(ours)}
+    kept["configs"] = [(use, (model.get("configs") or {}).get(use["source"])) for use in service.get("configs") or ()]
+    return {
+        key: hashlib.sha256(json.dumps(v, sort_keys=True).encode()).hexdigest()[:12] for key, v in kept.items() if v
+    }
+
+
+def _variables(service: Json, made: Json) -> Iterator[str]:
+    """Names of variables whose value is another one now."""
+    there = dict(item.partition("=")[::2] for item in made["Env"] or ())
+    for name, value in (service.get("environment") or {}).items():
+        if value is not None and there.get(name) != str(value).replace("$$", "$"):
+            yield name
+
+
+def _argv(filled: Json, name: str, key: str, made: list[str] | None) -> bool:
+    wanted = filled["services"][name].get(key)
+    return bool(wanted) and [word.replace("$$", "$") for word in wanted] != made
+
+
+def _mounts(service: Json, model: Json) -> set[tuple[str, str]]:
+    """Where the service's named volumes are to be."""
+    mounts = (mount for mount in service.get("volumes") or () if mount.get("type") == "volume" and mount.get("source"))
+    return {(mount["target"], model["volumes"][mount["source"]]["name"]) for mount in mounts}

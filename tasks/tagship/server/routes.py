@@ -1,0 +1,208 @@
+"""What the edge is told: Caddy's JSON for a server, and for one environment's routes. Pure.
+
+Which release answers is not in it: upstreams are dialled by a name that Caddy reads from a file, so a cutover replaces
+a file and leaves the configuration, and every kept-alive connection, alone (docs/decisions/cutover-is-a-file.md).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from tagship.release.model import Place, Served
+
+STATE = "/tagship"
+"""Where the edge mounts the volume that holds what an environment is: live release, ledger, release records."""
+ADMIN_PORT = 2019
+CANDIDATE_HEADER = "X-Tagship-Candidate"
+RELEASE_HEADER = "X-Tagship-Release"
+HOLD = "10s"
+"""How long a request waits for a container that doesn't answer, through a crash or a restart."""
+UPSTREAM_IDLE = "1s"
+"""Shorter than any app server's own keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
+
+CONNECTIONS = "tagship:connections"
+"""`@id`, up to the server's name, of the route that says of every connection whether it is kept."""
+CONNECTION_FILE = f"{STATE}/connection"
+"""Holds `keep-alive`; for a moment before a change of Caddy's configuration `close`."""
+NOBODY = "tagship:nobody"
+"""`@id`, up to the server's name, of the route that answers for hosts no environment is served as."""
+
+Json = dict[str, Any]
+Site = dict[str, list[Json]]
+"""The edge's server, `http` or `https` → routes of one environment there."""
+
+
+def server_config(http: int, https: int, tls: str) -> Json:
+    """A new edge's configuration: admin on its own loopback, servers without routes, access log as JSON."""
+    servers: Json = {}
+    if http:
+        servers["http"] = {
+            "listen": [":80"],
+            "routes": framed("http", []),
+            "automatic_https": {"disable": True},
+            "logs": {},
+        }
+    if https:
+        servers["https"] = {
+            "listen": [":443"],
+            "routes": framed("https", []),
+            "logs": {},
+            "automatic_https": {"disable_redirects": True},
+        }
+    apps: Json = {"http": {"servers": servers, "grace_period": "30s", "metrics": {}}}
+    if tls == "internal":
+        apps["tls"] = {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}
+        apps["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}
+    return {
+        "admin": {"listen": f"127.0.0.1:{ADMIN_PORT}"},
+        "logging": {"logs": {"default": {"encoder": {"format": "json"}}}},
+        "apps": apps,
+    }
+
+
+def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to: str = "") -> Site:
+    """One environment's routes on each of the edge's servers, at these URLs; none where no service has a route.
+
+    A request with the deploy's secret header reaches the candidate. With `to`, everyone's routes are the candidate's
+    from the instant that release is live. What arrives by HTTP for a host that is served by HTTPS alone is sent there.
+    """
+    if not urls or not (candidate.routes or live.routes):
+        return {}
+    split = [urlsplit(url) for url in urls]
+    found: Site = {"http": [], "https": []}
+    for scheme, ours in found.items():
+        if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
+            name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
+            secure = [_hsts()] if scheme == "https" else []
+            handlers = [*secure, _releases(place, candidate, live, to)]
+            ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
+    plain = {address.hostname for address in split if address.scheme == "http"}
+    secured = {address.hostname: address for address in split if address.scheme == "https"}
+    found["http"] += [_redirect(place, address) for host, address in secured.items() if host not in plain]
+    return {scheme: ours for scheme, ours in found.items() if ours}
+
+
+def framed(server: str, routes: list[Json]) -> list[Json]:
+    """The routes of a server between what is asked first and what is asked last; where an older one is, it is left.
+
+    Caddy refuses a configuration in which two routes have one `@id`, on whichever servers: these have their server's.
+    """
+    first = [route for route in routes if is_of(route, CONNECTIONS)]
+    last = [route for route in routes if is_of(route, NOBODY)]
+    between = [route for route in routes if route not in first and route not in last]
+    return [*(first or [_connections(server)]), *between, *(last or [_nobody(server)])]
+
+
+def is_of(route: Json, kind: str) -> bool:
+    """Whether a route is the server's own of that kind."""
+    name = str(route.get("@id", ""))
+    return name == kind or name.startswith(f"{kind}:")
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Each once, in that order."""
+    return list(dict.fromkeys(names))
+
+
+def _releases(place: Place, candidate: Served, live: Served, to: str) -> Json:
+    folder = f"{STATE}/{place}"
+    for_candidate = {
+        "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
+        "handle": _proxies(f"{{file.{folder}/candidate}}", candidate),
+        "terminal": True,
+    }
+    after_cutover = {
+        "match": [{"vars": {f"{{file.{folder}/live}}": [to]}}],
+        "handle": _proxies(f"{{file.{folder}/live}}", candidate),
+        "terminal": True,
+    }
+    for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live)}
+    changing = [after_cutover] if to and candidate != live else []
+    return {"handler": "subroute", "routes": [for_candidate, *changing, for_everyone]}
+
+
+def _redirect(place: Place, address: SplitResult) -> Json:
+    """What arrives by HTTP for a host that is served by HTTPS."""
+    port = f":{address.port}" if address.port else ""
+    return {
+        "@id": f"{place}:redirect:{address.hostname}",
+        "match": [{"host": [address.hostname]}],
+        "handle": [
+            {
+                "handler": "static_response",
+                "status_code": 308,
+                "headers": {"Location": [f"https://{{http.request.host}}{port}{{http.request.uri}}"]},
+            }
+        ],
+        "terminal": True,
+    }
+
+
+def _connections(server: str) -> Json:
+    """What an answer says of its connection stands in a file: before a change of configuration, that it ends.
+
+    Set when an answer begins, so that a long request is asked at its end. HTTP/2 and 3 have a way of their own; an
+    upgraded connection is no longer HTTP's.
+    """
+    return {
+        "@id": f"{CONNECTIONS}:{server}",
+        "match": [{"protocol": "http/1.1", "not": [{"header": {"Connection": ["*pgrade*"]}}]}],
+        "handle": [
+            {
+                "handler": "headers",
+                "response": {"deferred": True, "set": {"Connection": [f"{{file.{CONNECTION_FILE}}}"]}},
+            }
+        ],
+    }
+
+
+def _nobody(server: str) -> Json:
+    """421, which no cache keeps, and not Caddy's own answer to what no route matches: an empty 200."""
+    said = "No app is served as {http.request.host} on this server.\n"
+    return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, said)], "terminal": True}
+
+
+def _says(status: int, text: str) -> Json:
+    headers = {"Content-Type": ["text/plain; charset=utf-8"]}
+    return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
+
+
+def _proxies(release: str, served: Served) -> list[Json]:
+    """The longest path first, as a reader of the file expects whatever its order; `/api/*` is `/api`, too."""
+    replicas = dict(served.replicas)
+    exact = {route.path for route in served.routes}
+    ordered = sorted(served.routes, key=lambda route: (-len(route.path.rstrip("*")), route.path))
+    answers = [
+        {
+            "match": [{"path": _paths(route.path, exact)}],
+            "handle": [_proxy(f"{release}-{route.service}", replicas.get(route.service, 1), route.port)],
+            "terminal": True,
+        }
+        for route in ordered
+    ]
+    return [{"handler": "subroute", "routes": [*answers, {"handle": [_says(404, "No route has this path.\n")]}]}]
+
+
+def _paths(path: str, exact: set[str]) -> list[str]:
+    folder = path.removesuffix("/*")
+    return [path] if folder in {path, "", *exact} else [path, folder]
+
+
+def _proxy(containers: str, count: int, port: int) -> Json:
+    """To containers CONTAINERS-1 … CONTAINERS-COUNT, as Compose names them."""
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": f"{containers}-{number}:{port}"} for number in range(1, count + 1)],
+        "load_balancing": {"try_duration": HOLD, "try_interval": "50ms", "selection_policy": {"policy": "least_conn"}},
+        "transport": {"protocol": "http", "keep_alive": {"idle_timeout": UPSTREAM_IDLE}, "dial_timeout": "2s"},
+        "stream_close_delay": "5m",
+        "headers": {
+            "request": {"delete": [CANDIDATE_HEADER]},
+            # the upstream that answered, not the one that was meant to
+            "response": {"set": {RELEASE_HEADER: ["{http.reverse_proxy.upstream.host}"]}},
+        },
+    }
+
+
+def _hsts() -> Json:
+    return {"handler": "headers", "response": {"set": {"Strict-Transport-Security": ["max-age=31536000"]}}}

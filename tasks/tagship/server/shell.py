@@ -1,0 +1,102 @@
+"""A shell inside the edge's container, kept open for a whole deploy: one round trip a command instead of three."""
+
+import base64
+import secrets
+import shlex
+
+from tagship.engine.client import Engine
+from tagship.errors import EngineError, TagshipError
+
+_STDOUT = 1
+
+
+class Shell:
+    """`sh` in a running container; commands go to its stdin, each answered up to a line with a random token.
+
+    When it was cut off between two commands, the next one has a new shell: no command leans on the one before it.
+    """
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self._engine = engine
+        self._container = container
+        self._open()
+
+    def run(self, script: str) -> bytes:
+        """Run a script of ours (no input of anybody's in it but through `quote` and `encoded`); its stdout.
+
+        Raises EngineError with what it wrote to stderr when it fails, ConnectionFailedError when it was cut off
+        meanwhile: then nobody knows how far it came.
+        """
+        if self._stream.ended:
+            self._stream.close()
+            self._open()
+        self._engine.calls += 1
+        self._commands += 1
+        try:
+            return self._answer(script)
+        except OSError as error:
+            self._stream.close()
+            raise self._engine.unreachable(error) from error
+
+    def _open(self) -> None:
+        self._stream = self._engine.hijack(self._container, ["sh"])
+        self._token = secrets.token_hex(16)
+        self._commands = 0
+        self._buffer = b""
+        self._errors = b""
+
+    def _answer(self, script: str) -> bytes:
+        begin, end = (f"\n{self._token}-{number} ".encode() for number in (self._commands - 1, self._commands))
+        say = f"printf '\\n%s %d\\n' {self._token}-{self._commands} $?"
+        self._stream.write(f"{{ {script}\n}} </dev/null; {say}\n".encode())
+        while end not in self._buffer or not self._buffer.endswith(b"\n"):
+            kind, data = self._stream.read()
+            if not kind:
+                raise self._ended()
+            if kind == _STDOUT:
+                self._buffer += data
+            else:
+                self._errors += data
+        out, _, status = self._buffer.partition(end)
+        self._buffer = b""
+        if begin in out:  # a command was interrupted: what it still said isn't this one's
+            out = out.partition(begin)[2].partition(b"\n")[2]
+        if status.strip() != b"0":
+            said = self._errors or self._late_errors()
+            self._errors = b""
+            raise EngineError(f"In the edge's container: {said.decode(errors='replace').strip()}.")
+        return out
+
+    def _ended(self) -> TagshipError:
+        """Cut off, or ended by itself."""
+        return self._engine.cut() or EngineError(
+            f"The edge's shell ended: {self._errors.decode(errors='replace').strip()}."
+        )
+
+    def _late_errors(self) -> bytes:
+        """Stderr has frames of its own: the last may come after the line that ends stdout, but not after another's."""
+        try:
+            self.run("sleep 0.05")
+        except EngineError:
+            return b""
+        return self._errors
+
+    def close(self) -> None:
+        """End the shell."""
+        self._stream.close()
+
+
+def quote(name: str) -> str:
+    """A name as one word of a script."""
+    return shlex.quote(name)
+
+
+def encoded(data: bytes) -> str:
+    """Script words that print any bytes."""
+    return f"echo {base64.b64encode(data).decode()} | base64 -d"
+
+
+def replace_file(path: str, data: bytes) -> str:
+    """Script that replaces a file in one step: a reader sees the old content or the new, never a part."""
+    target = quote(path)
+    return f"{encoded(data)} > {target}.new && mv -f {target}.new {target}"

@@ -1,0 +1,249 @@
+"""One SSH connection per deploy: OpenSSH itself, forwarding the server's Docker socket to one on this machine.
+
+OpenSSH, so that ~/.ssh/config, agents, hardware keys, ProxyJump and known_hosts hold. Host keys are always checked.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
+
+from tagship.errors import ConfigError, ConnectionFailedError, ToolError
+from tagship.system import programs
+from tagship.system.scratch import Scratch
+
+REMOTE_SOCKET = "/var/run/docker.sock"
+CONNECT_WITHIN = 30.0
+RECONNECT_WITHIN = 20.0
+"""Seconds in which a connection that was cut is made again, or given up."""
+KNOWN_HOSTS = "TAGSHIP_KNOWN_HOSTS"
+"""Names the only file whose host keys count; without it OpenSSH's own files do."""
+POLL = 0.005
+_PAUSE = 0.5
+
+_HINTS = {
+    "Host key verification failed": "check the server's key, then add it: ssh-keyscan {host} >> ~/.ssh/known_hosts",
+    "Permission denied": "is {user} the right user, your key in its authorized_keys, and loaded (ssh-add -l)?",
+    "Could not resolve hostname": "is the host name in `engine` right?",
+    "administratively prohibited": "the server's sshd must allow stream-local forwarding (AllowStreamLocalForwarding)",
+}
+
+_TIED = """
+exec 3<&0 </dev/null
+{ trap '' TERM; read -r _ <&3; kill -TERM 0; rm -rf "$0"; } &
+exec "$@" 3<&-
+"""
+"""Becomes ssh, and leaves a watcher that reads from us: at the end of that pipe, which even SIGKILL brings about, it
+ends everything of its process group (ssh, and what ssh started) and removes the folder."""
+
+
+class Connection:
+    """One `ssh` process, its life tied to ours. `socket` is the near end of the server's Docker socket."""
+
+    def __init__(self, engine: str, *, lends: bool = False) -> None:
+        url = _address(engine)
+        program = shutil.which("ssh")
+        if program is None:
+            raise ToolError("ssh is not installed.", hint="install the OpenSSH client")
+        self._engine = engine
+        self._scratch = Scratch()
+        self.socket = self._scratch.path / "docker.sock"
+        self._control = self._scratch.path / "control"
+        self._ssh = program
+        self._host = str(url.hostname)
+        self._lent: dict[int, int] = {}
+        self._errors = (self._scratch.path / "ssh.log").open("w+")
+        argv = [program, "-N", "-T", *self._options(url, lends=lends), "--", self._host]
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", _TIED, str(self._scratch.path), *argv],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
+            env=programs.environment(), start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def alive(self) -> bool:
+        """Whether ssh runs; what it forwards may be refused all the same."""
+        return self._process.poll() is None
+
+    def wait(self, within: float = CONNECT_WITHIN) -> Path:
+        """Block until the socket takes connections; returns it. Raises ConnectionFailedError with what ssh said."""
+        deadline = time.monotonic() + within
+        while not _accepts(self.socket):
+            if not self.alive or time.monotonic() > deadline:
+                said = self.said() or "no answer"
+                self.close()
+                raise ConnectionFailedError(f"SSH to {self._engine} failed: {said}.", hint=hint(self._engine, said))
+            time.sleep(POLL)
+        return self.socket
+
+    def lend(self, port: int) -> int:
+        """Let the server reach a port of this machine's loopback, until the end. Returns the port it has there.
+
+        The server chooses it, so no other connection can have it. Raises ConnectionFailedError.
+        """
+        if port not in self._lent:
+            forward = ["-O", "forward", "-R", f"127.0.0.1:0:127.0.0.1:{port}"]
+            argv = [self._ssh, "-o", f"ControlPath={self._control}", *forward, "--", self._host]
+            self._lent[port] = int(programs.run(argv, fails_as=ConnectionFailedError).out)
+        return self._lent[port]
+
+    def ended(self, within: float) -> bool:
+        """Whether ssh has ended, or does so soon."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def said(self) -> str:
+        """The last lines that ssh wrote."""
+        if self._errors.closed:
+            return ""
+        self._errors.seek(0)
+        lines = [line.strip().rstrip(".") for line in self._errors.read().splitlines() if line.strip()]
+        return "; ".join(dict.fromkeys(lines[-3:]))
+
+    def close(self) -> None:
+        """End it, and remove its folder."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        if not self.ended(within=5):
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+        self._scratch.remove()
+
+    def _options(self, url: SplitResult, *, lends: bool) -> list[str]:
+        options = {
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "yes",
+            "ExitOnForwardFailure": "yes",
+            "ConnectTimeout": "10",
+            "ServerAliveInterval": "10",
+            "ServerAliveCountMax": "3",
+            # shared with nobody: its end is ours to decide; a master of its own where a port may be lent later
+            "ControlMaster": "yes" if lends else "no",
+            "ControlPath": str(self._control) if lends else "none",
+            "ControlPersist": "no",
+            "StreamLocalBindUnlink": "yes",
+        }
+        if known := os.environ.get(KNOWN_HOSTS):
+            # OpenSSH expands ~ from the password file, not from HOME: a CI job names its file here
+            options |= {"UserKnownHostsFile": f'"{known}"', "GlobalKnownHostsFile": "/dev/null"}
+        chosen = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        port = ["-p", str(url.port)] if url.port else []
+        user = ["-l", url.username] if url.username else []
+        return [*chosen, *port, *user, "-L", f"{self.socket}:{REMOTE_SOCKET}"]
+
+
+class Tunnel:
+    """The connection to a server for as long as a command runs; made again when it was cut."""
+
+    def __init__(self, engine: str, *, lends: bool = False) -> None:
+        self.engine = engine
+        self._lends = lends
+        self._mending = threading.Lock()
+        self._given_up: ConnectionFailedError | None = None
+        self._connection = Connection(engine, lends=lends)
+
+    def wait(self) -> Path:
+        """Block until it is made; returns the near end of the server's Docker socket. Raises ConnectionFailedError."""
+        return self._connection.wait()
+
+    def socket(self) -> Path:
+        """The near end, of a new connection where the old one was cut. Raises ConnectionFailedError."""
+        if not self._connection.alive:
+            with self._mending:
+                if not self._connection.alive:
+                    self._mend()
+        return self._connection.socket
+
+    def lend(self, port: int) -> int:
+        """Let the server reach a port of this machine's loopback, if that was asked for. Returns its port there."""
+        if not self._lends:
+            return port
+        self.socket()
+        return self._connection.lend(port)
+
+    def cut(self, within: float = 0.1) -> ConnectionFailedError | None:
+        """What to say when the connection is gone, or goes now; None while it stands."""
+        if not self._connection.ended(within):
+            return None
+        why = self._connection.said() or "ssh ended without a word"
+        return ConnectionFailedError(
+            f"The SSH connection to {self.engine} was cut: {why}.", hint="is the network well, and sshd running there?"
+        )
+
+    def explain(self, error: Exception) -> ConnectionFailedError:
+        """What to say of a call that failed: the connection is gone, or the user may not use Docker's socket."""
+        if cut := self.cut(_PAUSE):
+            return cut
+        user = urlsplit(self.engine).username or "the SSH user"
+        if "open failed" in self._connection.said():
+            return ConnectionFailedError(
+                f"{self.engine} is reached, but {user} can't open {REMOTE_SOCKET} there.",
+                hint=f"is Docker running? may {user} use it? `sudo usermod -aG docker {user}` puts them in its group",
+            )
+        return ConnectionFailedError(
+            f"Docker at {self.engine} doesn't answer: {error or type(error).__name__}.", hint="is it running there?"
+        )
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _mend(self) -> None:
+        if self._given_up:
+            raise self._given_up
+        deadline = time.monotonic() + RECONNECT_WITHIN
+        while True:
+            self._connection.close()
+            self._connection = Connection(self.engine, lends=self._lends)
+            try:
+                self._connection.wait(max(_PAUSE, deadline - time.monotonic()))
+            except ConnectionFailedError as error:
+                if time.monotonic() + _PAUSE > deadline:
+                    self._given_up = error
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
+
+
+def hint(engine: str, said: str) -> str:
+    """What to do about what ssh said; empty for what nobody has met."""
+    url = urlsplit(engine)
+    known = {"host": url.hostname, "user": url.username or "yours"}
+    return next((hint.format_map(known) for words, hint in _HINTS.items() if words in said), "")
+
+
+def _address(engine: str) -> SplitResult:
+    """Raises ConfigError for one that ssh would take for an option, or that has no host or port."""
+    url = urlsplit(engine)
+    if not url.hostname or url.hostname.startswith("-") or (url.username or "").startswith("-"):
+        raise ConfigError(f"{engine!r} names no host.", hint="write ssh://USER@HOST[:PORT]")
+    try:
+        _ = url.port
+    except ValueError:
+        raise ConfigError(f"{engine!r} has no valid port.", hint="write ssh://USER@HOST[:PORT]") from None
+    return url
+
+
+def _accepts(path: Path) -> bool:
+    """Whether somebody listens on a socket: ssh makes its file an instant before it does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
+        return attempt.connect_ex(str(path)) == 0

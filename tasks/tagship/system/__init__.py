@@ -1,0 +1,1 @@
+"""This machine: programs, temporary folders, signals, threads, the web."""

@@ -1,0 +1,259 @@
+"""An environment in memory, for tests of plans and of what applies them: no engine, no edge, no waiting."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tagship.deploy.target import Migrated, Observed, Routing, Standing
+from tagship.errors import RolloutError, SmokeTestError, TagshipError
+from tagship.proof import ledger
+from tagship.release.model import Record, Rendered, Served, served
+
+
+@dataclass
+class _Project:
+    """A release's containers: service → how many there are, and how many run."""
+
+    created: float
+    present: dict[str, int]
+    running: dict[str, int] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    """Services that have run, now or before."""
+
+    @property
+    def fresh(self) -> dict[str, int]:
+        """Those that never have."""
+        return {service: count for service, count in self.present.items() if service not in self.started}
+
+
+class MemoryTarget:
+    """The `Target` of an environment that exists only here, and behaves as a server does.
+
+    `changes` is what was changed, in order, a line each: `create shop-staging-…`. Looking, smoke-testing, draining and
+    baking change nothing and leave no line. `fails` maps the name of an effect to the error it raises instead of
+    happening, `MemoryTarget(fails={"start": RolloutError("it crashed")})`; without the entry the effect works again.
+    """
+
+    def __init__(
+        self,
+        *,
+        pending: Sequence[str] = (),
+        accessories: Mapping[str, str] | None = None,
+        fails: Mapping[str, TagshipError] | None = None,
+    ) -> None:
+        self.changes: list[str] = []
+        self.fails = dict(fails or {})
+        self.live = ""
+        self.candidate_served = self.live_served = Served(())
+        """What the edge serves to bearers of the deploy's key, and to everyone."""
+        self.here = True
+        """Whether it serves them at the environment's URL."""
+        self.elsewhere: tuple[str, ...] = ()
+        """Other URLs at which it does."""
+        self.pending = tuple(pending)
+        """Migrations that the next `migrate` applies."""
+        self.applied: tuple[str, ...] = ()
+        self.accessories = dict(accessories or {})
+        """Accessory → its container's state, as the engine says it."""
+        self.ledger: list[str] = []
+        self._to = ""
+        self._images: set[str] = set()
+        self._networks: set[str] = set()
+        self._projects: dict[str, _Project] = {}
+        self._records: dict[str, Record] = {}
+        self._clock = 0.0
+
+    @classmethod
+    def running(cls, *releases: Rendered) -> "MemoryTarget":
+        """One to which these were deployed, each in place of the one before; nothing of it is in `changes`."""
+        target = cls()
+        for rendered in releases:
+            previous = target.live
+            target.pull(tuple(rendered.release.images.values()))
+            target.prepare(rendered)
+            target.create(rendered)
+            target.start(rendered, rendered.order)
+            target.serve(rendered.served, rendered.served)
+            target.cutover(rendered.name)
+            if previous:
+                target.stop(previous, ())
+            entry = ledger.Entry(
+                str(target._clock), "deploy", ledger.GOOD, rendered.name, rendered.release.version.tag, previous
+            )
+            target.record(entry)
+        target.changes.clear()
+        return target
+
+    def observe(self) -> Observed:
+        """Look at everything a plan depends on."""
+        self._may_fail("observe")
+        return Observed(
+            live=self.live,
+            live_record=self.release(self.live),
+            key=b"key",
+            releases=tuple(
+                Standing(name, project.created, dict(project.running), dict(project.present), project.fresh)
+                for name, project in sorted(self._projects.items(), key=lambda item: item[1].created)
+            ),
+            empty=tuple(sorted(self._networks - self._projects.keys())),
+            accessories=dict(self.accessories),
+            history=ledger.parse(tuple(self.ledger)),
+            routing=self._routing(),
+        )
+
+    def release(self, name: str) -> Record | None:
+        """What was kept of a release."""
+        return self._records.get(name)
+
+    def still_ours(self) -> None:
+        """The lock is ours for ever, unless `fails` says otherwise."""
+        self._may_fail("still_ours")
+
+    def pull(self, images: Sequence[str]) -> None:
+        """Have these images."""
+        self._may_fail("pull")
+        self._images.update(images)
+        self._changed("pull", *images)
+
+    def revive(self, accessories: Sequence[str]) -> None:
+        """Have stopped accessories run."""
+        self._may_fail("revive")
+        self.accessories |= dict.fromkeys(accessories, "running")
+        self._changed("revive", *accessories)
+
+    def prepare(self, rendered: Rendered) -> None:
+        """Keep a release's record, and make its network."""
+        self._may_fail("prepare")
+        self._records[rendered.name] = rendered.record
+        self._networks.add(rendered.name)
+        self._changed("prepare", rendered.name)
+
+    def create(self, rendered: Rendered) -> None:
+        """Make the containers there aren't yet. Raises RolloutError without the release's network or images."""
+        self._may_fail("create")
+        if rendered.name not in self._networks:
+            raise RolloutError(f"There is no network {rendered.name}.")
+        for image in sorted(set(rendered.release.images.values()) - self._images):
+            raise RolloutError(f"There is no image {image}.")
+        present = {service: rendered.replicas(service) for service in rendered.order}
+        if rendered.name in self._projects:
+            self._projects[rendered.name].present = present
+        else:
+            self._clock += 1
+            self._projects[rendered.name] = _Project(self._clock, present)
+        self._changed("create", rendered.name)
+
+    def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
+        """Apply what is `pending`; the leaf of each app is the last that was applied of it."""
+        self._may_fail("migrate")
+        if rendered.release.shape.migrations is None:
+            return Migrated()
+        pending = self.pending
+        if pending and not dry_run:
+            self.applied, self.pending = self.applied + pending, ()
+            self._changed("migrate", *pending)
+        leaves = {name.partition(".")[0]: name for name in self.applied}
+        return Migrated(pending, tuple(sorted(leaves.values())))
+
+    def start(self, rendered: Rendered, services: Sequence[str]) -> None:
+        """Start what is there of these services and doesn't run yet."""
+        self._may_fail("start")
+        if idle := self._run(rendered.name, services):
+            self._changed("start", rendered.name, *idle)
+
+    def serve(
+        self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
+    ) -> None:
+        """Serve these routes; no change when they are served already."""
+        self._may_fail("serve")
+        now = (candidate, live, to, tuple(elsewhere), here)
+        before = (self.candidate_served, self.live_served, self._to, self.elsewhere, self.here)
+        if now != before:
+            self.candidate_served, self.live_served, self._to, self.elsewhere, self.here = now
+            self._changed("serve", *(route.path for route in candidate.routes), *elsewhere)
+
+    def smoke_test(self, release: str, *, candidate: bool) -> None:
+        """Pass when a request would reach the release, and each service with a route runs. Raises SmokeTestError."""
+        self._may_fail("smoke_test")
+        routes = (self.candidate_served if candidate else self._everyones()).routes
+        if not routes:
+            raise SmokeTestError("GET /: no route")
+        answers = release if candidate else self.live
+        project = self._projects.get(answers)
+        down = sorted({route.service for route in routes} - set(project.running if project else ()))
+        if down:
+            raise SmokeTestError(f"GET /: {', '.join(down)} doesn't answer")
+        if answers != release:
+            raise SmokeTestError(f"GET /: {answers} answered, not {release}")
+
+    def cutover(self, release: str) -> None:
+        """Switch traffic."""
+        self._may_fail("cutover")
+        self.live = release
+        self._changed("cutover", release)
+
+    def bake(self, release: str, seconds: float) -> None:  # noqa: ARG002 - the port's
+        """Watch a release for no time at all."""
+        self._may_fail("bake")
+
+    def drain(self, release: str, seconds: float) -> None:  # noqa: ARG002 - the port's
+        """No request is ever in flight."""
+        self._may_fail("drain")
+
+    def stop(self, release: str, services: Sequence[str]) -> None:
+        """Stop what runs of these services, or of all."""
+        self._may_fail("stop")
+        project = self._projects.get(release)
+        stopped = [s for s in (project.running if project else {}) if not services or s in services]
+        if project and stopped:
+            project.running = {s: count for s, count in project.running.items() if s not in stopped}
+            self._changed("stop", release, *stopped)
+
+    def resume(self, release: str, services: Sequence[str]) -> None:
+        """Start what is stopped."""
+        self._may_fail("resume")
+        if idle := self._run(release, services):
+            self._changed("resume", release, *idle)
+
+    def remove(self, release: str) -> None:
+        """Remove a release's containers and network; what isn't there is no error."""
+        self._may_fail("remove")
+        if self._projects.pop(release, None) or release in self._networks:
+            self._networks.discard(release)
+            self._changed("remove", release)
+
+    def record(self, entry: ledger.Entry) -> None:
+        """Append to the ledger."""
+        self._may_fail("record")
+        self.ledger.append(ledger.line(entry, self.ledger[-1] if self.ledger else ""))
+        self._changed("record")
+
+    def _routing(self) -> Routing:
+        live, project = self.release(self.live), self._projects.get(self.live)
+        wanted = served(live.release.shape.routes, project.present if project else {}) if live else Served(())
+        there = (self.candidate_served, self._everyones())
+        anything = there != (Served(()), Served(()))
+        stands = there == (wanted, wanted) and self.live_served == wanted and not self.elsewhere
+        here = self.here and anything
+        return Routing(stands and (here or not anything), here, self.elsewhere if anything else ())
+
+    def _everyones(self) -> Served:
+        """A cutover to the release that routes wait for changes them."""
+        return self.candidate_served if self._to and self._to == self.live else self.live_served
+
+    def _run(self, release: str, services: Iterable[str]) -> dict[str, int]:
+        """Have these run; returns those that didn't."""
+        project = self._projects.get(release)
+        if project is None:
+            return {}
+        there, running = project.present, project.running
+        idle = {s: there[s] for s in services if there.get(s, 0) > running.get(s, 0)}
+        project.running = running | idle
+        project.started.update(idle)
+        return idle
+
+    def _may_fail(self, effect: str) -> None:
+        if effect in self.fails:
+            raise self.fails[effect]
+
+    def _changed(self, effect: str, *what: str) -> None:
+        self.changes.append(" ".join((effect, *what)))

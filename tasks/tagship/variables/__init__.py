@@ -1,0 +1,1 @@
+"""An environment's variables and secrets: what its release is completed with."""

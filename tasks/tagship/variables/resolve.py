@@ -1,0 +1,111 @@
+"""Release + configuration: a commit's Compose file with an environment's variables and secrets in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tagship.engine import compose
+from tagship.errors import ConfigError
+from tagship.project.schema import Environment
+from tagship.release import references, render
+from tagship.release.model import Configuration, Place, Release, Rendered, Sources
+from tagship.release.references import Need
+from tagship.reporting import telemetry
+from tagship.variables import files as variables
+
+_HASHED = 16
+"""Hex digits of a secret's keyed hash: enough to tell whether it is the same, too few to be of use otherwise."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Some services of a Compose file, `${…}` resolved; secrets stand in it by name.
+
+    `secrets` holds their values, and those of every variable that Compose takes from its own environment.
+    """
+
+    place: Place
+    model: Mapping[str, Any]
+    files: Mapping[str, str]
+    secrets: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The values that were given by files, of those that the Compose file refers to."""
+
+    def rendered(self, release: Release, key: bytes) -> Rendered:
+        """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
+        identity = render.configuration(key, self.model, self.files, release.images, self.secrets)
+        name = self.place.release_name(release.version, identity)
+        rendered = render.render_release(self.place, release, self.model, self.files, name)
+        return replace(rendered, configuration=self._kept(release, key))
+
+    def _kept(self, release: Release, key: bytes) -> Configuration:
+        secrets = {name: render.keyed(key, value)[:_HASHED] for name, value in self.secrets.items()}
+        how = release.shape.migrations
+        image = release.images.get(how.service, "") if how else ""
+        if how is None or not image:
+            return Configuration(self.variables, secrets)
+        settings = self.model["services"][how.service]
+        return Configuration(self.variables, secrets, render.keyed(key, [settings, dict(self.files), image, secrets]))
+
+
+def resolve(  # noqa: PLR0913 - what a configuration consists of
+    place: Place,
+    sources: Sources,
+    services: tuple[str, ...],
+    *,
+    tag: str,
+    settings: Environment,
+    folder: Path,
+    recorded: Mapping[str, str] | None = None,
+) -> Resolved:
+    """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to.
+
+    `recorded`: the values that a release had when it was deployed; they win over today's.
+    """
+    wanted = render.select(sources, services)
+    needed = references.of(wanted.model, wanted.files)
+    given = variables.read(settings.variables, folder)
+    given |= recorded or {}
+    given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
+    secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
+    files = _secret_files(wanted, folder)
+    telemetry.conceal((*secrets.values(), *files.values()))
+    _refuse_missing(place, settings, needed, {**secrets, **given})
+    known = {name: value for name, value in given.items() if name in needed}
+    # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
+    model = compose.interpolate(wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()})
+    taken = {name: given[name] for name in render.named(wanted.model) if name in given}
+    # what Compose calls a secret isn't kept, even where a file of variables gives it
+    plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
+    kept = {name: given[name] for name in plain if name in given}
+    return Resolved(place, model, wanted.files, secrets | taken | files, kept)
+
+
+def _refuse_missing(place: Place, settings: Environment, needed: references.Needs, given: Mapping[str, str]) -> None:
+    missing = sorted(name for name, need in needed.items() if need >= Need.SET and name not in given)
+    empty = sorted(name for name, need in needed.items() if need is Need.FILLED and given.get(name) == "")
+    lines = []
+    if missing:
+        lines.append(f"{place.environment} has no value for {', '.join(missing)}, which the Compose file needs.")
+    if empty:
+        lines.append(f"{', '.join(empty)} is empty in {place.environment}, and the Compose file says `:?`.")
+    if lines:
+        files = ", ".join(settings.variables) or "a file named by `variables`"
+        raise ConfigError(
+            "\n".join(lines),
+            hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} lets it be empty",
+        )
+
+
+def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
+    """The secrets that the Compose file names as files: read here, now, and kept nowhere."""
+    items = (sources.model.get("secrets") or {}).items()
+    try:
+        return {render.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
+    except OSError as error:
+        raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "A secret's file is no text, and Compose carries no other.", hint="keep it in base64, decoded by the app"
+        ) from None

@@ -1,0 +1,134 @@
+"""`rollback`, `smoke-test` and `ship`, as far as they go without a server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.builders import entry, rendered
+from tests.fakes.repositories import Repository
+from tests.fakes.servers import Answer, Server
+from tests.unit.commands.conftest import CONFIG, Reach, Run
+
+OLD, NEW = rendered("a"), rendered("b")
+
+
+@pytest.fixture
+def smoked(app: Path, web: Server) -> Server:
+    """The server behind staging's URL."""
+    url = f"http://localhost:{web.port}"
+    (app / "tagship.yml").write_text(CONFIG.replace("http://staging.example.com", url) + "smoke-within: 0\n")
+    return web
+
+
+def test_smoke_tests_an_environments_url(run: Run, smoked: Server) -> None:
+    smoked.answers["GET /"] = Answer()
+
+    ran = run("smoke-test", "--env", "staging")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("✓")
+
+
+@pytest.mark.usefixtures("smoked")
+def test_a_smoke_test_that_fails_has_an_exit_code_of_its_own(run: Run) -> None:
+    ran = run("smoke-test", "--env", "staging")
+
+    assert ran.code == 13
+    assert "GET /: status 404, not 200" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "There is no release before the live one"),
+        (["--to", "bbbb"], "No good release here has a SHA that starts with 'bbbb'"),
+        (["--to", "aaaa"], f"The ledger has no record of {OLD.name}"),
+    ],
+)
+def test_a_rollback_to_nothing_says_so_and_touches_nothing(
+    run: Run, reach: Reach, daemon: Server, argv: list[str], said: str
+) -> None:
+    reach.add(entry(OLD))
+    reach.live = OLD.name
+
+    ran = run("rollback", "--env", "staging", "--dry-run", *argv)
+
+    assert (ran.code, ran.out) == (4, "")
+    assert said in ran.err
+    assert {request.method for request in daemon.requests} == {"GET"}
+
+
+def test_an_environment_out_of_reach_has_an_exit_code_of_its_own(run: Run, reach: Reach) -> None:
+    reach.live = OLD.name
+
+    assert run("rollback", "--env", "production", "--dry-run").code == 8
+
+
+@pytest.mark.usefixtures("app")
+def test_shipping_a_branch_of_no_environment_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REF_NAME", "feature/--x")
+
+    ran = run("ship", "--json")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "No environment has the branch 'feature/--x'" in ran.err
+
+
+def test_json_alone_is_on_stdout(run: Run, reach: Reach) -> None:
+    reach.add(entry(OLD))
+
+    assert json.loads(run("history", "--env", "staging", "--json").out)
+
+
+COMPOSE = {"name": "shop", "services": {"web": {"build": {"context": "."}, "healthcheck": {"test": ["CMD", "true"]}}}}
+FOUND = Answer(headers={"Docker-Content-Digest": f"sha256:{'1' * 64}"})
+
+
+@pytest.fixture
+def committed(reach: Reach, repository: Repository, web: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A commit of an app with a registry, and a `docker-compose` that knows its one Compose file; its SHA."""
+    assert reach
+    plugin = repository.folder.parent / "docker" / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(f"#!/bin/sh\ncase \"$*\" in *'-f - '*) cat;; *) echo '{json.dumps(COMPOSE)}';; esac\n")
+    plugin.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(plugin.parents[1]))
+    registry = f"registry: localhost:{web.port}/shop\nroutes: {{/*: web:8000}}\n"
+    config = CONFIG.replace("engine: local", 'engine: "ssh://deploy@staging.example"')
+    repository.write("tagship.yml", config + registry)
+    repository.write("docker-compose.yml", json.dumps(COMPOSE))
+    return repository.commit()
+
+
+def test_a_deploy_plans_the_release_of_the_commit_that_was_asked_for(
+    run: Run, committed: str, repository: Repository, web: Server
+) -> None:
+    repository.write("app.py", "print(2)\n")
+    repository.commit()
+    web.answers[f"HEAD /v2/shop/web/manifests/{committed}"] = FOUND
+
+    ran = run("deploy", "--env", "staging", "--sha", committed[:8], "--dry-run")
+
+    assert ran.code == 0, ran.err
+    assert f"staging: nothing → shop-staging-{committed[:8]}-" in ran.out
+    assert "Cut over to" in ran.out
+
+
+def test_a_ship_says_what_it_would_build_and_then_plans_the_same_deploy(run: Run, committed: str, web: Server) -> None:
+    image = f"localhost:{web.port}/shop/web:{committed}"
+
+    lacking = run("ship", "--env", "staging", "--dry-run")
+    web.answers[f"HEAD /v2/shop/web/manifests/{committed}"] = FOUND
+    there = run("ship", "--env", "staging", "--dry-run")
+
+    assert (lacking.code, there.code) == (0, 0), lacking.err + there.err
+    assert lacking.out.startswith(f"build and push: {image}\n")
+    assert image not in there.out
+    assert f"staging: nothing → shop-staging-{committed[:8]}-" in there.out
+
+
+def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: str) -> None:
+    ran = run("migrate", "--env", "staging", "--sha", committed[:8])
+
+    assert (ran.code, "tagship.yml names no migrations" in ran.err) == (2, True)

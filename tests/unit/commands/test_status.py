@@ -1,0 +1,182 @@
+"""`status` and `history`."""
+
+import dataclasses
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tagship.proof import ledger
+from tests.fakes.builders import entry, rendered
+from tests.fakes.locks import OTHER, Locks
+from tests.fakes.servers import Answer, Request, Server
+from tests.unit.commands.conftest import Reach, Run
+
+OLD, NEW = rendered("a"), rendered("b")
+
+
+def container(state: str, **labels: str) -> dict[str, Any]:
+    """A container of the live release, as the engine lists it."""
+    ours = {"com.docker.compose.project": NEW.name, "com.docker.compose.service": "web", **labels}
+    return {"Id": "c", "Names": ["/c"], "Labels": ours, "State": state, "Status": "", "Created": 1}
+
+
+def by_label(edge: dict[str, Any] | None, release: dict[str, Any]) -> Callable[[Request], Answer]:
+    """What the engine lists: the edge, or a release's container."""
+
+    def answer(request: Request) -> Answer:
+        return Answer(body=([edge] if edge else []) if "edge" in request.query["filters"] else [release])
+
+    return answer
+
+
+def tar(name: str, text: str) -> bytes:
+    """A file as the engine hands it out."""
+    buffer, entry = io.BytesIO(), tarfile.TarInfo(name)
+    entry.size = len(text)
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def deployed(reach: Reach, daemon: Server) -> Reach:
+    """Two releases were; one of the live one's two containers runs, and somebody is deploying."""
+    reach.add(entry(OLD))
+    reach.add(dataclasses.replace(entry(NEW, OLD.name), by="me", seconds=2.5))
+    reach.live = NEW.name
+    daemon.answers["GET /containers/json"] = Answer(body=[container("running"), container("exited")])
+    Locks(daemon, reach.engine).hold(OTHER)
+    return reach
+
+
+@pytest.mark.usefixtures("deployed")
+def test_status_shows_what_runs_where_and_an_environment_out_of_reach(run: Run) -> None:
+    live, at, running, lock, production = run("status").out.splitlines()
+
+    assert live == f"staging     {NEW.name}"
+    assert at == "            since 2026-01-01 00:00 by me"
+    assert running == "            1 of 2 running; not running: web"
+    assert lock.startswith("            locked by ci for ")
+    assert production == "production  unreachable: SSH failed."
+
+
+@pytest.mark.usefixtures("deployed")
+def test_status_of_one_environment_as_json(run: Run) -> None:
+    (row,) = json.loads(run("status", "--env", "staging", "--json").out)
+
+    assert (row["environment"], row["live"], row["edge"]) == ("staging", NEW.name, "running")
+    assert (row["containers"], row["idle"]) == ("1 of 2 running", ["web"])
+
+
+@pytest.mark.parametrize("edge", [True, False])
+def test_status_where_nothing_was_deployed_yet(run: Run, reach: Reach, *, edge: bool) -> None:
+    reach.edge = edge
+
+    assert run("status", "--env", "staging").out == "staging  nothing yet\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [([], "its containers are gone: deploy it again"), (["exited"], "stopped: the next deploy starts it")],
+)
+def test_status_says_that_the_live_release_is_stopped_or_gone(
+    run: Run, deployed: Reach, daemon: Server, there: list[str], told: str
+) -> None:
+    daemon.answers["GET /containers/json"] = Answer(body=[container(state) for state in there])
+
+    assert told in run("status", "--env", "staging").out
+    assert deployed.live in run("status", "--env", "staging").out
+
+
+def test_status_says_that_the_edge_is_stopped_and_which_release_was_live(
+    run: Run, deployed: Reach, daemon: Server
+) -> None:
+    deployed.edge = False
+    edge = container("exited", **{"tagship.edge": "true"}) | {"Id": "edge"}
+    daemon.answers["GET /containers/json"] = by_label(edge, container("exited"))
+    daemon.answers["GET /containers/edge/archive"] = Answer(body=tar("live", f"{NEW.name}\n"))
+
+    done = run("status", "--env", "staging")
+
+    assert done.code == 0
+    assert NEW.name in done.out
+    assert "the edge is stopped" in done.out
+    assert "stopped: the next deploy starts it" in done.out
+    assert "nothing yet" not in done.out
+
+
+def test_status_says_that_the_edge_is_gone_and_what_runs(run: Run, deployed: Reach, daemon: Server) -> None:
+    deployed.edge = False
+    daemon.answers["GET /containers/json"] = by_label(None, container("running"))
+
+    done = run("status", "--env", "staging")
+
+    assert f"staging  {NEW.name}\n" in done.out
+    assert "the edge is gone" in done.out
+
+
+@pytest.mark.parametrize("edge", [True, False])
+def test_history_that_can_not_be_read_is_not_said_to_be_empty(
+    run: Run, deployed: Reach, daemon: Server, *, edge: bool
+) -> None:
+    deployed.edge = False
+    found = container("exited", **{"tagship.edge": "true"}) if edge else None
+    daemon.answers["GET /containers/json"] = by_label(found, container("running"))
+
+    done = run("history", "--env", "staging")
+
+    assert (done.code, "can't be read" in done.err) == (9, True)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_history_is_the_ledger_newest_last_within_60_columns(run: Run) -> None:
+    lines = run("history", "--env", "staging").out.splitlines()
+
+    assert lines == [
+        f"2026-01-01 00:00  deploy    {OLD.name[-15:]}  ok",
+        "                  0.0 s",
+        f"2026-01-01 00:00  deploy    {NEW.name[-15:]}  ok",
+        "                  2.5 s, by me",
+    ]
+    assert max(map(len, lines)) <= 60
+
+
+def test_history_says_why_in_a_line_of_its_own(run: Run, reach: Reach) -> None:
+    reach.add(dataclasses.replace(entry(OLD, result=ledger.SWITCHED_BACK), why="web ended with exit code 1"))
+
+    first, _, why = run("history", "--env", "staging").out.splitlines()
+
+    assert first.endswith("switched back")
+    assert why == f"{'':18}web ended with exit code 1"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_history_as_json_is_as_long_as_it_is_told(run: Run) -> None:
+    (last,) = json.loads(run("history", "--env", "staging", "--limit", "1", "--json").out)
+
+    assert (last["release"], last["previous"]) == (NEW.name, OLD.name)
+
+
+@pytest.mark.usefixtures("reach")
+def test_history_where_nothing_was_deployed_yet(run: Run) -> None:
+    assert run("history", "--env", "staging").out == "Nothing was deployed to staging yet.\n"
+
+
+def test_a_ledger_is_verified_from_its_first_line_on(run: Run, deployed: Reach) -> None:
+    assert run("history", "--env", "staging", "--verify").out.startswith("The ledger of staging is whole: 2 lines")
+
+    deployed.ledger[0] = deployed.ledger[0].replace('"ok"', '"failed"')
+    done = run("history", "--env", "staging", "--verify")
+
+    assert done.code == 19
+    assert "Line 2 (2026-01-01T00:00:00+00:00" in done.err
+
+
+@pytest.mark.usefixtures("reach")
+def test_accessories_where_there_are_none(run: Run) -> None:
+    assert "accessories.up --env staging" in run("accessories.status", "--env", "staging").out
+    assert json.loads(run("accessories.status", "--env", "staging", "--json").out) == []

@@ -1,0 +1,769 @@
+"""The story of a deploy: what is recorded, what is undone, and what is only said."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+
+from tagship.deploy import story as deploys
+from tagship.deploy.execution import Outcome, Rollout
+from tagship.deploy.preflight import findings
+from tagship.deploy.rollback import choose_rollback
+from tagship.deploy.rollout import Patience, plan_rollout
+from tagship.deploy.steps import Plan
+from tagship.deploy.story import Candidate, Choice, Options, Recorded
+from tagship.deploy.target import Migrated, Observed, Routing
+from tagship.engine.client import Engine
+from tagship.errors import (
+    CheckError,
+    ConfigError,
+    EngineError,
+    LockedError,
+    MigrationError,
+    RolloutError,
+    SmokeTestError,
+    StoppedError,
+)
+from tagship.project.schema import Environment as Settings
+from tagship.proof import ledger
+from tagship.release.model import Action, Record, Rendered
+from tagship.reporting.progress import Progress
+from tagship.server.connection import Session
+from tagship.server.lease import Holder, Lease
+from tagship.testing import MemoryTarget
+from tagship.variables.resolve import Resolved
+from tests.fakes.builders import MIGRATIONS, PLACE, Services, entry, nobody, observed, rendered
+from tests.fakes.locks import OTHER, Locks
+from tests.fakes.servers import Server
+
+OLD, NEW = rendered("a"), rendered("b", migrations=MIGRATIONS)
+NOTHING = Outcome("staging", NEW.name, NEW.release.version.tag, "", "https://x", changed=True, images={})
+
+
+def rollout(target: MemoryTarget, wanted: Rendered = NEW) -> tuple[Rollout, Plan]:
+    """A rollout about to be carried out, and its plan."""
+    before = target.observe()
+    plan = plan_rollout(wanted, before, Patience())
+    return Rollout(target, before, wanted, Progress(quiet=True), entry(wanted, before.live), began=0), plan
+
+
+def last(target: MemoryTarget) -> dict[str, Any]:
+    """The ledger's last entry."""
+    found: dict[str, Any] = json.loads(target.ledger[-1])
+    return found
+
+
+def failing(target: MemoryTarget, **fails: Exception) -> str:
+    """What a person is told when it fails."""
+    under_way, plan = rollout(target)
+    target.fails = fails  # type: ignore[assignment]
+    with pytest.raises(type(next(iter(fails.values())))) as caught:
+        under_way.carry_out(plan, NOTHING)
+    return str(caught.value)
+
+
+def test_a_good_deploy_is_recorded_with_what_it_migrated() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    under_way, plan = rollout(target)
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert outcome.migrations == ("shop.0002",)
+    assert (last(target)["result"], last(target)["migrations"]) == (ledger.GOOD, ["shop.0002"])
+    assert list(ledger.breaks(tuple(target.ledger))) == []
+    assert target.observe().live_release == NEW.release
+
+
+def test_an_entry_that_migrated_nothing_carries_the_last_known_schema_on() -> None:
+    target = MemoryTarget(pending=("shop.0001",))
+    first, plan = rollout(target)
+    first.carry_out(plan, NOTHING)
+
+    second, plan = rollout(target, OLD)
+    second.carry_out(plan, NOTHING)
+
+    assert last(target)["migrations"] == ["shop.0001"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "error"),
+    [
+        ("migrate", MigrationError("no column")),
+        ("smoke_test", SmokeTestError("status 500")),
+        ("still_ours", LockedError("gone")),
+    ],
+)
+def test_a_failure_is_undone_recorded_and_says_who_is_serving(effect: str, error: Exception) -> None:
+    target = MemoryTarget.running(OLD)
+    before = target.observe().releases
+
+    said = failing(target, **{effect: error})
+
+    assert f"{OLD.name} is serving" in said
+    assert target.live == OLD.name
+    if effect != "still_ours":
+        assert target.observe().releases == before
+        assert (last(target)["result"], last(target)["release"]) == (ledger.FAILED, NEW.name)
+        assert last(target)["why"] in said.replace("\n", " ")
+
+
+def test_a_failure_behind_the_cutover_is_switched_back_and_recorded_so() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    switched = target.cutover
+
+    def break_public_url(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    target.cutover = break_public_url  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{OLD.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == OLD.name
+    assert last(target)["result"] == ledger.SWITCHED_BACK
+
+
+def test_a_failed_first_deploy_says_that_nothing_is_serving() -> None:
+    assert "nothing is serving" in failing(MemoryTarget(), start=EngineError("no", status=500))
+
+
+def test_a_way_back_that_fails_too_does_not_hide_the_first_error(capsys: pytest.CaptureFixture[str]) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    under_way.progress = Progress()
+    target.fails = {"start": SmokeTestError("the first"), "remove": EngineError("the second")}
+
+    with pytest.raises(SmokeTestError, match="the first"):
+        under_way.carry_out(plan, NOTHING)
+
+    said = capsys.readouterr().err
+    assert f"Remove {NEW.name}: the second" in said
+    assert f"left undone: Remove {NEW.name}" in said
+
+
+def test_a_way_back_goes_on_after_a_step_that_fails() -> None:
+    beat: Services = {"web": {}, "beat": {}}
+    old, new = rendered("a", beat), rendered("b", beat, singletons=("beat",))
+    target = MemoryTarget.running(old)
+    under_way, plan = rollout(target, new)
+    done = target.start
+
+    def crash(rendered: Rendered, services: Sequence[str]) -> None:
+        if "beat" in services:
+            target.fails = {"serve": EngineError("412"), "drain": EngineError("no answer")}
+            raise RolloutError("beat crashed")
+        done(rendered, services)
+
+    target.start = crash  # type: ignore[method-assign]
+    with pytest.raises(RolloutError, match=f"{old.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == old.name
+    assert target.observe().standing(old.name).running == {"web": 1, "beat": 1}  # type: ignore[union-attr]
+    assert last(target)["result"] == ledger.SWITCHED_BACK
+
+
+def test_a_failed_cutover_back_leaves_the_release_that_is_live_alone() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    switched = target.cutover
+
+    def break_everything(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500"), "cutover": EngineError("gone")}
+
+    target.cutover = break_everything  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{NEW.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.observe().runs(NEW.name)
+    assert last(target)["result"] == ledger.FAILED
+
+
+def test_the_release_is_recorded_before_anything_is_tidied_up() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+
+    under_way.carry_out(plan, NOTHING)
+
+    assert target.changes.index("record") < target.changes.index(f"stop {OLD.name} web")
+
+
+def test_stopped_while_tidying_up_the_release_stays_and_what_is_left_is_said() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {"stop": StoppedError("Stopped by SIGINT.")}
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert (target.live, last(target)["result"], outcome.seconds >= 0) == (NEW.name, ledger.GOOD, True)
+    assert f"{NEW.name} is serving, and recorded; the next deploy will Stop {OLD.name}" in str(under_way.stopped)
+
+
+def test_a_release_that_can_not_be_recorded_is_put_back() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {"record": EngineError("disk full")}
+
+    with pytest.raises(EngineError, match="disk full"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert (target.live, target.observe().proven) == (OLD.name, True)
+
+
+def test_says_that_nothing_serves_where_what_is_live_does_not_run() -> None:
+    target = MemoryTarget.running(OLD)
+    target.stop(OLD.name, ())
+
+    assert "nothing is serving" in failing(target, start=EngineError("no"))
+
+
+def test_says_that_nobody_can_tell_what_serves_where_the_environment_does_not_answer() -> None:
+    assert "can't be told" in failing(MemoryTarget.running(OLD), start=EngineError("no"), observe=EngineError("gone"))
+
+
+def test_an_error_of_our_own_making_is_undone_too_and_keeps_its_traceback() -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=ZeroDivisionError("ours"))
+
+    assert target.observe().standing(NEW.name) is None
+    assert last(target)["why"] == "ours"
+
+
+def test_a_cancelled_deploy_is_undone() -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=StoppedError("Stopped by SIGTERM."))
+
+    assert target.observe().standing(NEW.name) is None
+    assert target.live == OLD.name
+
+
+@pytest.mark.parametrize("effect", ["stop", "drain"])
+def test_failing_to_tidy_up_is_a_warning_and_no_reason_to_go_back(effect: str) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {effect: EngineError("busy")}
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert [warning.rpartition(": ")[2] for warning in outcome.warnings] == ["busy"]
+    assert target.live == NEW.name
+    assert last(target)["result"] == ledger.GOOD
+
+
+def test_migrating_alone_leaves_no_containers_and_the_live_release_alone() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    before = target.observe()
+    under_way, _ = rollout(target)
+
+    assert under_way.migrate(dry_run=False) == Migrated(("shop.0002",), ("shop.0002",))
+
+    assert (target.live, target.observe().releases) == (before.live, before.releases)
+    assert last(target)["migrations"] == ["shop.0002"]
+
+
+def test_looking_at_what_is_pending_applies_and_records_nothing() -> None:
+    target = MemoryTarget.running(OLD)
+    target.pending = ("shop.0002",)
+    lines = list(target.ledger)
+    under_way, _ = rollout(target)
+
+    assert under_way.migrate(dry_run=True).applied == ("shop.0002",)
+
+    assert (target.pending, target.ledger) == (("shop.0002",), lines)
+
+
+def test_a_failed_migration_alone_leaves_nothing_behind() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, _ = rollout(target)
+    target.fails = {"migrate": MigrationError("no")}
+
+    with pytest.raises(MigrationError):
+        under_way.migrate(dry_run=False)
+
+    assert target.changes[-1] == f"remove {NEW.name}"
+
+
+def test_migrating_for_the_live_release_keeps_its_containers() -> None:
+    target = MemoryTarget.running(NEW)
+    target.pending = ("shop.0002",)
+    under_way, _ = rollout(target)
+
+    under_way.migrate(dry_run=False)
+
+    assert target.observe().standing(NEW.name)
+
+
+def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
+    with pytest.raises(CheckError) as caught:
+        deploys.refuse(["one", "two"])
+
+    assert caught.value.problem == "one\ntwo"
+    deploys.refuse([])
+
+
+class Environment(MemoryTarget):
+    """An environment that is connected to, whose lock an engine keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: Mapping[str, str] = {}
+        self.credentials = nobody
+        self.place = PLACE
+        self.settings = Settings.model_validate(
+            {"name": "staging", "engine": "local", "url": "https://x", "release": {"bake": "1s", "drain-within": 7}}
+        )
+        self.engine: Engine
+
+    def connected(self, engine: Engine) -> Session:
+        """The session it is reached by."""
+        self.engine = engine
+        return cast("Session", self)
+
+    @contextmanager
+    def target(self, _: Lease) -> Iterator[MemoryTarget]:
+        """Itself."""
+        yield self
+
+    def unfit(self, *_: object) -> list[str]:
+        """Nothing: its volumes are as they should be."""
+        return []
+
+    @contextmanager
+    def files(self) -> Iterator[None]:
+        """Of an environment without an edge."""
+        yield None
+
+
+def choice(release: Rendered = NEW) -> Choice:
+    """Chooses that release, whatever is observed."""
+    resolved = Resolved(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
+    return lambda observed, _: Candidate(resolved.rendered(release.release, observed.key), resolved.secrets)
+
+
+def again(observed: Observed, record: Record) -> Candidate:
+    """What was deployed, as it was."""
+    model = NEW.model if record.release == NEW.release else OLD.model
+    resolved = Resolved(PLACE, model, {}, {"PASSWORD": "s3cr3t"})
+    return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
+
+
+def options(**settings: Any) -> Options:  # noqa: ANN401 - of Options
+    """How to go about it, saying nothing."""
+    return Options(Progress(quiet=True), **settings)
+
+
+ME = Holder("me", "deploy staging", "https://ci.example.com/1")
+
+
+def test_deploys_what_is_chosen_under_the_lock_and_frees_it(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    held: list[str] = []
+
+    def choose(observed: Observed, recorded: Recorded) -> Candidate:
+        held.extend(locks.held)
+        assert recorded("nothing") is None
+        return choice()(observed, recorded)
+
+    outcome = deploys.rollout(environment.connected(engine), choose, again, ME, options())
+
+    assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
+    assert environment.live == outcome.release
+    assert (len(held), locks.held) == (1, {})
+    assert environment.secrets == {"PASSWORD": "s3cr3t"}
+    written = last(environment)
+    assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
+    assert "s3cr3t" not in repr(environment.ledger)
+
+
+def test_what_is_live_already_is_no_deploy_and_not_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), again, ME, options())
+    environment.changes.clear()
+
+    outcome = deploys.rollout(session, choice(), again, ME, options())
+
+    assert not outcome.changed
+    assert environment.changes == []
+    assert len(environment.ledger) == 1
+
+
+def unrecorded(environment: Environment, session: Session) -> None:
+    """Have NEW live, whole but never recorded, beside OLD: its deploy was killed while it stopped OLD."""
+    deploys.rollout(session, choice(OLD), again, ME, options())
+    deploys.rollout(session, choice(NEW), again, ME, options())
+    environment.ledger.pop()
+    (old,) = (release.name for release in environment.observe().releases if release.name != environment.live)
+    environment.resume(old, ("web",))
+    environment.changes.clear()
+
+
+def test_what_is_live_and_was_never_recorded_is_proven_and_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    outcome = deploys.rollout(session, choice(NEW), again, ME, options())
+
+    assert outcome.changed
+    assert [json.loads(line)["release"] for line in environment.ledger][-1] == outcome.release
+    assert not deploys.rollout(session, choice(NEW), again, ME, options()).changed
+
+
+def test_a_first_deploy_whose_smoke_test_failed_is_not_called_done(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), again, ME, options())
+    environment.ledger.clear()
+    environment.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    with pytest.raises(SmokeTestError):
+        deploys.rollout(session, choice(), again, ME, options())
+
+
+def test_what_is_live_and_proven_but_does_not_answer_is_not_nothing_to_do(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    deploys.rollout(session, choice(), again, ME, options())
+    environment.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    with pytest.raises(SmokeTestError, match="status 500"):
+        deploys.rollout(session, choice(), again, ME, options())
+
+
+def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(
+    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    left = environment.live
+    locks.hold(OTHER, expires=-1)
+
+    third = rendered("c")
+    deploys.rollout(session, choice(third), again, ME, Options(Progress()))
+
+    late, newest = (json.loads(line) for line in environment.ledger[-2:])
+    assert (late["release"], late["result"], late["why"], late["by"]) == (left, ledger.GOOD, "recorded late", "ci")
+    assert newest["previous"] == left
+    assert "left unfinished by a deploy that was killed" in capsys.readouterr().err
+
+
+def test_a_rollback_finds_its_way_after_a_deploy_that_was_never_recorded(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    def back(observed: Observed, recorded: Recorded) -> Candidate:
+        record = recorded(choose_rollback(observed)[0])
+        assert record
+        return again(observed, record)
+
+    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+
+    assert outcome.tag == OLD.release.version.tag
+
+
+def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+
+    def other(observed: Observed, record: Record) -> Candidate:  # its secrets have changed
+        chosen = again(observed, record)
+        return Candidate(dataclasses.replace(chosen.rendered, name=chosen.rendered.name[:-6] + "ffffff"))
+
+    passed, environment.fails = environment.smoke_test, {"smoke_test": SmokeTestError("no\nstatus 500")}
+
+    def fail_once(release: str, *, candidate: bool) -> None:
+        try:
+            passed(release, candidate=candidate)
+        finally:
+            environment.fails = {}
+
+    environment.smoke_test = fail_once  # type: ignore[method-assign]
+    deploys.rollout(session, choice(rendered("c")), other, ME, options())
+
+    assert [json.loads(line)["result"] for line in environment.ledger] == ["ok", "failed", "ok"]
+    assert json.loads(environment.ledger[1])["why"] == "recorded late: status 500"
+
+
+def test_whoever_lost_the_lock_leaves_alone_what_somebody_else_has_deployed_since() -> None:
+    beat: Services = {"web": {}, "beat": {}}
+    old, ours, theirs = (rendered(digit, beat, singletons=("beat",)) for digit in "abc")
+    target = MemoryTarget.running(old)
+    under_way, plan = rollout(target, ours)
+
+    def asleep() -> None:
+        if target.live == old.name and f"create {ours.name}" in target.changes:
+            target.still_ours = lambda: None  # type: ignore[method-assign]
+            other, others = rollout(target, theirs)
+            other.carry_out(others, NOTHING)
+            raise LockedError("The lock was taken from us.")
+
+    target.still_ours = asleep  # type: ignore[method-assign]
+    with pytest.raises(LockedError, match=f"{theirs.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    running = {release.name for release in target.observe().releases if release.running.get("beat")}
+    assert (running, last(target)["release"]) == ({theirs.name}, theirs.name)
+
+
+def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+
+    def slept(_: Rendered, *, dry_run: bool = False) -> Migrated:
+        monkeypatch.undo()
+        rollout(target)[0].carry_out(plan, NOTHING)
+        raise MigrationError(f"the connection was lost, {dry_run}")
+
+    monkeypatch.setattr(target, "migrate", slept)
+    with pytest.raises(MigrationError):
+        under_way.migrate(dry_run=False)
+
+    assert target.observe().runs(NEW.name)
+
+
+def test_goes_back_to_an_unproven_release_that_runs_where_the_proven_one_was_stopped() -> None:
+    target = MemoryTarget.running(OLD)
+    for effect in (target.prepare, target.create):
+        target.pull(tuple(NEW.release.images.values()))
+        effect(NEW)
+    target.start(NEW, NEW.order)
+    target.cutover(NEW.name)
+    third = rendered("c")
+    under_way, plan = rollout(target, third)
+    switched = target.cutover
+
+    def break_public_url(release: str) -> None:
+        switched(release)
+        target.fails = {"smoke_test": SmokeTestError("status 500")}
+
+    target.cutover = break_public_url  # type: ignore[method-assign]
+    with pytest.raises(SmokeTestError, match=f"{NEW.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.live == NEW.name
+
+
+def test_a_signal_while_a_killed_deploy_is_finished_ends_the_deploy(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    environment.fails = {"drain": StoppedError("Stopped by SIGINT.")}
+
+    with pytest.raises(StoppedError):
+        deploys.rollout(session, choice(rendered("c")), again, ME, options())
+
+    assert not any("cccccccc" in change for change in environment.changes)
+
+
+def test_a_rollback_from_a_broken_release_that_was_never_recorded_goes_to_the_last_good_one(
+    daemon: Server, engine: Engine
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    session = environment.connected(engine)
+    unrecorded(environment, session)
+    broken, answers = environment.live, environment.smoke_test
+
+    def smoke_test(release: str, *, candidate: bool) -> None:
+        if release == broken:
+            raise SmokeTestError("status 500")
+        answers(release, candidate=candidate)
+
+    def back(observed: Observed, recorded: Recorded) -> Candidate:
+        record = recorded(choose_rollback(observed)[0])
+        assert record
+        return again(observed, record)
+
+    environment.smoke_test = smoke_test  # type: ignore[method-assign]
+    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+
+    assert outcome.tag == OLD.release.version.tag
+
+
+def test_a_migration_that_a_killed_deploy_left_running_stops_a_second_one() -> None:
+    wanted = rendered("b", migrations=MIGRATIONS)
+    busy = dataclasses.replace(observed(OLD), one_offs=("shop-web-run-1",))
+
+    (finding,) = findings(wanted, busy, plan_rollout(wanted, busy, Patience()))
+
+    assert "still running in shop-web-run-1" in finding
+    assert list(findings(NEW, busy, ())) == []
+
+
+def test_a_host_that_somebody_else_is_served_as_is_said_before_anything_is_changed() -> None:
+    elsewhere = dataclasses.replace(observed(OLD), routing=Routing(taken="blog-production is served as example.com"))
+
+    (finding,) = findings(NEW, elsewhere, plan_rollout(NEW, elsewhere, Patience()))
+
+    assert finding.startswith("blog-production is served as example.com on this server already")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("The smoke test failed:\nGET /: status 500\nGET /x: no", "The smoke test failed: GET /: status 500"),
+        (
+            "web ended with exit code 1:\n  web | PASSWORD=x",
+            "web ended with exit code 1:",
+        ),
+        ("no column", "no column"),
+    ],
+)
+def test_the_ledger_keeps_what_was_wrong_and_no_containers_words(said: str, why: str) -> None:
+    target = MemoryTarget.running(OLD)
+
+    failing(target, start=RolloutError(said))
+
+    assert last(target)["why"] == why
+
+
+def test_a_live_release_without_containers_is_refused_while_another_runs() -> None:
+    gone = dataclasses.replace(observed(OLD), live="shop-staging-dddddddd-000000")
+
+    (finding,) = findings(NEW, gone, plan_rollout(NEW, gone, Patience()))
+
+    assert f"has no containers; {OLD.name} runs" in finding
+
+
+def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+    wanted = rendered("b", accessories=("db",))
+
+    with pytest.raises(CheckError, match="db is not running"):
+        deploys.rollout(environment.connected(engine), choice(wanted), again, ME, options())
+    with pytest.raises(CheckError, match="db is not running"):
+        deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
+
+    assert (environment.changes, locks.held) == ([], {})
+
+
+def test_a_migration_starts_a_stopped_accessory_and_a_look_at_what_is_pending_does_not(
+    daemon: Server, engine: Engine
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    environment.accessories = {"db": "exited"}
+    wanted = rendered("b", accessories=("db",))
+
+    with pytest.raises(CheckError, match="db is stopped"):
+        deploys.migrate(environment.connected(engine), choice(wanted), ME, options(dry_run=True))
+    assert environment.changes == []
+
+    deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
+    assert environment.changes[0] == "revive db"
+
+
+def test_somebody_elses_deploy_is_not_disturbed(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine).hold(OTHER)
+    environment = Environment()
+
+    with pytest.raises(LockedError):
+        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
+
+    assert environment.changes == []
+
+
+def test_taking_over_a_dead_deploys_lock_is_said(
+    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Locks(daemon, engine).hold(OTHER, expires=-1)
+
+    deploys.rollout(Environment().connected(engine), choice(), again, ME, Options(Progress()))
+
+    assert "took over the expired lock of ci" in capsys.readouterr().err
+
+
+def test_going_back_migrates_nothing(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    environment.pending = ("shop.0002",)
+
+    deploys.rollout(environment.connected(engine), choice(), again, ME, options(action=Action.ROLLBACK))
+
+    assert environment.pending == ("shop.0002",)
+    assert last(environment)["action"] == "rollback"
+
+
+def test_a_preview_is_the_numbered_plan_and_takes_no_lock(daemon: Server, engine: Engine) -> None:
+    locks, environment = Locks(daemon, engine), Environment()
+
+    lines = deploys.preview(environment.connected(engine), choice(), options()).splitlines()
+
+    assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
+    assert lines[1] == "  1. Pull 1 image by digest"
+    assert lines[-1] == " 10. Bake for 1 s"
+    assert (environment.changes, locks.held, daemon.requests) == ([], {}, [])
+
+
+def told(environment: Environment, **sentry: object) -> Environment:
+    """The same with Sentry configured, by an account that nobody gave a token."""
+    wanted = {"org": "acme", "projects": ["shop"], **sentry}
+    known = environment.settings.model_dump(by_alias=True)
+    environment.settings = Settings.model_validate({**known, "name": "staging", "sentry": wanted})
+    return environment
+
+
+def test_a_sentry_that_cannot_be_told_is_a_warning_of_a_good_deploy(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
+    Locks(daemon, engine)
+    environment = told(Environment())
+
+    outcome = deploys.rollout(environment.connected(engine), choice(), again, ME, options())
+
+    assert outcome.warnings == ("Sentry is configured, and SENTRY_AUTH_TOKEN is not set.",)
+    assert environment.live == outcome.release
+    assert (outcome.at, outcome.seconds >= 0) == (last(environment)["at"], True)
+
+
+def test_where_sentry_is_required_nothing_is_changed_without_it(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
+    locks = Locks(daemon, engine)
+    environment = told(Environment(), required=True)
+
+    with pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"):
+        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
+
+    assert (environment.changes, environment.ledger, locks.held) == ([], [], {})
+
+
+def test_a_preview_says_that_sentry_would_be_told(daemon: Server, engine: Engine) -> None:
+    Locks(daemon, engine)
+
+    plan = deploys.preview(told(Environment()).connected(engine), choice(), options())
+
+    assert plan.endswith("tell Sentry")
+
+
+def test_what_is_live_already_is_not_told_again(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Locks(daemon, engine)
+    environment = Environment()
+    deploys.rollout(environment.connected(engine), choice(), again, ME, options())
+    monkeypatch.setattr("tagship.sentry.companion.beside", lambda *_: pytest.fail("nothing happened"))
+
+    assert deploys.rollout(told(environment).connected(engine), choice(), again, ME, options()).warnings == ()

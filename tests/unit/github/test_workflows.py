@@ -1,0 +1,163 @@
+"""The starter workflows: what they say for three different apps, and what no workflow or action of ours may say."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tagship.errors import ConfigError
+from tagship.github import workflows as starters
+from tagship.project import file as config_file
+from tagship.project.schema import Config, Environment, SentrySettings
+from tagship.release import references
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "atlas-investor"
+ACTION = starters.Action(f"OWNER/tagship@{'0' * 40}", "v0.1.0")
+REGISTRIES = ["embedded", "ghcr.io/owner/atlas", "registry.example.com/atlas"]
+
+
+def example(registry: str = "embedded") -> Config:
+    return config_file.load(EXAMPLE / "tagship.yml").model_copy(update={"registry": registry})
+
+
+def rendered(registry: str) -> dict[str, str]:
+    return starters.render(example(registry), ACTION, {"production": ["SECRET_KEY"]})
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_every_workflow_is_pinned_limited_and_has_no_expression_in_a_script(registry: str) -> None:
+    for path, text in rendered(registry).items():
+        parsed = yaml.safe_load(text)
+        if path.endswith("dependabot.yml"):
+            assert parsed["updates"][0]["cooldown"]
+            continue
+        assert parsed["permissions"] == {}
+        assert parsed["concurrency"]
+        assert "«" not in text
+        assert "run: |" not in text
+        for job in parsed["jobs"].values():
+            assert job["permissions"]
+            assert job["timeout-minutes"]
+            for step in job["steps"]:
+                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_production_is_held_by_its_environment_and_no_deploy_is_lost(registry: str) -> None:
+    job = yaml.safe_load(rendered(registry)[".github/workflows/deploy.yml"])["jobs"]["production"]
+
+    assert job["environment"] == "production"
+    assert job["if"] == "github.ref_name == 'main'"
+    assert job["concurrency"] == {"group": "deploy-production", "cancel-in-progress": False, "queue": "max"}
+    assert "secrets.SECRET_KEY" in job["steps"][-1]["env"]["SECRET_KEY"]
+
+
+def test_a_registry_gets_one_build_whose_digests_are_handed_on() -> None:
+    jobs = yaml.safe_load(rendered("registry.example.com/atlas")[".github/workflows/deploy.yml"])["jobs"]
+
+    assert list(jobs) == ["test", "build", "staging", "production"]
+    assert jobs["staging"]["needs"] == "build"
+    assert jobs["staging"]["steps"][-1]["with"]["digests"] == "${{ needs.build.outputs.digests }}"
+
+
+def test_githubs_own_registry_needs_no_secret() -> None:
+    build = yaml.safe_load(rendered("ghcr.io/owner/atlas")[".github/workflows/deploy.yml"])["jobs"]["build"]
+
+    assert build["permissions"]["packages"] == "write"
+    assert build["steps"][-1]["with"]["registry-password"] == "${{ github.token }}"
+
+
+def test_an_embedded_registry_builds_and_deploys_in_one_job() -> None:
+    jobs = yaml.safe_load(rendered("embedded")[".github/workflows/deploy.yml"])["jobs"]
+
+    assert list(jobs) == ["test", "staging", "production"]
+    assert jobs["staging"]["steps"][-1]["with"]["run"] == "build push deploy"
+
+
+def test_where_sentry_is_told_a_deploy_has_the_history_and_the_token_and_smoke_tests_check_in() -> None:
+    config = example()
+    told = {name: e.model_copy(update={"sentry": SentrySettings()}) for name, e in config.environments.items()}
+    silent = {name: e.model_copy(update={"sentry": None}) for name, e in config.environments.items()}
+
+    def steps(environments: dict[str, Environment]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        found = starters.render(config.model_copy(update={"environments": environments}), ACTION)
+        deploy = yaml.safe_load(found[".github/workflows/deploy.yml"])["jobs"]["production"]["steps"]
+        smoke = yaml.safe_load(found[".github/workflows/smoke.yml"])["jobs"]["smoke"]["steps"]
+        return deploy[0]["with"], deploy[-1].get("env", {}), smoke[-1]
+
+    checkout, env, smoke = steps(told)
+    assert checkout["fetch-depth"] == 0
+    assert "secrets.SENTRY_AUTH_TOKEN" in env["SENTRY_AUTH_TOKEN"]
+    assert shlex.split(smoke["with"]["run"]) == ["smoke-test", "--check-in", starters.SCHEDULE]
+    assert smoke["env"] == {"TAGSHIP_SENTRY_DSN": "${{ vars.TAGSHIP_SENTRY_DSN }}"}
+
+    checkout, env, smoke = steps(silent)
+    assert checkout["fetch-depth"] == "${{ inputs.sha && '0' || '1' }}"
+    assert "SENTRY_AUTH_TOKEN" not in env
+    assert (smoke["with"]["run"], "env" in smoke) == ("smoke-test", False)
+
+
+def test_a_pull_request_gets_no_secret() -> None:
+    text = rendered("registry.example.com/atlas")[".github/workflows/ci.yml"]
+
+    assert "secrets." not in text
+    assert yaml.safe_load(text)[True] == "pull_request"  # YAML 1.1 reads `on` so
+
+
+def test_what_must_not_stand_in_a_workflow_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not pinned"):
+        starters.Action.parse("OWNER/tagship@v1", "")
+    evil = example()
+    environment = evil.environments["staging"].model_copy(update={"branch": "x'\n  evil: y"})
+    with pytest.raises(ConfigError, match="can't stand in a workflow"):
+        starters.render(evil.model_copy(update={"environments": {"staging": environment}}), ACTION)
+
+
+def test_the_action_that_is_used_is_kept() -> None:
+    assert starters.used(rendered("embedded")[".github/workflows/ci.yml"]) == ACTION
+
+
+def test_only_what_nothing_gives_a_value_is_a_secret(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  web:\n"
+        "    labels: [a $GIVEN, 'b ${SECRET}', 'c ${OPTIONAL:-}', 'd ${WITH:-x}', $$NO, $TAGSHIP_SHA]\n"
+        "    environment: [PASSED_ON]\nsecrets: {key: {environment: FROM_ENVIRONMENT}}\n"
+    )
+    (tmp_path / "docker-compose.yml").write_text(compose)
+    needs = references.in_files(["docker-compose.yml"], tmp_path)
+
+    wanted = ["FROM_ENVIRONMENT", "OPTIONAL", "PASSED_ON", "SECRET"]
+    assert starters.secret_names(needs, ["GIVEN"]) == wanted
+
+
+def test_the_difference_is_shown_before_it_is_written(tmp_path: Path) -> None:
+    assert "+name: deploy" in starters.difference(rendered("embedded"), tmp_path)
+    for path, text in rendered("embedded").items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert starters.difference(rendered("embedded"), tmp_path) == ""
+
+
+def test_the_examples_in_workflows_are_what_is_rendered() -> None:
+    for path, text in starters.render(example("registry.example.com/atlas"), ACTION).items():
+        kept = ROOT / "workflows" / Path(path).name
+        assert kept.read_text() == text, f"{kept} is stale: python -m tests.unit.github.test_workflows"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")], ids=lambda path: path.name
+)
+def test_no_script_of_ours_holds_an_expression(path: Path) -> None:
+    parsed = yaml.safe_load(path.read_text())
+    steps = [step for job in parsed.get("jobs", {}).values() for step in job.get("steps", ())]
+    for step in [*steps, *parsed.get("runs", {}).get("steps", ())]:
+        assert "${{" not in step.get("run", "")
+
+
+if __name__ == "__main__":
+    for path, text in starters.render(example("registry.example.com/atlas"), ACTION).items():
+        (ROOT / "workflows" / Path(path).name).write_text(text)

@@ -1,0 +1,133 @@
+"""A registry's user name and password: from the environment, or where `docker login` keeps them."""
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagship.errors import ConfigError, RegistryError, ToolError
+from tagship.images.credentials import PASSWORD, USERNAME, credentials, known
+
+HOST = "r.example"
+ANY = 'p:ä"$⟦x⟧'
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Docker's configuration folder, empty, first on PATH too."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv(USERNAME, raising=False)
+    monkeypatch.delenv(PASSWORD, raising=False)
+    return tmp_path
+
+
+def configure(docker: Path, **kept: object) -> None:
+    """Write Docker's configuration."""
+    (docker / "config.json").write_text(json.dumps(kept))
+
+
+def helper(docker: Path, script: str) -> None:
+    """A credential helper called `test`, to which the host comes on stdin."""
+    path = docker / "docker-credential-test"
+    path.write_text(f"#!/bin/sh\nread host\n{script}\n")
+    path.chmod(0o755)
+
+
+def auth(username: str, password: str) -> dict[str, Any]:
+    """As `docker login` keeps it where there is no helper."""
+    return {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
+def given(username: str, password: str, host: str = HOST) -> dict[str, str]:
+    """As an engine takes it."""
+    return {"username": username, "password": password, "serveraddress": host}
+
+
+@pytest.mark.usefixtures("docker")
+def test_nobody_signed_in_anywhere_has_none() -> None:
+    assert credentials(HOST) == {}
+
+
+def test_the_environment_wins(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(docker, auths={HOST: auth("file", "x")})
+    monkeypatch.setenv(USERNAME, "ci")
+    monkeypatch.setenv(PASSWORD, ANY)
+
+    assert credentials(HOST) == given("ci", ANY)
+
+
+def test_the_environments_are_shown_to_the_apps_own_registry_alone(
+    docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(docker, auths={"other.example": auth("other", "x")})
+    monkeypatch.setenv(USERNAME, "ci")
+    monkeypatch.setenv(PASSWORD, ANY)
+
+    ours = known(HOST)
+
+    assert ours(HOST) == given("ci", ANY)
+    assert ours("other.example") == given("other", "x", "other.example")
+    assert ours("docker.io") == {}
+
+
+@pytest.mark.usefixtures("docker")
+@pytest.mark.parametrize("name", [USERNAME, PASSWORD])
+def test_half_of_them_is_a_mistake(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+
+    with pytest.raises(ConfigError, match="Only one of"):
+        credentials(HOST)
+
+
+def test_what_docker_login_kept_is_used(docker: Path) -> None:
+    configure(docker, auths={HOST: auth("me", ANY), "other.example": auth("other", "x")})
+
+    assert credentials(HOST) == given("me", ANY)
+
+
+def test_docker_hub_has_a_name_of_its_own_there(docker: Path) -> None:
+    hub = "https://index.docker.io/v1/"
+    configure(docker, auths={hub: auth("me", "x")})
+
+    assert credentials("docker.io") == given("me", "x", hub)
+
+
+@pytest.mark.parametrize("kept", [{"credHelpers": {HOST: "test"}}, {"credsStore": "test", "auths": {HOST: {}}}])
+def test_a_credential_helper_is_asked_on_stdin(docker: Path, kept: dict[str, Any]) -> None:
+    configure(docker, **kept)
+    helper(docker, """printf '{"Username": "%s", "Secret": "s"}' "$1-$host" """)
+
+    assert credentials(HOST) == given(f"get-{HOST}", "s")
+
+
+def test_a_helper_that_does_not_know_the_registry_is_no_failure(docker: Path) -> None:
+    configure(docker, credsStore="test")
+    helper(docker, "echo credentials not found in native keychain; exit 1")
+
+    assert credentials(HOST) == {}
+
+
+def test_a_helper_that_fails_is_a_failure(docker: Path) -> None:
+    configure(docker, credsStore="test")
+    helper(docker, "echo the keychain is locked >&2; exit 1")
+
+    with pytest.raises(RegistryError, match="the keychain is locked"):
+        credentials(HOST)
+
+
+def test_a_helper_that_is_missing_is_named(docker: Path) -> None:
+    configure(docker, credsStore="none")
+
+    with pytest.raises(ToolError, match="docker-credential-none is not installed"):
+        credentials(HOST)
+
+
+def test_a_configuration_that_is_no_json_is_named(docker: Path) -> None:
+    (docker / "config.json").write_text("{")
+
+    with pytest.raises(ConfigError, match=r"config\.json is not JSON"):
+        credentials(HOST)

@@ -1,0 +1,108 @@
+"""Builds and pushes images with the engine of this machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tagship.engine.client import Engine
+from tagship.errors import BuildError, EngineError, RegistryError, ToolError
+from tagship.images import push as builder
+from tests.fakes.servers import Answer, Server
+
+DIGEST = f"sha256:{'1' * 64}"
+PUSHED = Answer(lines=[{"status": "Pushed"}, {"aux": {"Tag": "tag", "Digest": DIGEST}}])
+BROKEN = Answer(lines=[{"status": "Pushing"}, {"error": "connection reset by peer"}])
+PUSH = "POST /images/r.example/shop/web/push"
+
+
+def test_builds_with_the_engine_that_docker_host_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+
+    assert builder.local_socket() == Path("/run/other.sock")
+
+
+@pytest.mark.parametrize("host", ["ssh://deploy@example.com", "tcp://example.com:2376"])
+def test_another_machines_engine_does_not_build(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+
+    with pytest.raises(ToolError, match=f"DOCKER_HOST is {host}"):
+        builder.local_socket()
+
+
+@pytest.fixture
+def buildx(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A `docker-buildx` that keeps what it is told; its folder. What it does then is in `script`."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    plugin = tmp_path / "cli-plugins" / "docker-buildx"
+    plugin.parent.mkdir()
+    plugin.write_text(
+        f'#!/bin/sh\ncat > {tmp_path}/stdin; echo "$@" > {tmp_path}/argv; env > {tmp_path}/env; . {tmp_path}/script\n'
+    )
+    plugin.chmod(0o755)
+    return tmp_path
+
+
+def test_all_images_are_one_build_by_the_engine_of_that_socket(buildx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "s3cr3t")
+    (buildx / "script").write_text("exit 0")
+
+    builder.bake(Path("/run/x.sock"), {"target": {"web": {}}})
+
+    assert json.loads((buildx / "stdin").read_text()) == {"target": {"web": {}}}
+    assert (buildx / "argv").read_text().split()[0] == "bake"
+    environment = (buildx / "env").read_text()
+    assert "DOCKER_HOST=unix:///run/x.sock\n" in environment
+    assert "s3cr3t" not in environment
+
+
+def test_a_build_that_fails_says_the_end_of_what_was_said(buildx: Path) -> None:
+    (buildx / "script").write_text("seq 40; printf 'the reason \\377' >&2; exit 1")
+
+    with pytest.raises(BuildError, match=r"the reason \\xff") as caught:
+        builder.bake(Path("/run/x.sock"), {})
+
+    assert "16" not in caught.value.problem.split()
+    assert "17" in caught.value.problem.split()
+
+
+def test_an_image_may_be_there_or_not(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {"GET /images/there/json": Answer(body={"Id": "i"}), "GET /images/broken/json": Answer(500)}
+
+    assert builder.image(engine, "there") == {"Id": "i"}
+    assert builder.image(engine, "elsewhere") is None
+    with pytest.raises(EngineError):
+        builder.image(engine, "broken")
+
+
+@pytest.mark.parametrize("digests", [None, [], ["other.example/web@sha256:2", f"r.example/shop/web@{DIGEST}"]])
+def test_an_image_is_known_by_the_digests_of_its_own_repository(digests: list[str] | None) -> None:
+    assert builder.pushed_digests({"RepoDigests": digests}, "r.example/shop/web") == ({DIGEST} if digests else set())
+
+
+def test_a_push_names_the_digest_it_became(daemon: Server, engine: Engine) -> None:
+    daemon.answers[PUSH] = PUSHED
+
+    assert builder.push(engine, "r.example/shop/web", "tag", {"username": "u"}) == DIGEST
+
+    (request,) = daemon.requests
+    assert request.query == {"tag": "tag"}
+    assert request.headers["X-Registry-Auth"]
+
+
+def test_a_push_that_broke_on_its_way_is_tried_again(daemon: Server, engine: Engine) -> None:
+    daemon.answers[PUSH] = [BROKEN, BROKEN, PUSHED]
+
+    assert builder.push(engine, "r.example/shop/web", "tag", {}) == DIGEST
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [("connection reset by peer", builder.PUSH_TRIES), ("denied: no such repository", 1)]
+)
+def test_a_push_that_never_works_says_why(daemon: Server, engine: Engine, error: str, tries: int) -> None:
+    daemon.answers[PUSH] = Answer(lines=[{"error": error}])
+
+    with pytest.raises(RegistryError, match=f"Pushing r.example/shop/web:tag failed: {error}"):
+        builder.push(engine, "r.example/shop/web", "tag", {})
+
+    assert len(daemon.requests) == tries

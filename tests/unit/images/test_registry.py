@@ -1,0 +1,249 @@
+"""A registry, as far as a deploy asks it anything: which digest a tag names."""
+
+import base64
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tagship.errors import RegistryError
+from tagship.images import credentials
+from tagship.images.registry import Registry, UnreachableRegistryError, split
+from tests.fakes.servers import Answer, Request, Said, Server
+
+DIGEST = f"sha256:{'1' * 64}"
+MANIFEST = "HEAD /v2/shop/web/manifests/tag"
+FOUND = Answer(headers={"Docker-Content-Digest": DIGEST})
+USER, PASSWORD = "user", 'pä"ss:w$rd'
+
+Secure = Callable[[int], Server]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path_factory.mktemp("docker")))
+    monkeypatch.delenv(credentials.USERNAME, raising=False)
+    monkeypatch.delenv(credentials.PASSWORD, raising=False)
+
+
+@pytest.fixture
+def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment has a user's name and password."""
+    monkeypatch.setenv(credentials.USERNAME, USER)
+    monkeypatch.setenv(credentials.PASSWORD, PASSWORD)
+
+
+@pytest.fixture
+def private(web: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same server at an address of a private network, `HOST:PORT`."""
+    connect = socket.create_connection
+
+    def redirected(address: tuple[str, int], *rest: Any) -> socket.socket:  # noqa: ANN401 - as it takes them
+        return connect(("127.0.0.1", address[1]), *rest)
+
+    monkeypatch.setattr(socket, "create_connection", redirected)
+    return f"10.0.0.7:{web.port}"
+
+
+def registry(server: Server) -> Registry:
+    """The registry on this machine."""
+    return Registry(f"localhost:{server.port}")
+
+
+def demanding(wanted: str, challenge: str) -> Said:
+    """An answer to those alone who bring the wanted authorization."""
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("Authorization") == wanted:
+            return FOUND
+        return Answer(401, headers={"WWW-Authenticate": challenge})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("repository", "parts"),
+    [
+        ("localhost/x", ("localhost", "x")),
+        ("localhost:5000/shop/web", ("localhost:5000", "shop/web")),
+        ("ghcr.io/shop/web", ("ghcr.io", "shop/web")),
+        ("shop/web", ("docker.io", "shop/web")),
+        ("redis", ("docker.io", "library/redis")),
+    ],
+)
+def test_a_repository_is_read_as_docker_reads_it(repository: str, parts: tuple[str, str]) -> None:
+    assert split(repository) == parts
+
+
+def test_a_tag_names_a_digest(web: Server) -> None:
+    web.answers[MANIFEST] = FOUND
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+    assert "application/vnd.oci.image.index.v1+json" in web.requests[0].headers["Accept"]
+
+
+def test_a_tag_that_is_not_there_names_nothing(web: Server) -> None:
+    assert registry(web).digest("shop/web", "tag") is None
+
+
+def test_a_registry_that_is_down_is_told_from_one_that_refuses(web: Server) -> None:
+    with pytest.raises(UnreachableRegistryError, match=r"The registry 127\.0\.0\.1:1 doesn't answer"):
+        Registry("127.0.0.1:1").digest("shop/web", "tag")
+
+    web.answers[MANIFEST] = Answer(403)
+    with pytest.raises(RegistryError, match="answers 403 for shop/web:tag") as caught:
+        registry(web).digest("shop/web", "tag")
+    assert not isinstance(caught.value, UnreachableRegistryError)
+    assert "may this account read" in caught.value.hint
+
+
+def test_an_answer_without_a_digest_is_an_error(web: Server) -> None:
+    web.answers[MANIFEST] = Answer()
+
+    with pytest.raises(RegistryError, match="names no digest"):
+        registry(web).digest("shop/web", "tag")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_signs_in_with_a_password_where_that_is_asked_for(web: Server) -> None:
+    basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    web.answers[MANIFEST] = demanding(basic, 'Basic realm="x"')
+    ours = registry(web)
+
+    assert ours.digest("shop/web", "tag") == DIGEST
+    assert ours.digest("shop/web", "tag") == DIGEST
+    assert len(web.requests) == 3  # asked to sign in only once
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_shows_its_password_to_nobody_who_does_not_ask(web: Server) -> None:
+    web.answers[MANIFEST] = FOUND
+
+    registry(web).digest("shop/web", "tag")
+
+    assert "Authorization" not in web.requests[0].headers
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="x"', "Negotiate", ""])
+def test_nobody_signed_in_is_told_how_to(web: Server, challenge: str) -> None:
+    web.answers[MANIFEST] = demanding("never", challenge)
+
+    with pytest.raises(RegistryError, match="answers 401") as caught:
+        registry(web).digest("shop/web", "tag")
+
+    assert "docker login" in caught.value.hint
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize("key", ["token", "access_token"])
+def test_fetches_a_token_where_that_is_asked_for(web: Server, secure: Secure, key: str) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = Answer(body={key: "t0ken"})
+    realm = f"https://localhost:{authority.port}/token"
+    web.answers[MANIFEST] = demanding("Bearer t0ken", f'Bearer realm="{realm}",service="r.example",scope="x"')
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+
+    (request,) = authority.requests
+    assert request.query == {"service": "r.example", "scope": "repository:shop/web:pull"}
+    assert base64.b64decode(request.headers["Authorization"].split()[1]).decode() == f"{USER}:{PASSWORD}"
+
+
+def test_an_anonymous_token_is_asked_for_without_a_password(web: Server, secure: Secure) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = Answer(body={"token": "public"})
+    realm = f"https://localhost:{authority.port}/token"
+    web.answers[MANIFEST] = demanding("Bearer public", f'Bearer realm="{realm}"')
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+    assert "Authorization" not in authority.requests[0].headers
+
+
+def test_a_token_that_is_refused_says_who_refused_it(web: Server, secure: Secure) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = Answer(401)
+    realm = f"https://localhost:{authority.port}/token"
+    web.answers[MANIFEST] = demanding("never", f'Bearer realm="{realm}"')
+
+    with pytest.raises(RegistryError, match=rf"localhost:{authority.port} refused to sign in \(401\)"):
+        registry(web).digest("shop/web", "tag")
+
+
+def test_an_authority_that_is_down_is_a_registry_that_is_down(web: Server) -> None:
+    web.answers[MANIFEST] = demanding("never", 'Bearer realm="https://localhost:1/token"')
+
+    with pytest.raises(UnreachableRegistryError, match="localhost:1 doesn't answer"):
+        registry(web).digest("shop/web", "tag")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_password_is_never_sent_for_a_token_without_encryption(web: Server) -> None:
+    web.answers[MANIFEST] = demanding("never", f'Bearer realm="http://localhost:{web.port}/token"')
+
+    with pytest.raises(RegistryError, match="wants a password sent in clear") as caught:
+        registry(web).digest("shop/web", "tag")
+
+    assert "registry-insecure: true" in caught.value.hint
+    assert web.asked("GET /token") == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_nobody_but_this_machine_is_spoken_to_in_clear(web: Server, private: str) -> None:
+    web.answers[MANIFEST] = demanding("never", 'Basic realm="x"')
+
+    with pytest.raises(RegistryError, match="can't be spoken to by HTTPS") as caught:
+        Registry(private).digest("shop/web", "tag")
+
+    assert not isinstance(caught.value, UnreachableRegistryError)
+    assert "registry-insecure: true" in caught.value.hint
+    assert web.requests == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_certificate_that_is_not_valid_is_no_reason_to_speak_in_clear(
+    secure: Secure, private: str, web: Server
+) -> None:
+    authority = secure(1)  # whose certificate is for localhost
+    web.answers[MANIFEST] = demanding("never", 'Basic realm="x"')
+
+    with pytest.raises(RegistryError, match="certificate verify failed"):
+        Registry(f"{private.partition(':')[0]}:{authority.port}").digest("shop/web", "tag")
+
+    assert authority.requests == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_what_tagship_yml_calls_insecure_is_spoken_to_in_clear(web: Server, private: str) -> None:
+    basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    web.answers[MANIFEST] = demanding(basic, 'Basic realm="x"')
+
+    assert Registry(private, insecure=True).digest("shop/web", "tag") == DIGEST
+
+    web.answers[MANIFEST] = demanding("Bearer t0ken", f'Bearer realm="http://{private}/token"')
+    web.answers["GET /token"] = Answer(body={"token": "t0ken"})
+
+    assert Registry(private, insecure=True).digest("shop/web", "tag") == DIGEST
+
+
+@pytest.mark.parametrize("challenge", ["Bearer", 'Bearer realm=""', "Bearer realm=x"])
+def test_a_challenge_that_makes_no_sense_is_a_refusal(web: Server, challenge: str) -> None:
+    web.answers[MANIFEST] = demanding("never", challenge)
+
+    with pytest.raises(RegistryError):
+        registry(web).digest("shop/web", "tag")
+
+
+def test_a_token_is_shown_for_its_own_repository_alone(web: Server, secure: Secure) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = lambda request: Answer(body={"token": request.query["scope"].split(":")[1]})
+    realm = f"https://localhost:{authority.port}/token"
+    names = ["shop/web", "shop/api"]
+    for name in names:
+        web.answers[f"HEAD /v2/{name}/manifests/tag"] = demanding(f"Bearer {name}", f'Bearer realm="{realm}"')
+    ours = registry(web)
+
+    assert [ours.digest(name, "tag") for name in names] == [DIGEST, DIGEST]
+
+    shown = [request.headers.get("Authorization") for request in web.asked("HEAD /v2/shop/api/manifests/tag")]
+    assert shown == [None, "Bearer shop/api"]

@@ -1,1 +1,0 @@
-"""How decisions are tested: plain data in, a plan out."""

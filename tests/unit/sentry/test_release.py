@@ -1,0 +1,405 @@
+"""What Sentry is told beside a rollout, by the real sentry-cli: all of it, bounded in time, and never in the way."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagship.engine.client import Engine
+from tagship.errors import ConfigError, SentryError
+from tagship.project.schema import BakeSettings, Environment, SentrySettings
+from tagship.release import render
+from tagship.release.model import Place, Release, Shape, Sources, Version
+from tagship.sentry import account as sentry_account
+from tagship.sentry import source_maps
+from tagship.sentry.companion import Telling, Unknown, beside
+from tagship.sentry.release import Subject, Teller, subject
+from tests.fakes import sentries
+from tests.fakes.builders import nobody
+from tests.fakes.repositories import Repository
+from tests.fakes.sentries import ORG, TOKEN, Sentry
+from tests.fakes.servers import Answer
+
+PLACE = Place("shop", "staging")
+CALLS = json.loads(Path(__file__).with_name("sentry_calls.json").read_text())
+"""`METHOD path` of a full release, in their order, written down from a run against a real Sentry."""
+MAPS = {"service": "web", "project": "frontend", "served": "/srv", "maps": "/maps"}
+
+
+@pytest.fixture
+def image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The release's image has one bundle with its map."""
+    debug_id = "0b3c9a52-5a0e-4d5b-9a4e-0c2f6d0f1a11"
+
+    def fetch(_engine: Engine, _image: str, _settings: object, folder: Path, **_: object) -> tuple[str, ...]:
+        (folder / "served").mkdir(parents=True)
+        (folder / "maps").mkdir()
+        (folder / "served/app.js").write_text(f"console.log(1)\n//# debugId={debug_id}\n")
+        content = {"version": 3, "sources": ["a.ts"], "sourcesContent": ["x"], "mappings": "AAAA", "names": []}
+        (folder / "maps/app.js.map").write_text(json.dumps({**content, "debug_id": debug_id, "debugId": debug_id}))
+        return ()
+
+    monkeypatch.setattr(source_maps, "fetch", fetch)
+
+
+def settings(**over: Any) -> SentrySettings:  # noqa: ANN401 - tagship.yml's
+    return SentrySettings.model_validate({"org": "acme", "projects": ["backend", "frontend"], "within": 60, **over})
+
+
+def a_subject(repository: Repository, **over: Any) -> Subject:  # noqa: ANN401 - its fields
+    """The repository's second commit, after its first."""
+    repository.write("app.py", "print(2)\n")
+    sha = repository.commit("Mend the app")
+    known: dict[str, Any] = {
+        "version": sentries.VERSION, "before": f"shop@{repository.first}", "environment": "staging",
+        "url": "https://staging.example.com", "sha": sha, "previous": repository.first, "image": "sha256:1",
+    }  # fmt: skip
+    return Subject(**{**known, **over})
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds; half a minute at most."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def teller(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Teller:  # noqa: ANN401 - tagship.yml's
+    found = Teller(told, settings(**over), sentry.account(), engine, nobody)
+    found.until.move(60)
+    return found
+
+
+@pytest.mark.usefixtures("image")
+def test_a_full_release_makes_every_call_that_was_written_down(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    repository.run("remote", "add", "origin", "https://github.com/acme/shop.git")
+    telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
+
+    telling.prepare()
+    telling.record(1767225600, 7.4)
+
+    version = sentries.VERSION
+    made = [call.replace(version.replace("@", "%40"), "VERSION").replace(version, "VERSION") for call in sentry.calls]
+    assert telling.failures == []
+    assert made == CALLS
+
+
+@pytest.mark.usefixtures("image")
+def test_a_full_release_says_what_belongs_to_it(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    told = a_subject(repository)
+    telling = teller(sentry, engine, told, **{"source-maps": MAPS})
+
+    telling.prepare()
+    telling.record(1767225600, 7.4)
+
+    assert sentry.body("POST /releases/")["projects"] == ["backend", "frontend"]
+    (commit,) = sentry.body(f"PUT /releases/{told.version.replace('@', '%40')}/")["commits"]
+    assert (commit["id"], commit["message"], commit["patch_set"]) == (
+        told.sha, "Mend the app", [{"path": "app.py", "type": "M"}],
+    )  # fmt: skip
+    bundle = sentry.body("POST /artifactbundle/assemble/")
+    assert (bundle["projects"], bundle["version"]) == (["frontend"], told.version)
+    assert "dateReleased" in sentry.body(f"PUT /releases/{told.version}/")
+    deploy = sentry.body(f"POST /releases/{told.version}/deploys/")
+    assert (deploy["environment"], deploy["url"]) == ("staging", told.url)
+    assert (deploy["dateStarted"], deploy["dateFinished"]) == ("2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z")
+
+
+def test_an_integrations_repository_is_told_the_range_and_needs_no_history(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    repository.run("remote", "add", "origin", "https://github.com/acme/shop.git")
+    sentry.server.answers[f"GET {ORG}/repos/"] = Answer(body=[{**sentries.REPO, "dateCreated": "2026-01-01T00:00:00Z"}])
+    told = a_subject(repository, previous="c" * 40, image="")
+    telling = teller(sentry, engine, told)
+
+    telling.prepare()
+
+    assert telling.failures == []
+    (ref,) = sentry.body(f"PUT /releases/{told.version}/")["refs"]
+    assert (ref["repository"], ref["previousCommit"], ref["commit"]) == ("acme/shop", "c" * 40, told.sha)
+
+
+@pytest.mark.usefixtures("image")
+def test_a_shallow_clone_says_what_to_do_and_stops_nothing_else(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    told = a_subject(repository)
+    repository.write(".git/shallow", f"{told.sha}\n")
+    telling = teller(sentry, engine, Subject(**{**vars(told), "previous": "c" * 40}), **{"source-maps": MAPS})
+
+    telling.prepare()
+
+    (said,) = telling.failures
+    assert said.startswith("Sentry, commits: Commit cccccccc is not in this shallow clone. (fetch all of it: `fetch-")
+    assert "POST /artifactbundle/assemble/" in sentry.calls
+
+
+def test_a_rollback_is_a_deploy_of_the_older_release_and_leaves_its_commits_alone(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    telling = teller(sentry, engine, a_subject(repository, back=True), **{"source-maps": MAPS})
+
+    telling.prepare()
+    telling.record(1767225600, 2)
+
+    assert telling.failures == []
+    assert not [call for call in sentry.calls if "repos" in call or "artifactbundle" in call]
+    assert f"POST /releases/{sentries.VERSION}/deploys/" in sentry.calls
+
+
+def test_a_changed_configuration_brings_no_commits(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    told = a_subject(repository, image="")
+    telling = teller(sentry, engine, Subject(**{**vars(told), "previous": told.sha}))
+
+    telling.prepare()
+
+    assert sentry.calls == ["POST /releases/"]
+
+
+def test_a_deploy_that_is_recorded_already_is_not_recorded_twice(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    told = a_subject(repository)
+    quoted = told.version.replace("@", "%40")
+    sentry.server.answers[f"GET {ORG}/releases/{quoted}/deploys/"] = Answer(body=[sentries.deploy()])
+
+    teller(sentry, engine, told).record(1767225600, 7.4, again=True)
+    assert f"POST /releases/{told.version}/deploys/" not in sentry.calls
+    assert f"PUT /releases/{told.version}/" in sentry.calls, "what wasn't finalized is"
+
+    teller(sentry, engine, told).record(1767225600, 8.4, again=True)
+    assert sentry.calls[-1] == f"POST /releases/{told.version}/deploys/"
+
+
+def test_a_release_is_finalized_once(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    told = a_subject(repository)
+    done = {**sentries.RELEASE, "dateReleased": "2026-01-01T00:00:00Z"}
+    sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/"] = Answer(body=done)
+
+    teller(sentry, engine, told).record(1767225600, 7.4)
+
+    assert not [call for call in sentry.calls if call.startswith("PUT")]
+
+
+def test_a_deploy_list_that_cannot_be_read_is_a_failure_of_that_part_alone(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    told = a_subject(repository)
+    sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/deploys/"] = Answer(500, b"oops")
+    telling = teller(sentry, engine, told)
+
+    telling.record(1767225600, 7.4, again=True)
+
+    assert [failure.partition(": ")[0] for failure in telling.failures] == ["Sentry, deploy"]
+    assert f"PUT /releases/{told.version}/" in sentry.calls
+
+
+def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
+    engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
+
+    with beside(a_subject(repository), settings(), engine, nobody) as telling:
+        remarks = telling.finish(1767225600, 7)
+
+    assert remarks[0].startswith("Sentry, release: releases new: ")
+    assert remarks[-1] == "tell it again with `tagship sentry-release --env staging`"
+    assert len(remarks) == 2
+
+
+def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    let_go = threading.Event()
+    sentry.server.answers[f"POST {ORG}/releases/"] = Answer(hang=let_go)
+
+    with beside(a_subject(repository), settings(within=0.3), engine, nobody) as telling:
+        remarks = telling.finish(1767225600, 7)
+
+    assert "not done in time" in remarks[0]
+    assert remarks[-1].startswith("tell it again")
+    let_go.set()
+
+
+def test_what_is_still_being_told_when_time_is_up_is_named(
+    sentry: Sentry, engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr("tagship.sentry.companion.MOMENT", 0.01)
+    monkeypatch.setattr(Teller, "_source_maps", lambda _: let_go.wait())
+    told = a_subject(repository)
+
+    with beside(told, settings(within=0.01), engine, nobody) as telling:
+        wait_for(lambda: f"PUT /releases/{told.version.replace('@', '%40')}/" in sentry.calls)
+        wait_for(lambda: isinstance(telling, Telling) and telling._teller.at == "source maps")  # noqa: SLF001 - it is there
+        remarks = telling.finish(1767225600, 7)
+    let_go.set()
+
+    assert remarks[0] == "Sentry, source maps: was not done in time"
+    assert not [call for call in sentry.calls if "deploys" in call]
+
+
+def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    sentry.server.answers[f"POST {ORG}/releases/"] = Answer(403, {"detail": "no permission"})
+
+    with (
+        pytest.raises(SentryError, match=r"no permission.*\n  hint: nothing was changed"),
+        beside(a_subject(repository), settings(required=True), engine, nobody),
+    ):
+        pytest.fail("the rollout must not begin")
+
+
+@pytest.mark.usefixtures("image")
+def test_where_sentry_is_required_all_is_told_before_the_rollout_begins(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine, nobody) as telling:
+        assert "POST /artifactbundle/assemble/" in sentry.calls
+        assert telling.finish(1767225600, 7) == ()
+
+
+def test_after_a_failed_rollout_no_deploy_is_recorded(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    with pytest.raises(ZeroDivisionError), beside(a_subject(repository), settings(), engine, nobody):
+        raise ZeroDivisionError
+
+    assert not [call for call in sentry.calls if "deploys" in call]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_what_is_not_set_is_said_at_once_or_in_the_end(
+    engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch, *, required: bool
+) -> None:
+    for name in ("SENTRY_AUTH_TOKEN", "SENTRY_ORG"):
+        monkeypatch.delenv(name, raising=False)
+    lacking = SentrySettings(projects=("a",), required=required)
+    said = "Sentry is configured, and sentry.org (or SENTRY_ORG), SENTRY_AUTH_TOKEN is not set."
+
+    if required:
+        with (
+            pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"),
+            beside(a_subject(repository), lacking, engine, nobody),
+        ):
+            pytest.fail("the rollout must not begin")
+    else:
+        with beside(a_subject(repository), lacking, engine, nobody) as telling:
+            assert isinstance(telling, Unknown)
+            assert telling.finish(0, 0) == (said,)
+
+
+def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    sentry.issues = {"1": 4}
+    bake = BakeSettings.model_validate({"for": "1s"})
+
+    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
+        assert isinstance(telling, Telling)
+        look = telling.onlooker(bake)
+        assert look is not None
+        look(True)  # noqa: FBT003 - as a bake calls it
+        remarks = telling.finish(1767225600, 7)
+
+    assert remarks == ("Sentry finds shop@bbbbbbbb unhealthy: new issues: 4, of 0 allowed",)
+
+
+@pytest.mark.usefixtures("sentry")
+def test_a_release_that_does_not_bake_is_not_looked_at(engine: Engine, repository: Repository) -> None:
+    with beside(a_subject(repository), settings(), engine, nobody) as telling:
+        assert telling.onlooker(BakeSettings()) is None
+        telling.finish(1767225600, 7)
+
+
+@pytest.mark.usefixtures("sentry")
+def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
+    engine: Engine,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Teller, "_commits", lambda _: 1 / 0)
+
+    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
+        remarks = telling.finish(1767225600, 7)
+
+    assert "a bug of Tagship's, ZeroDivisionError" in remarks[0]
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+    with (
+        pytest.raises(SentryError, match="ZeroDivisionError"),
+        beside(a_subject(repository, image=""), settings(required=True), engine, nobody),
+    ):
+        pytest.fail("the rollout must not begin")
+
+
+def test_a_way_back_needs_no_sentry(engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
+
+    with beside(a_subject(repository, back=True), settings(required=True), engine, nobody) as telling:
+        assert "Sentry, release" in telling.finish(1767225600, 7)[0]
+
+
+def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_time(
+    sentry: Sentry, engine: Engine, repository: Repository
+) -> None:
+    sentry.issues = {"1": 4}
+    bake = BakeSettings.model_validate({"for": "1s", "on-unhealthy": "rollback"})
+
+    with beside(a_subject(repository, image="", back=True), settings(), engine, nobody) as telling:
+        look = telling.onlooker(bake)
+        assert look is not None
+        look(True)  # noqa: FBT003 - as a bake calls it
+        assert "unhealthy" in telling.finish(1767225600, 7)[0]
+
+
+@pytest.mark.usefixtures("image")
+def test_the_token_never_reaches_the_command_line(
+    sentry: Sentry, engine: Engine, repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spy = tmp_path / "spy"
+    spy.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/argv\necho "refused for $SENTRY_AUTH_TOKEN" >&2\n[ "$1" != deploys ]\n'
+    )
+    spy.chmod(0o755)
+    monkeypatch.setattr("tagship.sentry.cli.program", lambda: str(spy))
+    telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
+
+    telling.prepare()
+    telling.record(1767225600, 7)
+
+    argv = (tmp_path / "argv").read_text()
+    assert [line.split()[1] for line in argv.splitlines()] == ["new", "upload", "finalize", "new"]
+    assert TOKEN not in argv
+    assert telling.failures == ["Sentry, deploy: deploys new: spy: refused for ⟦SENTRY_AUTH_TOKEN⟧"]
+
+
+@pytest.mark.parametrize("token", ["two words", "ctrl\x01", "ümlaut"])
+def test_a_token_that_cannot_be_one_is_refused_unseen(token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        sentry_account.of(settings(), {"SENTRY_AUTH_TOKEN": token})
+
+    assert token not in str(caught.value)
+    assert sentry_account.of(settings(), {"SENTRY_AUTH_TOKEN": "pasted\n"}).token == "pasted"  # noqa: S105 - none
+
+
+def test_a_release_is_named_as_the_containers_are_told() -> None:
+    release, before = (
+        Release(Version(digit * 40, "t"), {"web": f"image-{digit}"}, Sources({}), Shape(("web",))) for digit in "ba"
+    )
+    staging = Environment.model_validate({"engine": "local", "url": "https://x", "sentry": {"source-maps": MAPS}})
+
+    told = subject(PLACE, staging, release, before, back=False)
+
+    assert told.version == render.sentry_variables(PLACE, "b" * 40)["SENTRY_RELEASE"] == f"shop@{'b' * 40}"
+    assert (told.before, told.previous, told.image) == (f"shop@{'a' * 40}", "a" * 40, "image-b")
+    assert subject(PLACE, staging, release, None, back=False).before == ""

@@ -1,0 +1,254 @@
+"""The lock: a lease that lets one deploy at a time into an environment."""
+
+import re
+
+import pytest
+
+from tagship.engine.client import Engine
+from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
+from tagship.server import lease
+from tagship.server.lease import Held, Holder, Lease
+from tests.fakes.builders import PLACE
+from tests.fakes.locks import OTHER, Locks
+from tests.fakes.servers import Answer, Request, Server
+
+ME = Holder("me", "deploy")
+
+
+@pytest.fixture
+def locks(daemon: Server, engine: Engine) -> Locks:
+    """An engine nobody has a lock on."""
+    return Locks(daemon, engine)
+
+
+def test_a_lease_is_held_and_freed(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        seen = lease.read(engine, PLACE)
+        held.check()
+
+    assert seen
+    assert seen.holder == ME
+    assert seen.expires - engine.now() == pytest.approx(lease.TTL, abs=2)
+    assert locks.held == {}
+    assert lease.read(engine, PLACE) is None
+
+
+def test_a_lease_says_when_it_expires_and_goes_on_saying_so(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_EVERY", 0.001)  # a quarter of a minute is too long for a test
+    with Lease(engine, PLACE, ME):
+        assert locks.held["lock1"]["archive"]
+        assert locks.renewed.wait(10)
+
+
+def test_a_lease_is_freed_when_the_deploy_fails(engine: Engine, locks: Locks) -> None:
+    with pytest.raises(ZeroDivisionError), Lease(engine, PLACE, ME):
+        raise ZeroDivisionError
+
+    assert locks.held == {}
+
+
+def test_a_server_that_never_saw_a_lock_is_given_its_empty_image(engine: Engine, locks: Locks) -> None:
+    locks.image = False
+
+    with Lease(engine, PLACE, ME):
+        assert locks.held
+
+
+def test_a_lock_says_who_holds_it_and_what_to_do(engine: Engine, locks: Locks) -> None:
+    locks.hold(OTHER)
+
+    with pytest.raises(LockedError) as caught, Lease(engine, PLACE, ME):
+        pass
+
+    who = "shop-staging is locked by ci (deploy staging, https://ci.example.com/1) for "
+    assert re.fullmatch(re.escape(who) + r"3\d s\.", caught.value.problem)
+    assert "tagship lock.release --env staging" in caught.value.hint
+    assert list(locks.held) == ["lock1"]
+
+
+def test_a_person_who_holds_a_lock_has_no_run_to_look_at(engine: Engine, locks: Locks) -> None:
+    locks.hold(Holder("ada@laptop", "deploy"))
+
+    with pytest.raises(LockedError, match=r"locked by ada@laptop \(deploy\) for"), Lease(engine, PLACE, ME):
+        pass
+
+
+def test_an_engine_that_can_keep_no_lock_is_an_error(engine: Engine, daemon: Server) -> None:
+    full = Answer(500, {"message": "no space left on device"})
+    daemon.answers |= {"POST /containers/create": full, "GET /containers/tagship-lock-shop-staging/json": full}
+
+    with pytest.raises(EngineError, match="no space left"), Lease(engine, PLACE, ME):
+        pass
+    with pytest.raises(EngineError, match="no space left"):
+        lease.read(engine, PLACE)
+
+
+def test_a_dead_deploys_lock_is_taken_over(engine: Engine, locks: Locks) -> None:
+    locks.hold(OTHER, since=-300, expires=-1)
+
+    with Lease(engine, PLACE, ME) as held:
+        assert held.took_over
+        assert held.took_over.holder == OTHER
+        assert list(locks.held) == ["lock2"]
+
+
+def test_a_lock_without_an_expiry_counts_from_when_it_was_made(engine: Engine, locks: Locks) -> None:
+    locks.hold(OTHER, since=-lease.TTL - 5, expires=None)
+    with Lease(engine, PLACE, ME) as held:
+        assert held.took_over
+
+    locks.hold(OTHER, since=0, expires=None)
+    with pytest.raises(LockedError), Lease(engine, PLACE, ME):
+        pass
+
+
+def test_expiry_is_judged_by_the_engines_clock(engine: Engine, locks: Locks, daemon: Server) -> None:
+    locks.hold(OTHER, expires=30)
+    daemon.headers["Date"] = "Fri, 01 Jan 2100 00:00:00 GMT"
+    engine.get("/info")
+
+    with Lease(engine, PLACE, ME) as held:
+        assert held.took_over
+
+
+def test_waits_for_a_lock_as_long_as_it_is_told(engine: Engine, locks: Locks, daemon: Server) -> None:
+    made = locks.hold(OTHER)
+    seen = locks.held[made]["archive"]
+
+    def end_while_looked_at(_: Request) -> Answer:
+        locks.free()
+        return Answer(body=seen)
+
+    daemon.answers[f"GET /containers/{made}/archive"] = end_while_looked_at
+
+    with Lease(engine, PLACE, ME, wait=60) as held:
+        assert held.took_over is None
+
+
+def test_a_stale_lock_is_removed_by_the_id_that_was_read(engine: Engine, locks: Locks) -> None:
+    locks.hold(OTHER)
+
+    lease.release(engine, Held("lock0", OTHER, 0, 0))
+
+    assert list(locks.held) == ["lock1"]
+
+
+def test_a_lock_that_somebody_freed_stops_the_deploy(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.free()
+        with pytest.raises(LockedError, match="taken from us"):
+            held.check()
+
+
+def test_a_lock_that_went_in_a_prune_is_taken_again(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.image = False  # a thorough one
+
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+        assert locks.held["lock2"]["archive"]
+    assert locks.held == {}
+
+
+def test_a_renewal_takes_it_again_too(engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        monkeypatch.setattr(lease, "RENEW_EVERY", -1.0)
+        locks.prune()
+
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+
+
+def test_a_pruned_lock_that_somebody_has_is_lost(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.hold(OTHER)
+        with pytest.raises(LockedError, match="taken from us"):
+            held.check()
+
+    assert list(locks.held) == ["lock2"]
+
+
+def test_a_pruned_lock_that_somebody_had_since_is_lost_and_left_free(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        locks.hold(OTHER)
+        locks.free()
+        with pytest.raises(LockedError, match="taken from us"):
+            held.check()
+
+    assert locks.held == {}
+
+
+def test_the_way_back_after_a_lost_lock_takes_it_anew_where_nobody_has_it(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.free()
+        with pytest.raises(LockedError):
+            held.check()
+
+        held.check()
+        held.check()
+
+        assert list(locks.held) == ["lock2"]
+
+
+def test_the_way_back_is_somebody_elses_who_has_the_lock(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.free()
+        locks.hold(OTHER)
+        for _ in range(2):
+            with pytest.raises(LockedError):
+                held.check()
+
+    assert list(locks.held) == ["lock2"]
+
+
+@pytest.mark.usefixtures("locks")
+def test_a_check_renews_a_lease_that_was_not_renewed_in_time(engine: Engine, daemon: Server) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        daemon.headers["Date"] = "Fri, 01 Jan 2100 00:00:00 GMT"  # the machine slept
+        engine.get("/info")
+
+        held.check()
+
+        seen = lease.read(engine, PLACE)
+        assert seen
+        assert seen.expires > engine.now()
+
+
+def test_a_check_in_time_is_one_look(engine: Engine, locks: Locks, daemon: Server) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        daemon.requests.clear()
+        held.check()
+        assert [f"{request.method} {request.path}" for request in daemon.requests] == ["GET /containers/lock1/json"]
+    assert locks.held == {}
+
+
+def test_a_lock_that_can_not_be_freed_because_the_connection_is_gone_hides_no_error(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise ConnectionFailedError("The SSH connection was cut.")
+
+    held = Lease(engine, PLACE, ME)
+    held.__enter__()
+    monkeypatch.setattr(lease, "release", cut)
+    failed = MigrationError("no column")
+
+    held.__exit__(MigrationError, failed, None)
+
+    assert "no column" in str(failed)
+    assert "frees itself within 60 s" in failed.hint
+    assert locks.held
+
+
+def test_a_lock_that_can_not_be_freed_is_an_error(engine: Engine, daemon: Server) -> None:
+    daemon.answers["DELETE /containers/lock1"] = Answer(500, {"message": "driver failed"})
+
+    with pytest.raises(EngineError, match="driver failed"):
+        lease.release(engine, Held("lock1", OTHER, 0, 0))

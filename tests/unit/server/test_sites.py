@@ -1,0 +1,136 @@
+"""One environment's routes in what an edge serves."""
+
+from typing import Any
+
+import pytest
+
+from tagship.release.model import Place, Served
+from tagship.server import routes, sites
+from tests.fakes.builders import PLACE, WEB
+
+OTHER = {"@id": "blog-staging", "match": [{"host": ["blog.example.com"]}], "handle": [], "terminal": True}
+SHOP = "http://shop.example.com"
+LIVE = Served(WEB)
+
+
+def site(*urls: str) -> routes.Site:
+    """The environment's routes at these URLs."""
+    return routes.site(PLACE, urls, LIVE, LIVE)
+
+
+def edge(http: list[Any] | None = None, https: list[Any] | None = None) -> dict[str, Any]:
+    """A new edge's configuration, with these routes."""
+    application: dict[str, Any] = routes.server_config(80, 443, "acme")["apps"]["http"]
+    for server, ours in (("http", http), ("https", https)):
+        application["servers"][server]["routes"][1:1] = ours or []
+    return application
+
+
+def hosts(application: dict[str, Any], server: str = "http") -> list[str]:
+    """The hosts that a server's routes match, in order."""
+    matches = [m for route in application["servers"][server]["routes"] for m in route.get("match") or ()]
+    return [host for match in matches for host in match.get("host") or ()]
+
+
+def older(url: str = "https://shop.example.com") -> dict[str, Any]:
+    """What version 0.1 wrote: no answer for other hosts, a redirect named otherwise."""
+    application = edge()
+    ours = site(url)
+    redirect = {**ours["http"][0], "@id": "shop-staging-redirect"}
+    application["servers"]["http"]["routes"] = [OTHER, redirect]
+    application["servers"]["https"]["routes"] = list(ours["https"])
+    return application
+
+
+def test_first_routes_join_the_others_and_stand_then() -> None:
+    before = edge(http=[OTHER])
+
+    after = sites.installed(before, PLACE, site(SHOP))
+
+    assert hosts(after) == ["blog.example.com", "shop.example.com"]
+    assert not sites.stand(before, PLACE, site(SHOP))
+    assert sites.stand(after, PLACE, site(SHOP))
+    assert {name: value for name, value in after.items() if name != "servers"} == {
+        name: value for name, value in before.items() if name != "servers"
+    }
+
+
+def test_another_url_replaces_the_one_before_on_whatever_server_it_was() -> None:
+    before = sites.installed(edge(http=[OTHER]), PLACE, site(SHOP))
+
+    after = sites.installed(before, PLACE, site("https://other.example.com"))
+
+    assert hosts(after, "https") == ["other.example.com"]
+    assert hosts(after) == ["blog.example.com", "other.example.com"]
+
+
+def test_installing_twice_changes_nothing() -> None:
+    once = sites.installed(edge(http=[OTHER]), PLACE, site(SHOP))
+    behind = sites.installed(
+        once, Place("wiki", "staging"), routes.site(Place("wiki", "staging"), ["http://w"], LIVE, LIVE)
+    )
+
+    assert sites.installed(behind, PLACE, site(SHOP)) == behind
+
+
+def test_what_an_older_version_wrote_is_known_and_replaced() -> None:
+    assert sites.addresses(older(), PLACE) == ("https://shop.example.com",)
+    assert not sites.stand(older(), PLACE, site("https://shop.example.com"))
+
+    after = sites.installed(older(), PLACE, site("https://shop.example.com"))
+
+    assert [route["@id"] for route in after["servers"]["http"]["routes"]] == [
+        "tagship:connections:http",
+        "blog-staging",
+        "shop-staging:redirect:shop.example.com",
+        "tagship:nobody:http",
+    ]
+    assert sites.stand(after, PLACE, site("https://shop.example.com"))
+
+
+def test_an_environment_called_redirect_is_not_another_ones_redirect() -> None:
+    place = Place("shop-staging", "redirect")
+    theirs = routes.site(place, ["http://r.example.com"], LIVE, LIVE)
+
+    after = sites.installed(sites.installed(edge(), place, theirs), PLACE, site(SHOP))
+
+    assert hosts(after) == ["r.example.com", "shop.example.com"]
+    assert sites.stand(after, place, theirs)
+
+
+def test_where_an_environment_is_served_is_told_with_its_own_url_first_and_the_port() -> None:
+    served = sites.installed(edge(), PLACE, site("https://shop.example.com:8443", "http://old.example.com"))
+
+    assert sites.addresses(served, PLACE) == ("https://shop.example.com:8443", "http://old.example.com")
+    assert sites.addresses(edge(http=[OTHER]), PLACE) == ()
+
+
+@pytest.mark.parametrize("configuration", [{}, edge(), edge(http=[OTHER])])
+def test_an_edge_that_lost_its_routes_is_noticed(configuration: dict[str, Any]) -> None:
+    assert not sites.stand(configuration, PLACE, site(SHOP))
+
+
+def test_a_host_that_somebody_else_has_is_taken_and_ones_own_is_not() -> None:
+    there = sites.installed(edge(http=[OTHER]), PLACE, site("https://shop.example.com"))
+
+    assert sites.taken(there, PLACE, site("http://blog.example.com")) == ("blog-staging", "blog.example.com")
+    assert sites.taken(there, PLACE, site("http://shop.example.com")) is None
+
+
+def test_a_server_that_is_not_there_is_only_missed_by_more_than_redirects() -> None:
+    secure = routes.server_config(0, 443, "acme")["apps"]["http"]
+
+    assert sites.lacking(secure, site("https://shop.example.com")) == ""
+    assert sites.lacking(secure, site(SHOP)) == "http"
+    installed = sites.installed(secure, PLACE, site("https://shop.example.com"))
+    assert sites.stand(installed, PLACE, site("https://shop.example.com"))
+
+
+def test_only_an_edge_that_says_of_connections_whether_they_are_kept_can_announce_a_change() -> None:
+    assert sites.announces(edge())
+    assert not sites.announces(older())
+
+
+def test_urls_are_the_same_when_scheme_and_host_are() -> None:
+    assert sites.same("http://shop.example.com", "http://Shop.example.com:8080/")
+    assert not sites.same("http://shop.example.com", "https://shop.example.com")

@@ -1,0 +1,55 @@
+"""Several calls at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tagship.errors import StoppedError
+from tagship.system.parallel import together
+from tagship.system.signals import interruptible
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What a call may wait for; it happens at the test's end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    first = threading.Event()
+
+    def call(item: int) -> int:
+        if item == 2:
+            first.set()
+        else:
+            assert first.wait(5), "they don't run at once"
+        return item * item
+
+    assert together(call, [1, 2]) == [1, 4]
+    assert together(call, []) == []
+
+
+def test_an_error_goes_on_without_waiting_for_the_others(released: threading.Event) -> None:
+    def call(item: int) -> None:
+        if not item:
+            raise ZeroDivisionError
+        released.wait(20)
+
+    with pytest.raises(ZeroDivisionError):
+        together(call, [1, 0])
+
+
+def test_a_signal_stops_the_wait_at_once(released: threading.Event) -> None:
+    def call(_: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(20)
+
+    with pytest.raises(StoppedError, match=r"Stopped by SIGINT\."), interruptible():
+        together(call, [1])
+
+    assert not released.is_set()

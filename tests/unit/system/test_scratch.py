@@ -1,0 +1,52 @@
+"""Temporary folders of our own, and what killed runs left of theirs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tagship.system import scratch
+from tagship.system.scratch import Scratch
+
+
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder for temporary files of a test's own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_is_empty_private_and_gone_afterwards(temporary: Path) -> None:
+    with scratch.folder() as folder:
+        assert list(folder.iterdir()) == []
+        assert folder.parent.stat().st_mode & 0o77 == 0
+        (folder / "file").write_text("x")
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_and_nothing_else(temporary: Path) -> None:
+    script = "from tagship.system.scratch import Scratch; s = Scratch(); print(s.path, flush=True); input()"
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout
+        left = Path(run.stdout.readline().strip())
+        scratch.sweep()
+        assert left.exists(), "its run lives"
+        run.kill()
+    ours = Scratch()
+    (temporary / "tagship-agent-x").mkdir()
+    (temporary / f"{scratch.PREFIX}x").mkdir()
+    (temporary / f"{scratch.PREFIX}y").symlink_to(temporary)
+
+    scratch.sweep()
+
+    assert not left.exists()
+    kept = {ours.path.name, "tagship-agent-x", f"{scratch.PREFIX}x", f"{scratch.PREFIX}y"}
+    assert {path.name for path in temporary.iterdir()} == kept
+    ours.remove()
