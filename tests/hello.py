@@ -70,6 +70,9 @@ class Hello:
         self.rig = rig
         self.folder = folder
         self.name = name
+        self.program = TAGSHIP
+        self.environment: dict[str, str] = {}
+        """Added to that of the laptop for every command."""
         self.compose: dict[str, Any] = json.loads(json.dumps(COMPOSE))
         self.settings: dict[str, Any] = {
             "app": name,
@@ -124,9 +127,9 @@ class Hello:
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the console command."""
         return subprocess.Popen(
-            self.rig.laptop.command([TAGSHIP, *words]),
+            self.rig.laptop.command([self.program, *words]),
             cwd=self.folder,
-            env={**self.rig.laptop.environment, **(env or {})},
+            env={**self.rig.laptop.environment, **self.environment, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
