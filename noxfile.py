@@ -52,6 +52,12 @@ def faults(session: nox.Session) -> None:
 
 
 @shared
+def bench(session: nox.Session) -> None:
+    """What a deploy takes, beside a script that does only the useful work: `-- --rounds 6 --before COMMIT --write`."""
+    run_last(session, "python", "-m", "tests.bench", *session.posargs)
+
+
+@shared
 def demo(session: nox.Session) -> None:
     """The example application, shipped for real to servers on this machine, start to end."""
     run_last(session, "python", "-m", "tests.demo", *session.posargs)

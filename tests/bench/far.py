@@ -11,6 +11,7 @@ from tests.rig import Host, Rig
 from tests.rig.network import GATEWAY
 
 SSH_PORT = 22
+ENVIRONMENT = "far"
 
 
 @contextmanager
@@ -33,8 +34,8 @@ def known_hosts(proxy: DelayingProxy, host: Host, folder: Path) -> Path:
 
 
 def app(rig: Rig, host: Host, proxy: DelayingProxy, folder: Path, name: str) -> Hello:
-    """The application, with an environment `far`."""
-    hello = Hello(rig, folder / name, name)
-    hello.settings["environments"] = {"far": {"engine": url(proxy, host), "url": f"http://{host.address}"}}
-    hello.environment["TAGSHIP_KNOWN_HOSTS"] = os.fspath(known_hosts(proxy, host, folder))
+    """The application, with the environment ENVIRONMENT."""
+    hello = Hello(rig, folder, name)
+    hello.settings["environments"] = {ENVIRONMENT: {"engine": url(proxy, host), "url": f"http://{host.address}"}}
+    hello.environment["TAGSHIP_KNOWN_HOSTS"] = os.fspath(known_hosts(proxy, host, folder.parent))
     return hello

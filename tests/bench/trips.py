@@ -66,7 +66,7 @@ def main() -> int:
         host = rig.hosts[words.host - 1]
         rig.reset(host)
         with far.far_away(host) as proxy:
-            app = far.app(rig, host, proxy, Path(folder), NAME)
+            app = far.app(rig, host, proxy, Path(folder) / NAME, NAME)
             app.commit()
             app.ship("far")
             app.commit()
