@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tagship.project import here
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tasks")]  # -I leaves the script's own folder out
 
@@ -20,7 +22,6 @@ from tagship.errors import TagshipError
 from tagship.github import gate as approval
 from tagship.project.schema import Config
 from tagship.reporting import events
-from tagship.server import connection as services
 from tagship.system.signals import interruptible
 
 EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
@@ -67,14 +68,14 @@ def _prepare(argv: list[str]) -> list[str]:
     found = words.calls(argv, _tasks())
     words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""))
     if any(call.task.trusts for call in found):
-        approval.refuse_unreviewed(services.folder())  # before anything of the commit's own is run
-    if not services.config_path().exists():
-        raise ActionError(f"There is no {services.config_path()} in {Path.cwd().name}/.", "Did you check out first?")
-    config = services.config()
+        approval.refuse_unreviewed(here.folder())  # before anything of the commit's own is run
+    if not here.config_path().exists():
+        raise ActionError(f"There is no {here.config_path()} in {Path.cwd().name}/.", "Did you check out first?")
+    config = here.config()
     chosen = os.environ.pop(ENVIRONMENT, "")
     if chosen:
         config.environment(chosen)
-    events.tell("secrets", values=secret_values.of(config, services.folder(), os.environ))
+    events.tell("secrets", values=secret_values.of(config, here.folder(), os.environ))
     _need_host_keys(config, found, chosen)
     events.tell("ready", app=config.app, tasks=[call.task.name for call in found])
     return words.complete(found, chosen, os.environ.pop(SHA, ""))

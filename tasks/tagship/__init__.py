@@ -7,9 +7,11 @@ from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
-from tagship.commands.deploy import deploy, migrate, rollback, ship, smoke_test
+from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.images import build, push
+from tagship.commands.migrations import migrate
 from tagship.commands.sentry import sentry_release, watch
+from tagship.commands.smoke import smoke_test
 from tagship.commands.status import history, status
 
 namespace = Collection(

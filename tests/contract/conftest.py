@@ -10,11 +10,10 @@ import pytest
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import ToolError
+from tagship.names import Holder, Place
 from tagship.project.schema import Environment
-from tagship.release.model import Place
-from tagship.server import edge
+from tagship.server import edge, observe
 from tagship.server.connection import Session
-from tagship.server.lease import Holder, Lease
 from tagship.server.routes import ADMIN_PORT, STATE
 from tagship.server.shell import Shell, quote
 from tagship.server.target import Server
@@ -73,6 +72,7 @@ def server(rig: Rig, engine: Engine, place: Place) -> Iterator[Server]:
     settings = Environment.model_validate(
         {
             "name": place.environment,
+            "app": place.app,
             "engine": "local",
             "url": f"http://{address}",
             "smoke": [{"path": "/", "within": "2s"}],
@@ -80,10 +80,9 @@ def server(rig: Rig, engine: Engine, place: Place) -> Iterator[Server]:
             "edge": {"image": rig.image("caddy"), "https": 0},
         }
     )
-    session = Session(engine, place, settings)
-    with Lease(engine, place, Holder("tests", "contract")) as lease, session.target(lease) as target:
-        target.observe()  # as every plan begins: it makes what is missing
-        yield target
+    with Session(engine, settings).locked(Holder("tests", "contract")) as environment:
+        environment.observe()  # as every plan begins: it makes what is missing
+        yield environment.target()
     _remove(engine, place)
 
 
@@ -104,7 +103,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _remove(engine: Engine, place: Place) -> None:
-    for standing in containers.standings(containers.listed(engine), place):
+    for standing in observe.standings(containers.listed(engine), place):
         containers.remove(engine, standing.name)
     ours = {"label": [f"tagship.environment={place.environment}", f"tagship.app={place.app}"]}
     for network in engine.get("/networks", filters=ours):

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
+from tagship.deploy.observed import Observed
 from tagship.deploy.rollout import Patience, plan_rollout
-from tagship.deploy.target import Observed
-from tagship.engine import compose
+from tagship.engine import quirks
 from tagship.errors import ConfigError
 from tagship.images import commit as images
-from tagship.images import digests as releases
+from tagship.names import Version
 from tagship.project.schema import Environment
-from tagship.release import render
-from tagship.release.model import Release, Rendered, Shape, Sources, Version, Volume
+from tagship.release import markers, selection
+from tagship.release.model import Release, Rendered, Shape, Sources, Volume
+from tagship.source import checkout, compose_file
 from tagship.variables import resolve as configured
 from tagship.variables.resolve import Resolved
-from tests.fakes.builders import PLACE, sha
+from tests.fakes.builders import sha
 from tests.fakes.repositories import Repository
 
 HOSTILE = {
@@ -41,15 +42,15 @@ def sources(folder: Path, *files: Mapping[str, Any], committed: Mapping[str, str
     for name, text in (committed or {}).items():
         if text:
             (folder / name).write_text(text)
-    return compose.sources(tuple(names), folder, lambda: frozenset(committed or {}), "shop")
+    return compose_file.sources(tuple(names), folder, lambda: frozenset(committed or {}), "shop")
 
 
 def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), **settings: object) -> Resolved:
     """Those services with the environment's values in them."""
     environment = Environment.model_validate(
-        {"name": "staging", "engine": "local", "url": "https://shop.example.com", **settings}
+        {"name": "staging", "app": "shop", "engine": "local", "url": "https://shop.example.com", **settings}
     )
-    return configured.resolve(PLACE, found, services, tag=sha("a"), settings=environment, folder=folder)
+    return configured.of_services(environment, found, services, sha("a"), folder)
 
 
 def rendered(resolved: Resolved, shape: Shape | None = None) -> Rendered:
@@ -59,8 +60,8 @@ def rendered(resolved: Resolved, shape: Shape | None = None) -> Rendered:
 
 def read_back(release: Rendered, secrets: Mapping[str, str]) -> dict[str, Any]:
     """What Compose makes of a rendered release, every value as a container would see it."""
-    filled = render.fill(render.adapt(release.model, (1, 51)), secrets)
-    environment = {name: secrets[name] for name in render.named(release.model)}
+    filled = markers.fill(quirks.adapt(release.model, (1, 51)), secrets)
+    environment = {name: secrets[name] for name in markers.named(release.model)}
 
     def unescape(value: Any) -> Any:  # noqa: ANN401 - JSON
         if isinstance(value, dict):
@@ -69,7 +70,7 @@ def read_back(release: Rendered, secrets: Mapping[str, str]) -> dict[str, Any]:
             return [unescape(item) for item in value]
         return value.replace("$$", "$") if isinstance(value, str) else value
 
-    found: dict[str, Any] = unescape(compose.interpolate(Sources(filled), environment))
+    found: dict[str, Any] = unescape(compose_file.interpolate(Sources(filled), environment))
     return found
 
 
@@ -309,14 +310,14 @@ def test_one_commit_has_one_name_wherever_it_is_read_and_whatever_its_folder_is_
     clone = tmp_path / "another"
     repository.run("clone", "-q", str(repository.folder), str(clone))
     settings = Environment.model_validate(
-        {"name": "staging", "engine": "local", "url": "http://localhost", "compose": "compose.yml"}
+        {"name": "staging", "app": "shop", "engine": "local", "url": "http://localhost", "compose": "compose.yml"}
     )
 
     names = set()
     for folder, edit in ((repository.folder, ""), (clone, ""), (clone, "an edit")):
         (folder / "app.py").write_text(edit or "print(1)\n")
-        with releases.checkout(version, folder) as files:
-            found = images.of(settings, PLACE.app, version, files, repository=folder)
+        with checkout.checkout(version, folder) as files:
+            found = images.of(settings, version, files, repository=folder)
         names.add(rendered(resolve(folder, found.sources)).name)
 
     assert len(names) == 1
@@ -401,7 +402,7 @@ def test_building_needs_no_runtime_variable(folder: Path) -> None:
         },
     )
 
-    built = compose.interpolate(render.build_part(found), {"TAGSHIP_SHA": sha("a")})
+    built = compose_file.interpolate(selection.build_part(found), {"TAGSHIP_SHA": sha("a")})
 
     assert built["services"]["web"]["build"]["args"] == {"VERSION": sha("a")}
 
@@ -410,7 +411,7 @@ def test_a_file_outside_the_project_is_refused(folder: Path) -> None:
     outside = Sources({"name": "shop", "services": {"web": WEB}}, {"../../etc/passwd": "x"})
 
     with pytest.raises(ConfigError, match="outside the project"):
-        compose.interpolate(outside, {})
+        compose_file.interpolate(outside, {})
 
     assert not (folder.parent.parent / "etc").exists()
 
@@ -425,4 +426,4 @@ def test_a_file_that_compose_refuses_is_a_mistake_with_composes_words(folder: Pa
     (folder / "broken.yml").write_text(text)
 
     with pytest.raises(ConfigError, match=r"^docker-compose: "):
-        compose.sources(("broken.yml",), folder, frozenset, "shop")
+        compose_file.sources(("broken.yml",), folder, frozenset, "shop")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tagship.engine.client import Engine
+from tagship.images import build, embedded
 from tagship.images import commit as images
-from tagship.images import embedded
+from tagship.names import Version
 from tagship.project.schema import Environment
-from tagship.release.model import Version
 from tagship.system import programs
 from tests.fakes.repositories import Repository
 from tests.fakes.servers import Answer, on_port
@@ -40,15 +40,13 @@ def app(folder: Path) -> Repository:
 def settings(**changed: object) -> Environment:
     """An environment of tagship.yml."""
     return Environment.model_validate(
-        {"name": "staging", "engine": "ssh://x", "url": "http://x", "variables": "vars", **changed}
+        {"name": "staging", "app": "shop", "engine": "ssh://x", "url": "http://x", "variables": "vars", **changed}
     )
 
 
 def found(app: Repository, **changed: object) -> images.Images:
     """The images of what is checked out, in an environment."""
-    return images.of(
-        settings(**changed), "shop", Version(app.run("rev-parse", "HEAD")), app.folder, repository=app.folder
-    )
+    return images.of(settings(**changed), Version(app.run("rev-parse", "HEAD")), app.folder, repository=app.folder)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +89,7 @@ def definition(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def test_builds_every_image_in_one_build(app: Repository, definition: Path) -> None:
     wanted = found(app, engine="local")
 
-    assert images.build(wanted, settings(engine="local"), Engine(Path("/nowhere"))) == ["api", "web"]
+    assert build.build(wanted, settings(engine="local"), Engine(Path("/nowhere"))) == ["api", "web"]
 
     asked = json.loads(definition.read_text())["target"]
     assert {name: target["context"] for name, target in asked.items()} == {
@@ -108,15 +106,15 @@ def test_builds_only_what_the_registry_lacks(app: Repository, definition: Path) 
         has = Answer(headers={"Docker-Content-Digest": f"sha256:{'1' * 64}"})
         registry.answers[f"HEAD /v2/shop/web/manifests/{wanted.version.tag}"] = has
 
-        assert images.build(wanted, settings(), Engine(Path("/nowhere"))) == ["api"]
+        assert build.build(wanted, settings(), Engine(Path("/nowhere"))) == ["api"]
         assert list(json.loads(definition.read_text())["target"]) == ["api"]
 
         registry.answers[f"HEAD /v2/shop/api/manifests/{wanted.version.tag}"] = has
         definition.unlink()
-        assert images.build(wanted, settings(), Engine(Path("/nowhere"))) == []
+        assert build.build(wanted, settings(), Engine(Path("/nowhere"))) == []
         assert not definition.exists()
 
 
 def test_a_build_needs_no_registry(app: Repository, definition: Path) -> None:
-    assert images.build(found(app, registry="127.0.0.1:1/shop"), settings(), Engine(Path("/nowhere"))) == ["api", "web"]
+    assert build.build(found(app, registry="127.0.0.1:1/shop"), settings(), Engine(Path("/nowhere"))) == ["api", "web"]
     assert definition.exists()

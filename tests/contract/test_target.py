@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from tagship.deploy.target import Routing, Target
+from tagship.deploy.observed import Routing
+from tagship.deploy.target import Target
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import RolloutError, SmokeTestError
 from tagship.images.registry import Registry, split
+from tagship.names import Place, Version
 from tagship.proof import ledger
 from tagship.proof.ledger import Entry
 from tagship.release import render
-from tagship.release.model import Place, Release, Rendered, Route, Served, Shape, Sources, Version
+from tagship.release.model import Release, Rendered, Route, Served, Shape, Sources
 from tagship.testing import MemoryTarget
 from tests.rig import Rig
 

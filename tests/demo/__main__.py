@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tagship.reporting.progress import table
+from tagship.reporting.table import table
 from tests.demo.application import Application, build_variables, runtime_variables
 from tests.rig import Rig
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tagship.deploy.observed import Observed, Standing
 from tagship.deploy.rollout import Good
-from tagship.deploy.target import Observed, Standing
+from tagship.names import Place, Version
 from tagship.proof import ledger
-from tagship.release.model import Configuration, Migrations, Place, Release, Rendered, Route, Shape, Sources, Version
+from tagship.release.model import Configuration, Migrations, Release, Rendered, Route, Shape, Sources
 
 Services = Mapping[str, Mapping[str, Any]]
 """Of a Compose model."""

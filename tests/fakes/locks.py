@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tagship.engine.client import Engine
-from tagship.server.lease import Holder
+from tagship.names import Holder
 from tests.fakes.servers import Answer, Request, Server
 
 NAME = "tagship-lock-shop-staging"

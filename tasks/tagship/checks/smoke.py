@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagship.errors import SmokeTestError
+from tagship.names import RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
-from tagship.server.routes import RELEASE_HEADER
 from tagship.system import web
 from tagship.system.programs import environment
 

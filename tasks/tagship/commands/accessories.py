@@ -9,18 +9,18 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
-from tagship.engine import compose
 from tagship.errors import CheckError, ConfigError
-from tagship.images import digests as releases
-from tagship.project.schema import shape
+from tagship.project import here
 from tagship.release import findings
-from tagship.reporting.progress import Progress, table
-from tagship.server import accessories
+from tagship.release.shape import shape
+from tagship.reporting.progress import Progress
+from tagship.reporting.table import table
+from tagship.server import accessories, lease
 from tagship.server import connection as services
 from tagship.server.accessories import Differences
 from tagship.server.connection import Session
-from tagship.source import git
-from tagship.variables import resolve as configured
+from tagship.source import checkout, compose_file, git
+from tagship.variables import resolve
 from tagship.variables.resolve import Resolved
 
 
@@ -38,7 +38,7 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
             print("\n".join(stopped) or "All accessories run already.")
             return
         with progress.step(_starting(resolved)):
-            done = accessories.up(session, resolved, services.holder("accessories.up"))
+            done = accessories.up(session, resolved, lease.holder("accessories.up"))
     for line in _told(done.differ):
         progress.note(line)
     if done.differ:
@@ -67,15 +67,15 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
             return
         _confirm(env, name, yes=yes)
         with progress.step(f"Recreate {name}"):
-            accessories.recreate(session, resolved, name, services.holder("accessories.recreate"))
+            accessories.recreate(session, resolved, name, lease.holder("accessories.recreate"))
     print(f"{name} runs.")
 
 
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Which accessories run, and since when."""
-    config = services.config()
-    with services.connect(config.app, config.environment(env)) as opening:
+    config = here.config()
+    with services.connect(config.environment(env)) as opening:
         found = accessories.status(opening.session())
     if json:
         print(jsonlib.dumps([asdict(container) for container in found]))
@@ -88,17 +88,15 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 @contextmanager
 def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]]:
     """An environment within reach, and its accessories as the current commit's Compose file says."""
-    config = services.config()
+    config = here.config()
     settings = config.environment(env)
-    version = git.version(folder=services.folder())
-    with services.connect(config.app, settings) as opening, releases.checkout(version, services.folder()) as folder:
-        sources = compose.sources(settings.compose, folder, lambda: git.files(version, services.folder()), config.app)
+    version = git.version(folder=here.folder())
+    with services.connect(settings) as opening, checkout.checkout(version, here.folder()) as folder:
+        sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, here.folder()), config.app)
         looked = shape(settings, sources.model["services"])
         wanted = looked.accessories
-        place = config.place(env)
-        resolved = configured.resolve(
-            place, sources, wanted, tag=version.tag, settings=settings, folder=services.folder()
-        )
+        place = settings.place
+        resolved = resolve.of_services(settings, sources, wanted, version.tag, here.folder())
         # said and not refused: an accessory's data often lies in a folder of the server's own
         for line in findings.of(place, version, resolved.model, looked, services=wanted, allow=settings.allow):
             progress.note(line)

@@ -7,10 +7,10 @@ from invoke.context import Context
 from tagship.checks import suites
 from tagship.commands.task import task
 from tagship.errors import ConfigError, SuiteError
+from tagship.project import here
 from tagship.project.schema import Config, Suite
 from tagship.reporting import events
-from tagship.reporting.progress import table
-from tagship.server import connection as services
+from tagship.reporting.table import table
 
 _ONLY = "Only this component; all if left out."
 
@@ -18,13 +18,13 @@ _ONLY = "Only this component; all if left out."
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
     """Run the tests of every component, side by side, with their coverage floors."""
-    _run("test", services.config().test, component)
+    _run("test", here.config().test, component)
 
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def lint(_: Context, component: str = "") -> None:
     """Run the lint of every component, side by side."""
-    _run("lint", services.config().lint, component)
+    _run("lint", here.config().lint, component)
 
 
 def run_all(config: Config) -> None:
@@ -41,7 +41,7 @@ def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
     if not chosen:
         print(f"tagship.yml names no {kind} suites.")
         return
-    results = suites.run(chosen, services.folder(), print)
+    results = suites.run(chosen, here.folder(), print)
     for result in results:
         events.tell("suite", suite=kind, directory=chosen[result.component].directory, **asdict(result))
     print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))

@@ -9,13 +9,13 @@ from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
 from tagship.errors import ApprovalError, ConfigError
+from tagship.github import api, protection
 from tagship.github import gate as approval
-from tagship.github import protection
 from tagship.github import workflows as starters
 from tagship.github.api import Repository
+from tagship.project import here
 from tagship.project.schema import Config, Environment
 from tagship.release import references
-from tagship.server import connection as services
 from tagship.variables import files as variables
 
 
@@ -29,9 +29,9 @@ from tagship.variables import files as variables
 )
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
     """Write the workflows that ship this app into .github, rendered from tagship.yml."""
-    root = services.folder()
+    root = here.folder()
     action = _action(uses, version, root)
-    config = services.config()
+    config = here.config()
     files = starters.render(config, action, {name: _secrets(each, root) for name, each in config.environments.items()})
     different = starters.difference(files, root)
     print(different or "The workflows are as tagship.yml wants them.")
@@ -56,7 +56,7 @@ def protect(
     _: Context, reviewer: list[str], variable: list[str], env: str = "", wait_minutes: int = 0, dry_run: bool = False
 ) -> None:
     """Create or tighten the environments on GitHub; what is stricter already stays."""
-    config, repo = services.config(), approval.needed(os.environ)
+    config, repo = here.config(), api.needed(os.environ)
     reviewers = frozenset(map(repo.reviewer, reviewer))
     wanted_variables = dict(_pair(each) for each in variable)
     for settings in _chosen(config, env):
@@ -67,10 +67,10 @@ def protect(
 @task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
 def check(_: Context, env: str = "", json: bool = False) -> None:
     """Whether the environments that need approval are protected on GitHub; fails when one isn't."""
-    repo = approval.needed(os.environ)
+    repo = api.needed(os.environ)
     found = {
         settings.name: protection.findings(settings.name, approval.observe(repo, settings.name), private=False)
-        for settings in _chosen(services.config(), env)
+        for settings in _chosen(here.config(), env)
         if env or settings.approval == "required"
     }
     if json:

@@ -5,26 +5,30 @@ import json as jsonlib
 from invoke.context import Context
 
 from tagship.commands.task import DIRTY, JSON, task
-from tagship.images import commit as images
+from tagship.engine import local
+from tagship.images import commit, embedded
+from tagship.images.build import build as build_images
+from tagship.images.build import unbuildable
+from tagship.images.push import push as push_images
+from tagship.project import here
 from tagship.release import findings
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
-from tagship.server import connection as services
-from tagship.source import git
+from tagship.source import checkout, git
 
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
 def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     """Build every image of the current commit, in one parallel build, tagged by SHA."""
-    config = services.config()
+    config = here.config()
     wanted = _images(dirty=dirty)
     inherited = any(settings.compose == config.compose for settings in config.environments.values())
-    findings.refuse([*(wanted.problems if inherited else ()), *images.unbuildable(wanted, config)])
-    with services.local_engine() as engine:
-        services.prepare_registry(config, config.app, engine)
+    findings.refuse([*(wanted.problems if inherited else ()), *unbuildable(wanted, config)])
+    with local.local_engine() as engine:
+        embedded.prepare(config, engine)
         progress = Progress(quiet=json)
         with progress.step(f"Build {wanted.version.short}"):
-            built = images.build(wanted, config, engine)
+            built = build_images(wanted, config, engine)
     if json:
         print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))
         return
@@ -41,23 +45,23 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
 )
 def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """Push the current commit's images; prints their digests. A SHA's images are never replaced."""
-    config = services.config()
+    config = here.config()
     wanted = _images(dirty=dirty)
-    with services.local_engine() as engine:
-        services.prepare_registry(config, config.app, engine)
+    with local.local_engine() as engine:
+        embedded.prepare(config, engine)
         if dry_run:
             lacking = wanted.lacking(wanted.digests())
             print(jsonlib.dumps(lacking) if json else "\n".join(lacking) or "The registry has them all.")
             return
         with Progress(quiet=json).step(f"Push {wanted.version.short}"):
-            digests = images.push(wanted, engine)
+            digests = push_images(wanted, engine)
     named = wanted.references(digests)
     events.tell("pushed", tag=wanted.version.tag, images=named)
     print(jsonlib.dumps({"tag": wanted.version.tag, "images": named}) if json else "\n".join(named.values()))
 
 
-def _images(*, dirty: bool) -> images.Images:
-    config, folder = services.config(), services.folder()
+def _images(*, dirty: bool) -> commit.Images:
+    config, folder = here.config(), here.folder()
     if not dirty:
-        images.refuse_dirty(folder)
-    return images.of(config, config.app, git.version(dirty=dirty, folder=folder), folder, repository=folder)
+        checkout.refuse_dirty(folder)
+    return commit.of(config, git.version(dirty=dirty, folder=folder), folder, repository=folder)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
-from tagship.reporting.progress import since
+from tagship.project import here
+from tagship.reporting.table import since
 from tagship.server import connection as services
 from tagship.server import lease
 
@@ -14,8 +15,8 @@ from tagship.server import lease
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Who holds the lock of an environment, since when, and when it expires by itself."""
-    config = services.config()
-    with services.connect(config.app, config.environment(env)) as opening:
+    config = here.config()
+    with services.connect(config.environment(env)) as opening:
         session = opening.session()
         held, now = lease.read(session.engine, session.place), session.engine.now()
     if json:
@@ -33,8 +34,8 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 @task(help={"env": ENV, "dry-run": "Only say whose it is."})
 def release(_: Context, env: str = "", dry_run: bool = False) -> None:
     """Free the lock of an environment. A deploy that still runs notices, and stops before its next change."""
-    config = services.config()
-    with services.connect(config.app, config.environment(env)) as opening:
+    config = here.config()
+    with services.connect(config.environment(env)) as opening:
         session = opening.session()
         held = lease.read(session.engine, session.place)
         if held is None:

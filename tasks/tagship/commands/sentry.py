@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
-from tagship.deploy.target import Observed
+from tagship.deploy.observed import Observed
 from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceError, UnhealthyError
 from tagship.project.schema import Config, Environment, SentrySettings, seconds
 from tagship.proof import ledger
-from tagship.release.model import Action, Release
-from tagship.reporting.progress import Progress, table
+from tagship.proof.ledger import Action
+from tagship.release.model import Release
+from tagship.reporting.progress import Progress
+from tagship.reporting.table import table
 from tagship.server import connection as services
-from tagship.server.target import Reader
+from tagship.server.observe import Reader
 
 if TYPE_CHECKING:
     from tagship.sentry.release import Subject
+from tagship.project import here
+from tagship.variables import resolve
 
 
 @task(
@@ -39,14 +43,14 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
     from tagship.sentry import companion as sentry_beside  # noqa: PLC0415 - the same
     from tagship.sentry import release as sentry  # noqa: PLC0415 - only who uses it pays for it
 
-    config = services.config()
+    config = here.config()
     settings, wanted = _configured(config, env)
     account = sentry_account.of(wanted, os.environ)
     progress = Progress(quiet=json)
-    with services.connect(config.app, settings) as opening:
+    with services.connect(settings) as opening:
         session = opening.session()
         found = _deployed(session, sha)
-        subject = sentry.subject(session.place, settings, found.release, found.previous, back=False)
+        subject = sentry.subject(settings, found.release, found.previous, back=False)
         told = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
         if not dry_run:
             teller = sentry.Teller(subject, wanted, account, session.engine, session.credentials)
@@ -75,21 +79,20 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
     """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""
-    from tagship.release import render  # noqa: PLC0415 - only who uses it pays for it
     from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
     from tagship.sentry import watch as watching  # noqa: PLC0415 - only who uses it pays for it
     from tagship.sentry.api import SentryApi  # noqa: PLC0415 - the same
     from tagship.sentry.health import Verdict  # noqa: PLC0415 - the same
 
-    config = services.config()
+    config = here.config()
     settings, wanted = _configured(config, env)
     account = sentry_account.of(wanted, os.environ)
     patience = _duration(for_)
-    with services.connect(config.app, settings) as opening:
+    with services.connect(settings) as opening:
         found = _deployed(opening.session(), "")
-    place, previous = config.place(settings.name), found.previous
-    name = render.sentry_variables(place, found.release.version.tag)["SENTRY_RELEASE"]
-    before = render.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else ""
+    place, previous = settings.place, found.previous
+    name = resolve.sentry_variables(place, found.release.version.tag)["SENTRY_RELEASE"]
+    before = resolve.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else ""
     api = SentryApi(account)
     looking = watching.Watch(api, settings.name, name, before, found.began, wanted.watch.freeze())
     looked = looking.until(patience, _Shown(quiet=json), time.sleep)

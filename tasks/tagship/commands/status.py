@@ -10,19 +10,20 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from tagship.commands.task import JSON, task
-from tagship.deploy.target import Observed, Standing
+from tagship.deploy.observed import Observed, Standing
 from tagship.engine import containers
 from tagship.errors import CheckError, ConnectionFailedError, LedgerError, UsageError
+from tagship.names import Place
+from tagship.project import here
 from tagship.project.schema import Config
 from tagship.proof import ledger
 from tagship.proof.ledger import Entry
-from tagship.release.model import Place
-from tagship.reporting.progress import since
+from tagship.reporting.table import since
 from tagship.server import connection as services
-from tagship.server import edge, lease
+from tagship.server import edge, lease, observe
 from tagship.server.connection import Session
 from tagship.server.lease import Held
-from tagship.server.target import Reader
+from tagship.server.observe import Reader
 
 Row = dict[str, object]
 
@@ -30,7 +31,7 @@ Row = dict[str, object]
 @task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """What runs where: each environment's live release, since when, and whether somebody is deploying."""
-    config = services.config()
+    config = here.config()
     rows = [_status(config, name) for name in ([env] if env else config.environments)]
     if json:
         print(jsonlib.dumps(rows))
@@ -53,8 +54,8 @@ def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, js
     """The ledger: every deploy and rollback, how it ended and how long it took."""
     if limit < 0:
         raise UsageError(f"--limit {limit} is no number of entries.", hint="0 or more")
-    config = services.config()
-    with services.connect(config.app, config.environment(env)) as opening:
+    config = here.config()
+    with services.connect(config.environment(env)) as opening:
         session = opening.session()
         with session.files() as files:
             if files is None:
@@ -82,7 +83,7 @@ def _verify(env: str, lines: tuple[str, ...]) -> None:
 
 def _refuse_unreadable(session: Session) -> None:
     """Raises CheckError where there is a ledger that nobody can read: its volume is reached through the edge."""
-    ours = containers.standings(containers.listed(session.engine), session.place)
+    ours = observe.standings(containers.listed(session.engine), session.place)
     found = edge.find(session.engine)
     if found or ours:
         raise CheckError(
@@ -108,7 +109,7 @@ def _status(config: Config, name: str) -> Row:
         "environment": name, "live": "", "edge": "", "since": "", "by": "", "containers": "", "idle": [], "lock": "",
     }  # fmt: skip
     try:
-        with services.connect(config.app, config.environment(name)) as opening:
+        with services.connect(config.environment(name)) as opening:
             session = opening.session()
             with session.files() as files:
                 observed = Reader(session.engine, files, session.place).observe()
@@ -139,7 +140,7 @@ def _lock(held: Held | None, now: float) -> str:
 def _without_edge(row: Row, session: Session) -> tuple[Row, Observed]:
     """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
     found = edge.find(session.engine)
-    releases = containers.standings(containers.listed(session.engine), session.place)
+    releases = observe.standings(containers.listed(session.engine), session.place)
     live = edge.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
     running = [release.name for release in releases if release.runs]
     state = "stopped" if found else "gone" if releases else ""

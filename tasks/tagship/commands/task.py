@@ -9,8 +9,8 @@ from invoke.tasks import task as _task
 
 from tagship.errors import UsageError
 from tagship.github import gate as approval
+from tagship.project import here
 from tagship.reporting import telemetry
-from tagship.server import connection as services
 from tagship.system.signals import interruptible
 
 Body = Callable[..., None]
@@ -36,7 +36,7 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
                 raise UsageError("-R shows nothing in advance: it is for shell commands.", hint="--dry-run does")
             with telemetry.reported(name), interruptible():
                 if trusts:
-                    approval.refuse_unreviewed(services.folder())
+                    approval.refuse_unreviewed(here.folder())
                 body(*arguments, **options)
 
         declared: Any = _task(run, auto_shortflags=False, **how)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import assert_never
 
+from tagship.deploy.observed import Migrated
 from tagship.deploy.steps import (
     Bake,
     Create,
@@ -22,24 +23,27 @@ from tagship.deploy.steps import (
     Step,
     Stop,
 )
-from tagship.deploy.target import Migrated, Target
+from tagship.deploy.target import Onlooker, Target
 
 Reporter = Callable[[str], AbstractContextManager[None]]
 """Shows a step while it runs and how long it took."""
 
 
-def apply(plan: Plan, target: Target, show: Reporter) -> Migrated:
-    """Perform every step, in order; stops at the first that fails. Returns what was migrated."""
+def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool) -> Migrated:
+    """Perform every step, in order; stops at the first that fails. Returns what was migrated.
+
+    `look` is called while a release bakes.
+    """
     migrated = Migrated()
     for step in plan:
         with show(str(step)):
             if not isinstance(step, SmokeTest | Bake | Drain | Pull):
                 target.still_ours()
-            migrated = _perform(step, target) or migrated
+            migrated = _perform(step, target, look) or migrated
     return migrated
 
 
-def _perform(step: Step, target: Target) -> Migrated | None:  # noqa: C901, PLR0912 - the complete list
+def _perform(step: Step, target: Target, look: Onlooker) -> Migrated | None:  # noqa: C901, PLR0912 - the complete list
     match step:
         case Pull(images):
             target.pull(images)
@@ -60,7 +64,7 @@ def _perform(step: Step, target: Target) -> Migrated | None:  # noqa: C901, PLR0
         case Cutover(release):
             target.cutover(release)
         case Bake(release, seconds):
-            target.bake(release, seconds)
+            target.bake(release, seconds, look)
         case Drain(release, seconds):
             target.drain(release, seconds)
         case Stop(release, services):

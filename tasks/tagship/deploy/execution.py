@@ -2,13 +2,15 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tagship.deploy.apply import apply
+from tagship.deploy.companion import Companion, Nobody
+from tagship.deploy.observed import Migrated, Observed
+from tagship.deploy.outcome import Outcome
 from tagship.deploy.rollout import Good, plan_recovery, revival
 from tagship.deploy.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Resume, Step, Stop
-from tagship.deploy.target import Migrated, Observed, Target
+from tagship.deploy.target import Target
 from tagship.errors import LockedError, SmokeTestError, StoppedError, TagshipError
 from tagship.proof import ledger
 from tagship.release.model import Rendered
@@ -21,26 +23,8 @@ _TIDYING = Drain | Stop | Remove
 """What is left to do once the new release is proven."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a deploy did."""
-
-    environment: str
-    release: str
-    tag: str
-    previous: str
-    url: str
-    changed: bool
-    images: Mapping[str, str]
-    migrations: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    at: str = ""
-    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
-    seconds: float = 0
-
-
 @dataclass
-class Rollout:
+class Execution:
     """A deploy under way: everything that is known of it once it is planned."""
 
     target: Target
@@ -51,6 +35,7 @@ class Rollout:
     """What to record, but for what is known only in the end."""
     began: float
     """On the monotonic clock."""
+    companion: Companion = field(default_factory=Nobody)
     stopped: StoppedError | None = field(default=None, init=False)
     """Somebody stopped it when the release was live and recorded already: some tidying is left undone."""
 
@@ -58,7 +43,8 @@ class Rollout:
         """Apply the plan and record how it ended. What fails before the release is proven is put back, and raised."""
         proving, tidying = _parted(plan)
         try:
-            migrated = apply(proving, self.target, self.progress.step)
+            look = self.companion.while_baking
+            migrated = apply(proving, self.target, self.progress.step, lambda last: look(last=last))
             with uninterrupted(), self.progress.step("Record"):
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:

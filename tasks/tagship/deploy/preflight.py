@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from tagship.deploy.observed import Observed
 from tagship.deploy.steps import Migrate, Plan, Pull
-from tagship.deploy.target import Observed
 from tagship.release.model import Rendered
 
 MIB = 1024 * 1024

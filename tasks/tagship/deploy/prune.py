@@ -1,7 +1,7 @@
 """Which stopped releases a server no longer needs. Pure."""
 
+from tagship.deploy.observed import Observed
 from tagship.deploy.steps import Plan, Remove
-from tagship.deploy.target import Observed
 
 
 def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Plan:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tagship.deploy.target import Observed
+from tagship.deploy.observed import Observed
 from tagship.errors import SourceError
-from tagship.proof.ledger import Entry
-from tagship.release.model import Action, Configuration
+from tagship.proof.ledger import Action, Entry
+from tagship.release.model import Configuration
 
 
 def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tagship.deploy.observed import Observed, Routing, Standing
 from tagship.deploy.prune import plan_prune
 from tagship.deploy.steps import (
     Bake,
@@ -21,7 +22,6 @@ from tagship.deploy.steps import (
     Start,
     Stop,
 )
-from tagship.deploy.target import Observed, Routing, Standing
 from tagship.release.model import Release, Rendered, served
 
 RECOVERY_DRAIN = 5.0

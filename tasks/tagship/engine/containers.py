@@ -9,11 +9,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from tagship.deploy.target import Standing
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
-from tagship.release.model import Place
-from tagship.release.render import LABEL, RESTART
+from tagship.names import LABEL, RESTART
 
 LOG_LINES = 30
 _MISSING = 404
@@ -53,42 +51,6 @@ def listed(engine: Engine) -> list[Container]:
 def of(engine: Engine, project: str) -> list[Container]:
     """The containers of one Compose project that make its services: a migration's isn't among them."""
     return [container for container in _all_of(engine, project) if not container.one_off]
-
-
-def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, ...]:
-    """What stands of each release of a place, oldest first."""
-    by_release: dict[str, list[Container]] = {}
-    for container in containers:
-        if place.owns(container.project) and not container.one_off:
-            by_release.setdefault(container.project, []).append(container)
-    found = [
-        Standing(
-            name,
-            min(c.created for c in ours),
-            running=_count(c.service for c in ours if c.running),
-            present=_count(c.service for c in ours),
-            fresh=_count(c.service for c in ours if c.state == "created"),
-        )
-        for name, ours in by_release.items()
-    ]
-    return tuple(sorted(found, key=lambda standing: standing.created))
-
-
-def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]:
-    """Each accessory's state as the engine has it, of several containers that of one that doesn't run.
-
-    One that was made and never started counts only where it is the only one: it was to replace what still runs.
-    `ended` for one that is to end by itself and did so well.
-    """
-    states: dict[str, str] = {}
-    for container in containers:
-        if container.project == f"{place}-accessories":
-            ended = container.restart == "no" and container.status.startswith("Exited (0)")
-            state = "ended" if ended else container.state
-            before = states.get(container.service, "")
-            if before in {"", "created"} or (before == "running" and state != "created"):
-                states[container.service] = state
-    return states
 
 
 def connect(engine: Engine, container: Container, network: str, address: str = "") -> None:
@@ -205,22 +167,6 @@ def probe(config: Mapping[str, Any]) -> list[str]:
     return [] if test == ["NONE"] else list(test)
 
 
-def image_config(engine: Engine, image: str) -> dict[str, Any] | None:
-    """What an image gives its containers, as the engine says it; None where the engine hasn't the image."""
-    try:
-        return (engine.get(f"/images/{image}/json").get("Config") or {}) if image else None
-    except EngineError as error:
-        if error.status == _MISSING:
-            return None
-        raise
-
-
-def image_variables(engine: Engine, image: str) -> dict[str, str]:
-    """The environment that an image gives its containers."""
-    config = image_config(engine, image) or {}
-    return dict(line.partition("=")[::2] for line in config.get("Env") or ())
-
-
 def last_words(engine: Engine, container: str, *, since: str = "", until: str = "") -> str:
     """The last lines a container printed, both streams: between two times, or in its last run that said anything.
 
@@ -276,13 +222,6 @@ def _container(raw: dict[str, Any]) -> Container:
         addresses={n: (s.get("IPAMConfig") or {}).get("IPv4Address") or "" for n, s in networks.items()},
         restart=labels.get(RESTART, ""),
     )
-
-
-def _count(names: Iterable[str]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for name in names:
-        counted[name] = counted.get(name, 0) + 1
-    return counted
 
 
 def _unless_gone(engine: Engine, method: str, path: str, body: object = None, **query: object) -> None:

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
-from tagship.release.model import Place
-from tagship.release.render import LABEL
+from tagship.names import LABEL, Place
 
 EDGE_PREFIX = 20
 """The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""

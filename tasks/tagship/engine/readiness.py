@@ -9,8 +9,8 @@ from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container, come_back, healthcheck, last_words, start, together
+from tagship.engine.quirks import START_INTERVAL_API
 from tagship.errors import RolloutError, TagshipError
-from tagship.release.render import START_INTERVAL_API
 
 GLANCE_EVERY = 1.0
 """Seconds without an event after which the containers are looked at anyway: a stream can miss its first moments."""

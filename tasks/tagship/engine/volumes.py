@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tagship.engine.client import Engine
-from tagship.release import render
+from tagship.release import markers
 from tagship.release.model import Volume
 
 LOCAL = "local"
@@ -61,7 +61,7 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
         yield "driver"
     options = _plain(volume.options, secrets)
     # a secret may have been rotated since: the volume stands with what it was made with, and nothing tells a mistake
-    secret = {key for key, value in volume.options.items() if render.secret_names(value)}
+    secret = {key for key, value in volume.options.items() if markers.secret_names(value)}
     yield from (
         f"driver_opts.{key}"
         for key in sorted(options.keys() | stands.options.keys())
@@ -71,4 +71,4 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
 
 def _plain(values: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
     """The values as they are, `$` no longer escaped for Compose."""
-    return {key: str(render.fill(value, secrets)).replace("$$", "$") for key, value in values.items()}
+    return {key: str(markers.fill(value, secrets)).replace("$$", "$") for key, value in values.items()}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tagship.errors import TagshipError
+from tagship.errors import ConfigError, TagshipError
 from tagship.system import web
 
 PUBLIC = "https://api.github.com"
@@ -180,3 +180,17 @@ def _message(data: bytes) -> str:
         return str(json.loads(data)["message"])
     except (ValueError, KeyError, TypeError):
         return data[:200].decode(errors="replace").strip() or "no reason given"
+
+
+def repository(environment: Mapping[str, str]) -> Repository | None:
+    """The repository of GITHUB_REPOSITORY, with the token of GITHUB_TOKEN; None unless both are set."""
+    name, token = environment.get("GITHUB_REPOSITORY", ""), environment.get("GITHUB_TOKEN", "")
+    return Repository(name, token, environment.get("GITHUB_API_URL") or PUBLIC) if name and token else None
+
+
+def needed(environment: Mapping[str, str]) -> Repository:
+    """The same for a task that can't do without. Raises ConfigError."""
+    found = repository(environment)
+    if found is None:
+        raise ConfigError("GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set OWNER/NAME and a token")
+    return found

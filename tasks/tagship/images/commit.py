@@ -1,27 +1,21 @@
 """The images of a commit: which are in the registry, built and pushed where they are not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tagship.engine import compose
-from tagship.engine.client import Engine
-from tagship.errors import ConfigError, RegistryError, SourceError
-from tagship.images import definition as bake
-from tagship.images import embedded
-from tagship.images import push as builder
-from tagship.images.registry import Registry, UnreachableRegistryError, split
-from tagship.project.schema import Config, Environment, Settings, shape
-from tagship.release import findings, references, render
-from tagship.release.model import Digest, Place, Shape, Sources, Version
-from tagship.release.references import Need
-from tagship.reporting import telemetry
-from tagship.source import git
+from tagship.errors import ConfigError, RegistryError
+from tagship.images import definition, embedded
+from tagship.images.registry import Registry, split
+from tagship.names import UNBUILT, Digest, Place, Version
+from tagship.project.schema import Config, Environment
+from tagship.release import findings
+from tagship.release.model import Shape, Sources
+from tagship.release.shape import shape
+from tagship.source import compose_file, git
 from tagship.system.parallel import together
-from tagship.variables import files as variables
-
-UNKNOWN = Digest(f"sha256:{'0' * 64}")
+from tagship.variables import resolve
+from tagship.variables.resolve import Resolved
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class Images:
 
     def planned(self, digests: Mapping[str, str]) -> dict[str, str]:
         """The same, with a digest that no image has for each that isn't there yet: enough to plan with."""
-        return {**dict.fromkeys(self.names.values(), UNKNOWN), **digests}
+        return {**dict.fromkeys(self.names.values(), UNBUILT), **digests}
 
     def by_service(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Service → reference by digest, or an id where there is no registry. Raises RegistryError for one missing."""
@@ -85,7 +79,7 @@ class Images:
         }
 
 
-def of(settings: Settings, app: str, version: Version, folder: Path, *, repository: Path) -> Images:
+def of(settings: Config | Environment, version: Version, folder: Path, *, repository: Path) -> Images:
     """The images of a commit whose files are in a folder; `repository` is the project's own, which git knows.
 
     Raises ConfigError where a server could have them from nowhere.
@@ -95,9 +89,10 @@ def of(settings: Settings, app: str, version: Version, folder: Path, *, reposito
             f"{settings.name} is on {settings.engine}, and tagship.yml names no registry to bring images there.",
             hint="set `registry`, or `registry: embedded`, which needs no account",
         )
-    sources = compose.sources(settings.compose, folder, lambda: git.files(version, repository), app)
+    sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, repository), settings.app)
     found = shape(settings, sources.model["services"])
-    names = bake.image_names(sources.model, found.services)
+    names = definition.image_names(sources.model, found.services)
+    app = settings.app
     prefix = embedded.prefix(app) if settings.registry == "embedded" else settings.registry or f"{app}.local"
     # an engine on this machine has what was built here
     local = isinstance(settings, Environment) and settings.engine == "local"
@@ -111,105 +106,28 @@ def of(settings: Settings, app: str, version: Version, folder: Path, *, reposito
     return Images(version, sources, found, folder, names, prefix, registry, tuple(problems))
 
 
-def unbuildable(images: Images, settings: Settings) -> list[str]:
-    """What building lacks, one a line: a variable that is blank in one build is blank under that SHA for ever."""
-    part = render.build_part(images.sources)
-    known = _known(images, settings)
-    kept = {item.get("environment") for item in (part.model.get("secrets") or {}).values()}
-    lacking = [
-        name
-        for name, need in references.of(part.model, {}).items()
-        if name not in kept and ((need >= Need.SET and name not in known) or (need is Need.FILLED and not known[name]))
-    ]
-    if not lacking:
-        return []
-    files = ", ".join(settings.variables) or "a file, to be named by `variables`"
-    said = (
-        f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
-        f"build knows TAGSHIP_SHA and the top level's variables ({files}), no environment's."
+def checked(images: Images, settings: Environment, folder: Path, more: Iterable[str] = ()) -> Resolved:
+    """The commit's Compose file with an environment's values in it, refused with whatever files alone tell is wrong.
+
+    `more`: problems that are known already. Raises ConfigError with all of them at once: before anything is built,
+    connected to or changed.
+    """
+    problems = [*images.problems, *more]
+    shape = images.shape
+    try:
+        resolved = resolve.of_release(settings, images.sources, shape, images.version, folder)
+    except ConfigError as error:
+        findings.refuse([*error.problem.splitlines(), *problems], error.hint or findings.HINT)
+        raise
+    problems += findings.of(
+        settings.place, images.version, resolved.model, shape, services=shape.services, allow=settings.allow
     )
-    return [said]
+    findings.refuse(problems)
+    return resolved
 
 
-def _known(images: Images, settings: Settings) -> dict[str, str]:
-    return {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
-
-
-def _longest_name(settings: Settings) -> str:
+def _longest_name(settings: Config | Environment) -> str:
     """The environment's name; where all are meant, the longest, which leaves the least room for others."""
     if isinstance(settings, Environment):
         return settings.name
-    return max(settings.environments, key=len) if isinstance(settings, Config) else "x"
-
-
-def build(images: Images, settings: Settings, engine: Engine) -> list[str]:
-    """Build what the registry lacks. Returns the names built. Raises BuildError."""
-    try:
-        there = images.digests()
-    except UnreachableRegistryError:
-        there = {}  # a build needs no registry; the push will say so
-    wanted = {service: name for service, name in images.names.items() if name not in there}
-    if not wanted:
-        return []
-    resolved = compose.interpolate(render.build_part(images.sources), _known(images, settings))
-    needed = bake.secret_variables(resolved)
-    secrets = variables.secrets(settings.secrets, needed)
-    telemetry.conceal(secrets.values())
-    if lacking := sorted(needed - secrets.keys()):
-        raise ConfigError(
-            f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
-        )
-    labels = bake.labels(images.version, git.remote(images.folder), git.committed_at(images.version, images.folder))
-    builder.bake(
-        engine.socket,
-        bake.definition(resolved, wanted, images.folder, prefix=images.prefix, version=images.version, labels=labels),
-        secrets,
-    )
-    return sorted(set(wanted.values()))
-
-
-def push(images: Images, engine: Engine) -> dict[str, Digest]:
-    """Push what the registry lacks. Returns image name → digest. Raises RegistryError; never overwrites a tag."""
-    if images.registry is None:
-        raise RegistryError(
-            "tagship.yml names no registry.",
-            hint="set `registry`, or `registry: embedded`; this machine's own engine needs none",
-        )
-    registry, there = images.registry, images.digests()
-
-    def one(item: tuple[str, str]) -> Digest:
-        name, repository = item
-        local = builder.image(engine, f"{repository}:{images.version.tag}")
-        if name in there:
-            _refuse_another(repository, images.version, there[name], local)
-            return there[name]
-        if local is None:
-            raise RegistryError(
-                f"There is no image {repository}:{images.version.tag} to push.", hint="run `tagship build` first"
-            )
-        return builder.push(engine, repository, images.version.tag, registry.credentials)
-
-    return dict(zip(images.repositories, together(one, images.repositories.items()), strict=True))
-
-
-def local_ids(images: Images, engine: Engine) -> dict[str, str]:
-    """Image name → id, for those this machine's engine has."""
-    found = {n: builder.image(engine, f"{r}:{images.version.tag}") for n, r in images.repositories.items()}
-    return {name: image["Id"] for name, image in found.items() if image}
-
-
-def refuse_dirty(folder: Path) -> None:
-    """Raises SourceError when the work tree isn't the commit."""
-    changed = git.changes(folder)
-    if changed:
-        shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")  # noqa: PLR2004
-        raise SourceError(f"The work tree has uncommitted changes: {shown}.", hint="commit them, or `--dirty`")
-
-
-def _refuse_another(repository: str, version: Version, digest: Digest, local: Mapping[str, Any] | None) -> None:
-    known = builder.pushed_digests(local, repository) if local else set()
-    if local and digest not in known:
-        raise RegistryError(
-            f"{repository}:{version.tag} already names {digest}, and the image built here is another one.",
-            hint="a SHA's images are never replaced: commit again, or remove the image here to use the registry's",
-        )
+    return max(settings.environments, key=len)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.release.model import Version
+from tagship.names import Version
 
 _PASSED_ON = (
     "args",

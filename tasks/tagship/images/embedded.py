@@ -7,6 +7,7 @@ from tagship.engine import compose
 from tagship.engine.client import Engine
 from tagship.errors import RegistryError, RolloutError
 from tagship.images.registry import Registry, UnreachableRegistryError
+from tagship.project.schema import Config, Environment
 
 FIRST_PORT, PORTS = 20000, 10000
 READY_WITHIN = 20.0
@@ -60,3 +61,9 @@ def _project(app: str, image: str) -> dict[str, object]:
         },
         "volumes": {"data": None},
     }
+
+
+def prepare(settings: Config | Environment, engine: Engine) -> None:
+    """Have the embedded registry run, where that is the one."""
+    if settings.registry == "embedded":
+        ensure(engine, settings.app, settings.registry_image)

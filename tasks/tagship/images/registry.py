@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tagship.errors import RegistryError
 from tagship.images.credentials import credentials
-from tagship.release.model import Digest
+from tagship.names import Digest
 
 TIMEOUT = 10.0
 MANIFESTS = (

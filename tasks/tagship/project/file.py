@@ -72,8 +72,9 @@ def _merged(raw: dict[str, Any]) -> dict[str, Any]:
     environments = raw.get("environments")
     if not isinstance(environments, dict):
         return raw
+    named = {"app": raw["app"]} if "app" in raw else {}
     merged = {
-        name: {**_over(shared, own), "name": str(name)} if isinstance(own, dict) else own
+        name: {**_over(shared, own), **named, "name": str(name)} if isinstance(own, dict) else own
         for name, own in environments.items()
     }
     return {**raw, "environments": merged}
@@ -118,6 +119,8 @@ def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:
     """Whether a problem of an environment stands at the top level, where it has been found already."""
     if len(location) < 3 or location[0] != "environments":  # noqa: PLR2004 - environments, NAME, key
         return False
+    if location[2] == "app":  # the top level's, handed down
+        return True
     if location[2] not in {field.alias for field in Settings.model_fields.values()}:
         return False
     own = next((value for _, top in _pairs(node, "environments") for _, value in _pairs(top, location[1])), None)

@@ -4,13 +4,13 @@ import difflib
 import ipaddress
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tagship.errors import ConfigError
-from tagship.release.model import Migrations, Place, Route, Shape
+from tagship.names import Place
+from tagship.release.model import Migrations
 from tagship.sentry.health import Limits
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -261,6 +261,7 @@ class Environment(Settings):
     """One place releases run."""
 
     name: Word = Field(default="unnamed", exclude=True, description="Its key in `environments`.")
+    app: Slug = Field(default="unnamed", exclude=True, description="The application's name, as the top level says.")
     engine: str = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
     url: str = Field(
         pattern=r"^https?://[^/\s]+/?$", description="Where people reach it, http:// or https://HOST[:PORT]."
@@ -268,6 +269,11 @@ class Environment(Settings):
     branch: str = Field(default="", description="Pushes to it are deployed here.")
     promote_from: str = Field(default="", description="Where a release must be proven first.")
     approval: Literal["none", "required"] = Field(default="none", description="Whether a person approves deploys.")
+
+    @property
+    def place(self) -> Place:
+        """What everything of it is named after."""
+        return Place(self.app, self.name)
 
 
 class Config(Settings):
@@ -287,75 +293,3 @@ class Config(Settings):
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self.environments)}"
             raise ConfigError(f"tagship.yml has no environment {name!r}.", hint=hint)
         return self.environments[name]
-
-    def place(self, environment: str) -> Place:
-        """What everything of that environment is named after."""
-        return Place(self.app, environment)
-
-
-def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
-    """What of a Compose file's services a release is made of. Raises ConfigError, all at once, for what doesn't fit.
-
-    A service that only a profile starts is in no release unless it is named.
-    """
-    release = settings.release
-    built = (
-        n for n, s in services.items() if s.get("build") and not s.get("profiles") and n not in release.accessories
-    )
-    ours = release.services or tuple(built)
-    routes, problems = _routes(settings.routes)
-    problems += [
-        *_unknown(release, ours, services),
-        *_contradictions(release, ours),
-        *_misrouted(release, ours, routes),
-    ]
-    if problems:
-        hints = dict.fromkeys(hint for _, hint in problems if hint)
-        raise ConfigError("\n".join(text for text, _ in problems), hint="; ".join(hints))
-    return Shape(
-        services=tuple(sorted(ours)),
-        routes=tuple(routes),
-        accessories=tuple(sorted(release.accessories)),
-        singletons=release.singletons,
-        migrations=release.migrations.freeze() if release.migrations else None,
-    )
-
-
-Problem = tuple[str, str]
-"""What is wrong, and what to do about it."""
-
-
-def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
-    routes, problems = [], []
-    for path, target in given.items():
-        try:
-            routes.append(Route.parse(path, target))
-        except ConfigError as error:
-            problems.append((error.problem, error.hint))
-    return routes, problems
-
-
-def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:
-    migrating = [release.migrations.service] if release.migrations else []
-    for name in dict.fromkeys((*ours, *release.accessories, *release.singletons, *migrating)):
-        if name not in services:
-            yield f"The Compose file has no service {name!r}.", f"it has: {', '.join(services)}"
-
-
-def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
-    if both := set(ours) & set(release.accessories):
-        yield f"{', '.join(sorted(both))} can't be both a service and an accessory of the release.", ""
-
-
-def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
-    for route in routes:
-        if route.service in release.singletons:
-            yield (
-                f"{route.service} is a singleton and has a route: during a deploy two would answer.",
-                "take it out of singletons, or its route",
-            )
-        if route.service not in ours:
-            yield (
-                f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
-                f"route to one of: {', '.join(ours)}",
-            )

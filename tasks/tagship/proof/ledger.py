@@ -5,9 +5,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
 from typing import Any
 
-from tagship.release.model import Action, Configuration, Migrations, Record, Release, Route, Shape, Sources, Version
+from tagship.names import Version
+from tagship.release.model import Configuration, Migrations, Record, Release, Route, Shape, Sources
 
 GOOD = "ok"
 FAILED = "failed"
@@ -135,3 +137,24 @@ def _release(raw: dict[str, Any]) -> Release:
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
     return tuple(value) if isinstance(value, list) else value
+
+
+class Action(Enum):
+    """What is done to an environment; the value is the ledger's word for it."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    MIGRATE = "migrate"
+
+    @property
+    def migrates(self) -> bool:
+        """Whether pending migrations are applied: going back leaves the schema where it is."""
+        return self is not Action.ROLLBACK
+
+    @property
+    def proves(self) -> bool:
+        """Whether its success proves a release live and good, so that a rollback may go back to it."""
+        return self is not Action.MIGRATE
+
+    def __str__(self) -> str:
+        return self.value

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tagship.errors import ConfigError
+from tagship.names import Place, Version
 from tagship.release import render
-from tagship.release.model import Place, Shape, Version, replicas
+from tagship.release.model import Shape, replicas
 
 Model = Mapping[str, Any]
 HINT = "an overlay for deployment can drop or change what is said here: compose: [a.yml, b.yml]"

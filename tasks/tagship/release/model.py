@@ -1,96 +1,11 @@
 """Values that validate themselves: what a commit becomes and what an environment runs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, NewType, Self
+from typing import Any, Self
 
-from tagship.errors import ConfigError, SourceError
-
-Digest = NewType("Digest", str)
-"""`sha256:` and 64 hex digits: a manifest's digest in a registry, or an image's id where there is no registry."""
-
-_TAG = re.compile(r"(?P<sha>[0-9a-f]{40})(-dirty-[0-9a-f]{8})?")
-_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_RELEASE = re.compile(r"(?P<stem>[a-z0-9-]+)-(?P<sha8>[0-9a-f]{8})-(?P<cfg6>[0-9a-f]{6})")
-
-HIGHEST_PORT = 65535
-DNS_LABEL = 63
-"""Longest name a resolver takes for one label (RFC 1035, 2.3.4): the edge dials containers by name."""
-
-
-class Action(Enum):
-    """What is done to an environment; the value is the ledger's word for it."""
-
-    DEPLOY = "deploy"
-    ROLLBACK = "rollback"
-    MIGRATE = "migrate"
-
-    @property
-    def migrates(self) -> bool:
-        """Whether pending migrations are applied: going back leaves the schema where it is."""
-        return self is not Action.ROLLBACK
-
-    @property
-    def proves(self) -> bool:
-        """Whether its success proves a release live and good, so that a rollback may go back to it."""
-        return self is not Action.MIGRATE
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Version:
-    """The commit an image was built from: its tag is the SHA, or `SHA-dirty-HASH` for an uncommitted tree."""
-
-    tag: str
-    tree: str = ""
-
-    def __post_init__(self) -> None:
-        if not _TAG.fullmatch(self.tag):
-            raise SourceError(f"{self.tag!r} is not a full 40-hex commit SHA.")
-
-    @property
-    def sha(self) -> str:
-        """The 40-hex commit SHA."""
-        return self.tag[:40]
-
-    @property
-    def short(self) -> str:
-        """The first 8 hex digits, as in a release's name."""
-        return self.tag[:8]
-
-    @property
-    def dirty(self) -> bool:
-        """Whether the tree had changes that no commit holds."""
-        return len(self.tag) > len(self.sha)
-
-
-@dataclass(frozen=True)
-class Place:
-    """One application in one environment: what everything on a server is named after."""
-
-    app: str
-    environment: str
-
-    def __post_init__(self) -> None:
-        for name in (self.app, self.environment):
-            if not _SLUG.fullmatch(name):
-                raise ConfigError(f"{name!r} can't name an app or an environment.", hint="use a-z, 0-9 and -")
-
-    def __str__(self) -> str:
-        return f"{self.app}-{self.environment}"
-
-    def release_name(self, version: Version, configuration: str) -> str:
-        """`APP-ENV-SHA8-CFG6`, the release's Compose project."""
-        return f"{self}-{version.short}-{configuration[:6]}"
-
-    def owns(self, release: str) -> bool:
-        """Whether a Compose project is a release of this place."""
-        found = _RELEASE.fullmatch(release)
-        return found is not None and found["stem"] == str(self)
+from tagship.errors import ConfigError
+from tagship.names import HIGHEST_PORT, UNBUILT, Version
 
 
 @dataclass(frozen=True)
@@ -173,6 +88,11 @@ class Release:
     """Service → the image's reference by digest, `REPOSITORY@sha256:…`, or an image id on a local engine."""
     sources: Sources
     shape: Shape
+
+    @property
+    def unbuilt(self) -> frozenset[str]:
+        """Its images that aren't built yet: it can be planned with, and not deployed."""
+        return frozenset(image for image in self.images.values() if image.endswith(UNBUILT))
 
 
 @dataclass(frozen=True)

@@ -4,110 +4,28 @@ What goes in is Compose's own JSON, `${…}` resolved, secrets standing as `⟦N
 asked to create. A literal `$` is `$$` in both, as Compose writes it, so what we add is escaped and the rest untouched.
 """
 
-import hashlib
-import hmac
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.release.model import DNS_LABEL, Place, Release, Rendered, Sources, Volume, replicas
-
-LABEL = "tagship"
-"""Prefix of the labels that say what is ours: tagship.app, tagship.environment, tagship.sha, tagship.release."""
-
-RESTART = f"{LABEL}.restart"
-"""Label: a container's restart policy while it is to run, `always` or `no`; a release's is `no` until it starts."""
-
-START_INTERVAL_API = (1, 44)
-"""Engine 25: probes at an interval of their own while a container starts."""
-START_INTERVAL = "250ms"
-START_PERIOD = "300s"
-"""A deploy decides when starting has taken too long; the engine's own count of failures must not come first."""
+from tagship.names import DNS_LABEL, LABEL, RESTART, Place
+from tagship.release.markers import Model, file_secret, secret_names
+from tagship.release.model import Release, Rendered, Volume, replicas
+from tagship.release.selection import _BUILDING, _without
 
 SHORTEST_SECRET, SHORTEST_LINE = 4, 8
 """A value, or one line of it, of fewer characters would hide half of every text."""
 
 LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
 
-_BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
-_DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
-_PLAIN = re.compile("[a-z0-9_]+")
-_EMPTY: tuple[object, ...] = (None, "", [], {})
-_CLEARED = ("command", "entrypoint")
-"""Of these, `[]` and `""` say something: that the image's own doesn't hold."""
-_SECRET = re.compile(r"⟦([A-Za-z_][A-Za-z0-9_./-]*)⟧")
 
-Model = Mapping[str, Any]
+_DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
 
 
 def marker(name: str) -> str:
     """What stands for a secret's value wherever it would appear."""
     return f"⟦{name}⟧"
-
-
-def secret_names(text: str) -> frozenset[str]:
-    """The secrets that a text holds by name."""
-    return frozenset(_SECRET.findall(text))
-
-
-def select(sources: Sources, services: tuple[str, ...]) -> Sources:
-    """The same Compose file with only those services, and nothing that is for building or for development hosts.
-
-    Raises ConfigError when one of them needs a file that the commit doesn't hold.
-    """
-    kept = {name: _service_to_run(sources.model["services"][name], services) for name in services}
-    model = {**sources.model, "services": kept}
-    for kind in ("volumes", "configs", "secrets"):
-        used = {_source(item) for service in kept.values() for item in service.get(kind) or ()}
-        model[kind] = {name: value for name, value in (sources.model.get(kind) or {}).items() if name in used}
-    needed = [
-        *(item["path"] for item in _env_files(kept) if item.get("required", True) or item["path"] in sources.files),
-        *(item["file"] for item in model["configs"].values() if "file" in item),
-    ]
-    if lacking := sorted({path for path in needed if path not in sources.files}):
-        raise ConfigError(
-            f"The Compose file names {', '.join(lacking)}, which the commit doesn't hold.",
-            hint="values that differ between environments belong into `variables` and secrets",
-        )
-    return Sources(model, {path: sources.files[path] for path in needed})
-
-
-def build_part(sources: Sources) -> Sources:
-    """Only what building needs, so that `:?` on a runtime variable doesn't stop a build."""
-    services = {
-        name: {"build": service["build"]} for name, service in sources.model["services"].items() if service.get("build")
-    }
-    used = {_source(item) for service in services.values() for item in service["build"].get("secrets") or ()}
-    secrets = {name: item for name, item in (sources.model.get("secrets") or {}).items() if name in used}
-    return Sources({"name": sources.model["name"], "services": services, "secrets": secrets})
-
-
-def configuration(
-    key: bytes, model: Model, files: Mapping[str, str], images: Mapping[str, str], secrets: Mapping[str, str]
-) -> str:
-    """64 hex digits that change when images, variables, files or secrets do; keyed: they give no secret away."""
-    return keyed(key, [model, dict(files), dict(images), dict(secrets)])
-
-
-def keyed(key: bytes, value: object) -> str:
-    """64 hex digits of anything JSON can say: a keyed hash."""
-    return hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
-
-
-def sentry_variables(place: Place, tag: str) -> dict[str, str]:
-    """A release and its environment, under the names that Sentry's SDKs read by themselves."""
-    return {"SENTRY_RELEASE": f"{place.app}@{tag}", "SENTRY_ENVIRONMENT": place.environment}
-
-
-def with_environment(model: Model, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The same with variables for every service, where it has none of that name."""
-    services = {
-        name: {**service, "environment": {**variables, **(service.get("environment") or {})}}
-        for name, service in model["services"].items()
-    }
-    return {**model, "services": services}
 
 
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
@@ -155,42 +73,12 @@ def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
     )
 
 
-def named(model: Model) -> frozenset[str]:
-    """The variables that Compose must find in its own environment: those of secrets and configs."""
-    items = (item for kind in ("secrets", "configs") for item in (model.get(kind) or {}).values())
-    return frozenset(item["environment"] for item in items if "environment" in item)
-
-
 def ends(model: Model, service: str) -> bool:
     """Whether a service is a one-shot: another waits for it to end."""
     conditions = (
         (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in model["services"].values()
     )
     return "service_completed_successfully" in conditions
-
-
-def adapt(model: Model, api: tuple[int, int]) -> dict[str, Any]:
-    """The same for one engine's API: quick probes while starting, where it knows of them."""
-    services = {}
-    for name, settings in model["services"].items():
-        check = settings.get("healthcheck")
-        if check and api >= START_INTERVAL_API:
-            check = {"start_interval": START_INTERVAL, **check, "start_period": START_PERIOD}
-        elif check:
-            check = _without(check, ("start_interval",))
-        services[name] = {**settings, **({"healthcheck": check} if check else {})}
-    return {**model, "services": services}
-
-
-def fill(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """The same with `⟦NAME⟧` replaced by the secret, its `$` escaped as Compose wants it."""
-    if isinstance(value, str):
-        return _SECRET.sub(lambda found: secrets.get(found[1], found[0]).replace("$", "$$"), value)
-    if isinstance(value, Mapping):
-        return {key: fill(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [fill(item, secrets) for item in value]
-    return value
 
 
 def hide(text: str, secrets: Mapping[str, str]) -> str:
@@ -208,14 +96,6 @@ def _forms(value: str) -> set[str]:
     )
     dollars = value.replace("$", "$$")
     return {value, dollars, json.dumps(value)[1:-1], json.dumps(dollars)[1:-1], *lines}
-
-
-def _service_to_run(settings: Model, services: tuple[str, ...]) -> dict[str, Any]:
-    """What running a service needs. One that is built has no image yet, and Compose refuses it without any."""
-    wanted = {other: how for other, how in (settings.get("depends_on") or {}).items() if other in services}
-    changed = {"depends_on": wanted, "image": settings.get("image") or "built"}
-    kept = {**_without(settings, _BUILDING), **changed}
-    return {key: value for key, value in kept.items() if value not in _EMPTY or (key in _CLEARED and value is not None)}
 
 
 def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, ends: bool) -> dict[str, Any]:
@@ -269,18 +149,6 @@ def _inline_secret(key: str, item: Model) -> dict[str, Any]:
     return {"environment": item.get("environment") or file_secret(key)}
 
 
-def file_secret(key: str) -> str:
-    """The variable that carries the content of a secret given as a file: another for `a_b`, `a-b` and `A_B`."""
-    plain = re.sub("[^A-Z0-9]", "_", key.upper())
-    if _PLAIN.fullmatch(key):
-        return f"TAGSHIP_FILE_{plain}"
-    return f"TAGSHIP_FILE_{plain}_{hashlib.sha256(key.encode()).hexdigest()[:8].upper()}"
-
-
-def _env_files(services: Model) -> Iterator[Model]:
-    return (item for service in services.values() for item in service.get("env_file") or ())
-
-
 def _source_mounts(resolved: Model) -> Iterator[str]:
     for name, service in resolved["services"].items():
         for mount in service.get("volumes") or ():
@@ -302,11 +170,3 @@ def long_names(release: str, resolved: Model) -> Iterator[str]:
                 f"Service {name}: its container's name {container} is {len(container)} characters long, and a name on "
                 f"the network may have {DNS_LABEL}. Shorten the name of the service, app or environment by {over}."
             )
-
-
-def _source(item: Any) -> str:  # noqa: ANN401 - short or long form
-    return str(item.get("source", "")) if isinstance(item, Mapping) else str(item).partition(":")[0]
-
-
-def _without(mapping: Model, keys: tuple[str, ...]) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key not in keys}

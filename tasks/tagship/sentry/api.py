@@ -16,7 +16,7 @@ from tagship.sentry.account import Account
 from tagship.sentry.health import Sessions
 from tagship.source.git import Commit
 from tagship.system import web
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 WITHIN = 10.0
 """Seconds for one request."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tagship.errors import SentryError, ToolError
 from tagship.sentry.account import ORG, TOKEN, URL, Account
 from tagship.system import programs
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 _NOISE = re.compile(r"Add --log-level|Please attach|Caused by:|API request failed$")
 """Lines that sentry-cli puts around what went wrong."""

@@ -3,19 +3,23 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime
 
+from tagship.deploy.observed import Observed
+from tagship.deploy.outcome import Outcome
+from tagship.deploy.target import Onlooker
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, SentryError
 from tagship.images.credentials import Credentials
-from tagship.project.schema import BakeSettings, SentrySettings
+from tagship.project.schema import BakeSettings, Environment, SentrySettings
+from tagship.proof.ledger import Action
+from tagship.release.model import Rendered
+from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account
 from tagship.sentry.api import SentryApi
-from tagship.sentry.release import Subject, Teller
+from tagship.sentry.release import Subject, Teller, subject
 from tagship.sentry.watch import Bake, Watch
-from tagship.server.target import Onlooker
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 MOMENT = 2.0
 """Seconds that a call whose deadline has passed may take to end: a program to be killed, a container removed."""
@@ -80,37 +84,68 @@ class Telling:
         return not self._thread.is_alive()
 
 
-class Unknown:
-    """In place of Telling where nobody can be told: why is said in the end."""
+class SentryCompanion:
+    """Beside a rollout: Sentry hears of the release meanwhile, and of the deploy when it succeeded.
 
-    def __init__(self, problem: str) -> None:
-        self._problem = problem
+    While the release bakes, Sentry is asked how it does.
+    """
 
-    def onlooker(self, _: BakeSettings) -> None:
-        """Nobody looks on."""
+    announcement = "Meanwhile, and in the end: tell Sentry"
 
-    def finish(self, _started: float, _seconds: float) -> tuple[str, ...]:
-        """What is to be said of it."""
-        return (self._problem,)
+    def __init__(
+        self,
+        environment: Environment,
+        settings: SentrySettings,
+        engine: Engine,
+        credentials: Credentials,
+        progress: Progress,
+    ) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._engine = engine
+        self._credentials = credentials
+        self._progress = progress
+        self._telling: Telling | None = None
+        self._onlooker: Onlooker | None = None
+        self._problem = ""
+        """Why nobody can be told."""
 
+    def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
+        """Begin. Raises ConfigError or SentryError where Sentry is `required` and doesn't hear."""
+        back = action is Action.ROLLBACK
+        self.begin(subject(self._environment, candidate.release, before.live_release, back=back))
 
-@contextmanager
-def beside(
-    subject: Subject, settings: SentrySettings, engine: Engine, credentials: Credentials
-) -> Iterator[Telling | Unknown]:
-    """Around a rollout. Raises ConfigError or SentryError, before anything is changed, where Sentry is `required`."""
-    try:
-        account = sentry_account.of(settings, os.environ)
-    except ConfigError as error:
-        if settings.required:
-            raise
-        yield Unknown(error.problem)
-        return
-    telling = Telling(Teller(subject, settings, account, engine, credentials))
-    try:
-        if settings.required and not subject.back:  # a way back that needs Sentry would be none
-            telling.insist()
-        yield telling
-    except BaseException:
-        telling.give_up()
-        raise
+    def begin(self, told: Subject) -> None:
+        """The same, of what Sentry calls it."""
+        try:
+            account = sentry_account.of(self._settings, os.environ)
+        except ConfigError as error:
+            if self._settings.required:
+                raise
+            self._problem = error.problem
+            return
+        self._telling = Telling(Teller(told, self._settings, account, self._engine, self._credentials))
+        self._onlooker = self._telling.onlooker(self._environment.release.bake)
+        if self._settings.required and not told.back:  # a way back that needs Sentry would be none
+            try:
+                self._telling.insist()
+            except BaseException:
+                self._telling.give_up()
+                raise
+
+    def while_baking(self, *, last: bool) -> None:
+        """Raises UnhealthyError where that is to have the release switched back."""
+        if self._onlooker:
+            self._onlooker(last)
+
+    def after(self, outcome: Outcome) -> tuple[str, ...]:
+        """Wait for what isn't told yet, `within` at most, and record the deploy."""
+        if self._telling is None:
+            return (self._problem,)
+        with self._progress.step("Tell Sentry"):
+            return self._telling.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
+
+    def give_up(self) -> None:
+        """Nothing more is told, and what was begun is ended."""
+        if self._telling:
+            self._telling.give_up()

@@ -9,17 +9,17 @@ from datetime import datetime
 from tagship.engine.client import Engine
 from tagship.errors import SourceError, TagshipError
 from tagship.images.credentials import Credentials
+from tagship.project import here
 from tagship.project.schema import Environment, SentrySettings
-from tagship.release import render
-from tagship.release.model import Place, Release
+from tagship.release.model import Release
 from tagship.sentry import source_maps
 from tagship.sentry.account import Account
 from tagship.sentry.api import SentryApi
 from tagship.sentry.cli import SentryCli
-from tagship.server import connection as services
 from tagship.source import git
 from tagship.system import scratch
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
+from tagship.variables import resolve
 
 FIRST_COMMITS = 20
 """How many commits the first release of an environment is said to bring: sentry-cli's own default."""
@@ -45,15 +45,16 @@ class Subject:
     """Whether an older release is brought back: what it consists of was told when it first came."""
 
 
-def subject(place: Place, settings: Environment, release: Release, previous: Release | None, *, back: bool) -> Subject:
+def subject(settings: Environment, release: Release, previous: Release | None, *, back: bool) -> Subject:
     """The release that goes into a place now, and the one that was there."""
+    place = settings.place
     maps = settings.sentry.source_maps if settings.sentry else None
     return Subject(
-        version=render.sentry_variables(place, release.version.tag)["SENTRY_RELEASE"],
+        version=resolve.sentry_variables(place, release.version.tag)["SENTRY_RELEASE"],
         environment=place.environment,
         url=settings.url,
         sha=release.version.sha,
-        before=render.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else "",
+        before=resolve.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else "",
         previous=previous.version.sha if previous else "",
         image=release.images.get(maps.service, "") if maps else "",
         back=back,
@@ -125,7 +126,7 @@ class Teller:
         told = self.subject
         if told.previous == told.sha:
             return  # only the configuration changed
-        folder = services.folder()
+        folder = here.folder()
         remote = git.remote(folder)
         repository = self._api.repository(remote)
         if repository:

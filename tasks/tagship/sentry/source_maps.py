@@ -12,7 +12,7 @@ from tagship.errors import EngineError, SentryError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.project.schema import SourceMaps
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 BUNDLES, MAP = frozenset({".js", ".cjs", ".mjs"}), ".map"
 LARGEST = 512 * 1024 * 1024

@@ -9,7 +9,7 @@ from typing import TypeVar
 from tagship.errors import SentryError, UnhealthyError
 from tagship.sentry.api import SentryApi
 from tagship.sentry.health import Limits, Seen, Signal, Verdict, judge, verdict
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 T = TypeVar("T")
 

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tagship.engine import compose, containers, networks, volumes
+from tagship.engine import compose, containers, networks, quirks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
 from tagship.engine.readiness import Starting
 from tagship.errors import CheckError
-from tagship.release import render
-from tagship.release.model import Place, Volume
+from tagship.names import Holder, Place
+from tagship.release import markers, render
+from tagship.release.model import Volume
 from tagship.server import divergence
 from tagship.server.connection import Session
-from tagship.server.lease import Holder, Lease
+from tagship.server.lease import Lease
 from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolved
 
@@ -90,9 +91,9 @@ class _Wanted:
     def __init__(self, session: Session, resolved: Resolved) -> None:
         self.project = project(session.place)
         self.described = divergence.describe(render.render_accessories(session.place, resolved.model, resolved.files))
-        self.model = render.adapt(self.described, session.engine.api)
-        self.filled = render.fill(self.model, resolved.secrets)
-        self.named = {n: resolved.secrets[n] for n in render.named(self.model) if n in resolved.secrets}
+        self.model = quirks.adapt(self.described, session.engine.api)
+        self.filled = markers.fill(self.model, resolved.secrets)
+        self.named = {n: resolved.secrets[n] for n in markers.named(self.model) if n in resolved.secrets}
         self._session = session
         self._resolved = resolved
 
@@ -115,7 +116,7 @@ class _Wanted:
     def differences(self, there: Iterable[Container]) -> Differences:
         """Of containers that exist."""
         found: dict[str, tuple[str, ...]] = {}
-        filled = render.fill(self.described, self._resolved.secrets)
+        filled = markers.fill(self.described, self._resolved.secrets)
         for container in there:
             if container.service in self.described["services"]:
                 inspected = self._session.engine.get(f"/containers/{container.id}/json")

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tagship.release import render
+from tagship import names
 
-LABEL = f"{render.LABEL}.described"
+LABEL = f"{names.LABEL}.described"
 _ELSEWHERE = {"image", "depends_on", "restart"}
 """Compared by name, of no consequence to what runs, or changed where it stands."""
 
@@ -56,7 +56,7 @@ def differences(name: str, model: Json, filled: Json, container: Json) -> Iterat
 
 def _digests(service: Json, model: Json) -> dict[str, str]:
     """Digests of a service's keys, its configs' contents included; secrets stand in them by name."""
-    ours = f"{render.LABEL}."
+    ours = f"{names.LABEL}."
     kept = {key: value for key, value in service.items() if key not in _ELSEWHERE and value}
     kept["labels"] = {key: value for key, value in service["labels"].items() if not key.startswith(ours)}
     kept["configs"] = [(use, (model.get("configs") or {}).get(use["source"])) for use in service.get("configs") or ()]

@@ -6,8 +6,11 @@ read, so of two that find it stale only one gets it.
 """
 
 import contextlib
+import getpass
 import io
 import json
+import os
+import socket
 import tarfile
 import threading
 import time
@@ -18,8 +21,7 @@ from typing import Self
 
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError, EngineError, LockedError, TagshipError
-from tagship.release.model import Place
-from tagship.release.render import LABEL
+from tagship.names import LABEL, Holder, Place
 
 TTL = 60.0
 """Seconds a lease lasts after its last renewal: how long a killed deploy can hold up the next."""
@@ -28,15 +30,6 @@ PRUNE_TAKES = 3.0
 """Seconds from a container's end in a prune until the engine says that it was one."""
 IMAGE, TAG = "tagship/empty", "1"
 _CONFLICT, _MISSING = 409, 404
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lock, for what, and from where."""
-
-    who: str
-    doing: str
-    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,3 +223,15 @@ def _told(place: Place, held: Held, now: float) -> str:
 
 def _hint(place: Place) -> str:
     return f"wait for it (--wait 600), or, if that run is dead, `tagship lock.release --env {place.environment}`"
+
+
+def holder(doing: str) -> Holder:
+    """Who we are: the run in CI, the user and machine elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        run = "/".join(os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
+        return Holder(
+            os.environ.get("GITHUB_ACTOR", "GitHub Actions"),
+            doing,
+            f"{run}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}",
+        )
+    return Holder(f"{getpass.getuser()}@{socket.gethostname()}", doing)

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from tagship.release.model import Place, Served
+from tagship.names import CANDIDATE_HEADER, RELEASE_HEADER, Place
+from tagship.release.model import Served
 
 STATE = "/tagship"
 """Where the edge mounts the volume that holds what an environment is: live release, ledger, release records."""
 ADMIN_PORT = 2019
-CANDIDATE_HEADER = "X-Tagship-Candidate"
-RELEASE_HEADER = "X-Tagship-Release"
+
+
 HOLD = "10s"
 """How long a request waits for a container that doesn't answer, through a crash or a restart."""
 UPSTREAM_IDLE = "1s"

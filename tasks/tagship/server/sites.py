@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from tagship.release.model import Place
+from tagship.names import Place
 from tagship.server.routes import CONNECTIONS, Json, Site, framed, is_of
 
 PERMANENT_REDIRECT = 308

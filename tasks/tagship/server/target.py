@@ -2,13 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+from tagship import names
 from tagship.checks import smoke
-from tagship.deploy.target import Migrated, Observed, Routing, Standing
-from tagship.engine import compose, containers, networks, volumes
+from tagship.deploy.candidate import Candidate
+from tagship.deploy.observed import Migrated, Observed
+from tagship.deploy.target import Onlooker
+from tagship.engine import compose, containers, images, networks, quirks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
@@ -17,130 +21,96 @@ from tagship.errors import CheckError, MigrationError, RolloutError, SmokeTestEr
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.migrations import frameworks as migrations
+from tagship.names import Holder
 from tagship.project.schema import Environment
 from tagship.proof import ledger
-from tagship.release import render
-from tagship.release.model import Migrations, Place, Record, Release, Rendered, Route, Served, served
-from tagship.server import listening, routes, sites
-from tagship.server.edge import NETWORK, Edge, refuse_old
+from tagship.release import markers, render
+from tagship.release.model import Migrations, Record, Rendered, Served
+from tagship.server import listening, routes
+from tagship.server.edge import NETWORK, refuse_old
 from tagship.server.lease import Lease
+from tagship.server.observe import Reader
+from tagship.server.traffic import Edge
 
 DRAIN_POLL = 0.05
-_ANY = Served((Route("/*", "any", 80),))
+
 
 _NOTHING_STAYED = (
     "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
     "keep the file on a volume, or the database in an accessory"
 )
 
-Onlooker = Callable[[bool], object]
-"""Called about every second while a release bakes, at last with True; raises TagshipError to end it."""
+
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
-class Reader:
-    """Looks at an environment without changing anything; a server that has no edge yet has nothing to see."""
-
-    def __init__(
-        self, engine: Engine, edge: Edge | None, place: Place, url: str = "", *, planning: bool = False
-    ) -> None:
-        """`planning`: look at what only a plan needs to know, too."""
-        self._engine = engine
-        self._files = edge
-        self._place = place
-        self._url = url
-        self._ledger: tuple[str, ...] = ()
-        self._prepare = False
-        self._planning = planning
-
-    def observe(self) -> Observed:
-        """Two calls: the engine's containers, the edge's files."""
-        if self._files is None:
-            return Observed()
-        files = self._files.read(prepare=self._prepare)
-        if self._prepare:
-            refuse_old(files.caddy)
-        self._ledger = files.ledger
-        everyone = containers.listed(self._engine)
-        releases = containers.standings(everyone, self._place)
-        standing = next((release for release in releases if release.name == files.live), None)
-        record, bad = ledger.decode_record(files.record), ledger.unreadable(files.ledger)
-        return Observed(
-            live=files.live,
-            live_record=record,
-            key=files.key,
-            releases=releases,
-            empty=self._empty(releases) if self._planning else (),
-            one_offs=tuple(c.name for c in everyone if c.one_off and c.running and self._place.owns(c.project)),
-            accessories=containers.accessories(everyone, self._place),
-            disk_free=files.disk_free,
-            memory_free=files.memory_free,
-            history=ledger.parse(files.ledger),
-            remarks=(
-                *(f"passed over a line of the ledger that is none: {line[:40]}…" for line in bad),
-                *((f"the record of {files.live} can't be read",) if files.record and record is None else ()),
-            ),
-            routing=self._routing(files.http, record.release if record else None, standing),
-        )
-
-    def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
-        """What the edge serves beside what it should; without a URL to be served at, nothing can be wrong."""
-        if not self._url:
-            return Routing()
-        wanted = served(live.shape.routes, standing.present if standing else {}) if live else Served(())
-        at = sites.addresses(http, self._place)
-        site = routes.site(self._place, [self._url], wanted, wanted)
-        hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # who has none yet will want some
-        other = sites.taken(http, self._place, hosts)
-        return Routing(
-            taken=f"{other[0]} is served as {other[1]}" if other else "",
-            stands=sites.stand(http, self._place, site),
-            here=any(sites.same(self._url, url) for url in at),
-            elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
-        )
-
-    def _empty(self, releases: Sequence[Standing]) -> tuple[str, ...]:
-        return networks.releases(self._engine, self._place, but={release.name for release in releases})
-
-    def unfit(self, rendered: Rendered, secrets: Mapping[str, str]) -> list[str]:
-        """What stands on the server and isn't as the release's Compose file says: volumes."""
-        if not rendered.model.get("volumes"):
-            return []
-        there = volumes.existing(self._engine)
-        return list(volumes.findings(rendered.volumes, rendered.external_volumes, there, secrets))
-
-    def release(self, name: str) -> Record | None:
-        """What was kept of a release."""
-        raw = self._files.record(name) if name and self._files else b""
-        return ledger.decode_record(raw)
-
-
-class Server(Reader):
-    """The `Target` of a real environment. Holds secret values; hands them to Compose alone."""
+class LockedServer(Reader):
+    """The `LockedEnvironment` of a real server, its edge running."""
 
     def __init__(  # noqa: PLR0913 - what one environment consists of
         self,
         engine: Engine,
         edge: Edge,
-        place: Place,
+        settings: Environment,
         *,
         edge_container: Mapping[str, Any],
         lease: Lease,
-        settings: Environment,
         credentials: Credentials,
     ) -> None:
-        super().__init__(engine, edge, place, settings.url, planning=True)
-        self._prepare = True
-        self._credentials = credentials
-        self.secrets: Mapping[str, str] = {}
+        super().__init__(engine, edge, settings.place, settings.url, planning=True)
+        self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
+        self.credentials = credentials
+        self.edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
+
+    @property
+    def left_by(self) -> Holder | None:
+        """Who left an expired lock behind."""
+        return self.lease.took_over.holder if self.lease.took_over else None
+
+    def now(self) -> str:
+        """The time by the engine's clock, ISO 8601."""
+        return datetime.fromtimestamp(self.engine.now(), UTC).isoformat(timespec="seconds")
+
+    def observe(self) -> Observed:
+        """Two calls; what a first deploy lacks is made by the way. Raises CheckError for a Caddy that is too old."""
+        files = self.edge.read(prepare=True)
+        refuse_old(files.caddy)
+        return self._observed(files)
+
+    def target(self, candidate: Candidate | None = None) -> "Server":
+        """What a plan is applied to, with the candidate's secrets."""
+        return Server(self, candidate.secrets if candidate else {})
+
+    def record(self, entry: ledger.Entry) -> None:
+        """Append to the ledger, after the line last read or written: under the lock nobody else writes."""
+        line = ledger.line(entry, self._last)
+        self.edge.append(line)
+        self._last = line
+
+
+class Server:
+    """The `Target` of a real environment. Holds secret values; hands them to Compose alone."""
+
+    def __init__(self, environment: LockedServer, secrets: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._secrets = secrets
+        self._engine, self._edge, self._lease = environment.engine, environment.edge, environment.lease
+        self._settings = environment.settings
+        self._place = environment.settings.place
         self._known: dict[str, str] = {}
         """Image → what the engine knows it by."""
-        self.onlooker: Onlooker | None = None
-        """Looks on while a release bakes."""
-        self._edge = edge
-        self._edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
-        self._lease = lease
-        self._settings = settings
+
+    def observe(self) -> Observed:
+        """Look at everything a plan depends on."""
+        return self._environment.observe()
+
+    def release(self, name: str) -> Record | None:
+        """What was kept of a release."""
+        return self._environment.release(name)
+
+    def record(self, entry: ledger.Entry) -> None:
+        """Append to the ledger."""
+        self._environment.record(entry)
 
     def still_ours(self) -> None:
         """Write the lease's expiry, which fails when the lease is gone."""
@@ -148,7 +118,7 @@ class Server(Reader):
 
     def pull(self, images: Sequence[str]) -> None:
         """All at once; one that is there already costs no word with the registry."""
-        self._known |= pulls.bring(self._engine, images, self._credentials)
+        self._known |= pulls.bring(self._engine, images, self._environment.credentials)
 
     def revive(self, accessories: Sequence[str]) -> None:
         """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
@@ -166,7 +136,7 @@ class Server(Reader):
         within = self._settings.edge.networks
         size = networks.prefix_for(sum(map(rendered.replicas, rendered.order)))
         networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels)
-        volumes.ensure(self._engine, rendered.volumes, labels, self.secrets)
+        volumes.ensure(self._engine, rendered.volumes, labels, self._secrets)
 
     def create(self, rendered: Rendered) -> None:
         """By Compose, on the release's own network."""
@@ -215,7 +185,7 @@ class Server(Reader):
         if candidate:
             key = secrets.token_urlsafe(24)
             self._edge.offer(release, key)
-            headers = {routes.CANDIDATE_HEADER: key}
+            headers = {names.CANDIDATE_HEADER: key}
         within = self._settings.smoke_within
         try:
             smoke.run(self._settings.smoke, self._settings.url, within, release=release, headers=headers)
@@ -228,7 +198,7 @@ class Server(Reader):
         """Replace the file that the edge dials by."""
         self._edge.switch(release)
 
-    def bake(self, release: str, seconds: float) -> None:
+    def bake(self, release: str, seconds: float, look: Onlooker) -> None:
         """Smoke-test again and again, and see that no container ends or turns unhealthy."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -236,11 +206,10 @@ class Server(Reader):
             for container in containers.of(self._engine, release):
                 done = container.status.startswith("Exited (0)")  # a one-shot's end
                 if (container.state in _ENDED and not done) or "unhealthy" in container.status:
-                    words = render.hide(containers.last_words(self._engine, container.id), self.secrets)
+                    words = render.hide(containers.last_words(self._engine, container.id), self._secrets)
                     raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
             smoke.run(self._settings.smoke, self._settings.url, 5, release=release)
-            if self.onlooker:
-                self.onlooker(time.monotonic() >= until)
+            look(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:
         """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop.
@@ -273,12 +242,6 @@ class Server(Reader):
         """Containers and network."""
         containers.remove(self._engine, release)
 
-    def record(self, entry: ledger.Entry) -> None:
-        """Append to the ledger, after the line last read or written: under the lock nobody else writes."""
-        line = ledger.line(entry, self._ledger[-1] if self._ledger else "")
-        self._edge.append(line)
-        self._ledger = (*self._ledger, line)
-
     def _refuse_unwatched(self, rendered: Rendered, unwatched: Iterable[str]) -> None:
         """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""
         routed = {route.service for route in rendered.release.shape.routes}
@@ -292,7 +255,7 @@ class Server(Reader):
     def _images_without_probe(self, rendered: Rendered) -> Iterator[str]:
         """Known once images are pulled, and before a migration; one that Compose is yet to pull is looked at later."""
         for name, settings in rendered.model["services"].items():
-            config = containers.image_config(self._engine, settings.get("image", ""))
+            config = images.image_config(self._engine, settings.get("image", ""))
             if config is not None and not containers.probe(config):
                 yield name
 
@@ -303,7 +266,7 @@ class Server(Reader):
 
     def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
         """What a killed deploy connected already is left alone."""
-        subnet = f"{self._edge_network['Gateway']}/{self._edge_network['IPPrefixLen']}"
+        subnet = f"{self._environment.edge_network['Gateway']}/{self._environment.edge_network['IPPrefixLen']}"
         taken = {address for container in everyone if (address := container.addresses.get(NETWORK))}
         shape = rendered.release.shape
         routed = {route.service for route in shape.routes}
@@ -318,9 +281,9 @@ class Server(Reader):
     def _once(self, rendered: Rendered, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
         model = migrations.one_off(rendered.model, how.service, str(self._place), rendered.release.shape)
         if limited:
-            image = containers.image_variables(self._engine, self._name(rendered.release.images.get(how.service, "")))
+            image = images.image_variables(self._engine, self._name(rendered.release.images.get(how.service, "")))
             model = migrations.limited(model, how, image)
-        filled = self._runnable(render.adapt(model, (0, 0)))
+        filled = self._runnable(quirks.adapt(model, (0, 0)))
         with self._hiding():
             try:
                 said = compose.run_once(self._engine.socket, filled, how.service, argv, self._named(rendered))
@@ -336,7 +299,7 @@ class Server(Reader):
         except TagshipError as error:
             if cut := self._engine.cut():  # what a program says of that is not to the point
                 raise cut from None
-            raise type(error)(render.hide(error.problem, self.secrets), hint=error.hint) from None
+            raise type(error)(render.hide(error.problem, self._secrets), hint=error.hint) from None
 
     def _name(self, image: str) -> str:
         """What the engine knows an image by."""
@@ -353,9 +316,9 @@ class Server(Reader):
         return filled
 
     def _filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        filled: dict[str, Any] = render.fill(render.adapt(model, self._engine.api), self.secrets)
+        filled: dict[str, Any] = markers.fill(quirks.adapt(model, self._engine.api), self._secrets)
         return filled
 
     def _named(self, rendered: Rendered) -> dict[str, str]:
         """Compose takes a secret or config by `environment:` from its own: those, and no others."""
-        return {name: self.secrets[name] for name in render.named(rendered.model) if name in self.secrets}
+        return {name: self._secrets[name] for name in markers.named(rendered.model) if name in self._secrets}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagship.errors import SourceError, TagshipError
-from tagship.release.model import Version
+from tagship.names import Version
 from tagship.system.programs import run
 
 HERE = Path()

@@ -3,12 +3,12 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tagship.errors import TagshipError, ToolError
+from tagship.system.deadline import POLL, Deadline
 
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -30,26 +30,6 @@ PASSED_ON = (
     "SSL_CERT_FILE",
 )
 """What a program needs of this process's environment; the rest, secrets included, it doesn't get."""
-
-
-POLL = 0.1
-"""Seconds between two looks at a deadline that may be moved meanwhile."""
-
-
-@dataclass
-class Deadline:
-    """When to give up, on the monotonic clock; may be brought forward while somebody waits by it."""
-
-    at: float = float("inf")
-
-    def move(self, seconds: float) -> None:
-        """So many seconds from now."""
-        self.at = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until then, never below 0."""
-        return max(0.0, self.at - time.monotonic())
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
-from tagship.deploy.target import Migrated, Observed, Routing, Standing
+from tagship.deploy.candidate import Candidate
+from tagship.deploy.observed import Migrated, Observed, Routing, Standing
+from tagship.deploy.target import Onlooker
 from tagship.errors import RolloutError, SmokeTestError, TagshipError
+from tagship.names import Holder
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served, served
 
@@ -26,7 +30,7 @@ class _Project:
 
 
 class MemoryTarget:
-    """The `Target` of an environment that exists only here, and behaves as a server does.
+    """The `LockedEnvironment` and `Target` of an environment that exists only here, and behaves as a server does.
 
     `changes` is what was changed, in order, a line each: `create shop-staging-…`. Looking, smoke-testing, draining and
     baking change nothing and leave no line. `fails` maps the name of an effect to the error it raises instead of
@@ -41,6 +45,9 @@ class MemoryTarget:
         fails: Mapping[str, TagshipError] | None = None,
     ) -> None:
         self.changes: list[str] = []
+        self.left_by: Holder | None = None
+        """Who left the lock behind."""
+        self.secrets: Mapping[str, str] = {}
         self.fails = dict(fails or {})
         self.live = ""
         self.candidate_served = self.live_served = Served(())
@@ -103,6 +110,19 @@ class MemoryTarget:
     def release(self, name: str) -> Record | None:
         """What was kept of a release."""
         return self._records.get(name)
+
+    def unfit(self, candidate: Candidate) -> list[str]:  # noqa: ARG002 - the port's
+        """Nothing: its volumes are as they should be."""
+        return []
+
+    def now(self) -> str:
+        """A time of its own that stands still."""
+        return "2026-01-01T00:00:00+00:00"
+
+    def target(self, candidate: Candidate | None = None) -> Self:
+        """Itself; `secrets` are those of the candidate."""
+        self.secrets = candidate.secrets if candidate else {}
+        return self
 
     def still_ours(self) -> None:
         """The lock is ours for ever, unless `fails` says otherwise."""
@@ -191,9 +211,10 @@ class MemoryTarget:
         self.live = release
         self._changed("cutover", release)
 
-    def bake(self, release: str, seconds: float) -> None:  # noqa: ARG002 - the port's
-        """Watch a release for no time at all."""
+    def bake(self, release: str, seconds: float, look: Onlooker) -> None:  # noqa: ARG002 - the port's
+        """Watch a release for no time at all, with one look."""
         self._may_fail("bake")
+        look(True)  # noqa: FBT003 - the port's
 
     def drain(self, release: str, seconds: float) -> None:  # noqa: ARG002 - the port's
         """No request is ever in flight."""

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tagship.engine import compose
 from tagship.errors import ConfigError
+from tagship.names import Place, Version
 from tagship.project.schema import Environment
-from tagship.release import references, render
-from tagship.release.model import Configuration, Place, Release, Rendered, Sources
+from tagship.release import markers, references, render, selection
+from tagship.release.identity import configuration, keyed
+from tagship.release.markers import Model
+from tagship.release.model import Configuration, Record, Release, Rendered, Shape, Sources
 from tagship.release.references import Need
 from tagship.reporting import telemetry
+from tagship.source import compose_file
 from tagship.variables import files as variables
 
 _HASHED = 16
@@ -34,36 +37,57 @@ class Resolved:
 
     def rendered(self, release: Release, key: bytes) -> Rendered:
         """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
-        identity = render.configuration(key, self.model, self.files, release.images, self.secrets)
+        identity = configuration(key, self.model, self.files, release.images, self.secrets)
         name = self.place.release_name(release.version, identity)
         rendered = render.render_release(self.place, release, self.model, self.files, name)
         return replace(rendered, configuration=self._kept(release, key))
 
     def _kept(self, release: Release, key: bytes) -> Configuration:
-        secrets = {name: render.keyed(key, value)[:_HASHED] for name, value in self.secrets.items()}
+        secrets = {name: keyed(key, value)[:_HASHED] for name, value in self.secrets.items()}
         how = release.shape.migrations
         image = release.images.get(how.service, "") if how else ""
         if how is None or not image:
             return Configuration(self.variables, secrets)
         settings = self.model["services"][how.service]
-        return Configuration(self.variables, secrets, render.keyed(key, [settings, dict(self.files), image, secrets]))
+        return Configuration(self.variables, secrets, keyed(key, [settings, dict(self.files), image, secrets]))
 
 
-def resolve(  # noqa: PLR0913 - what a configuration consists of
-    place: Place,
+def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolved:
+    """A release's services with an environment's values in them. Raises ConfigError."""
+    return _reporting(of_services(settings, sources, shape.services, version.tag, folder), settings, version)
+
+
+def again(settings: Environment, record: Record, folder: Path) -> Resolved:
+    """A recorded release's services with the variables that it had, and today's secrets. Raises ConfigError."""
+    found, kept = record.release, record.configuration
+    recorded = kept.variables if kept else None
+    resolved = of_services(settings, found.sources, found.shape.services, found.version.tag, folder, recorded=recorded)
+    return _reporting(resolved, settings, found.version)
+
+
+def _reporting(resolved: Resolved, settings: Environment, version: Version) -> Resolved:
+    """The same with what Sentry's SDKs look for, where Sentry is configured: a release's, never an accessory's."""
+    if settings.sentry is None:
+        return resolved
+    names = sentry_variables(resolved.place, version.tag)
+    return replace(resolved, model=with_environment(resolved.model, names))
+
+
+def of_services(  # noqa: PLR0913 - what a configuration consists of
+    settings: Environment,
     sources: Sources,
     services: tuple[str, ...],
-    *,
     tag: str,
-    settings: Environment,
     folder: Path,
+    *,
     recorded: Mapping[str, str] | None = None,
 ) -> Resolved:
     """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to.
 
     `recorded`: the values that a release had when it was deployed; they win over today's.
     """
-    wanted = render.select(sources, services)
+    place = settings.place
+    wanted = selection.select(sources, services)
     needed = references.of(wanted.model, wanted.files)
     given = variables.read(settings.variables, folder)
     given |= recorded or {}
@@ -74,8 +98,10 @@ def resolve(  # noqa: PLR0913 - what a configuration consists of
     _refuse_missing(place, settings, needed, {**secrets, **given})
     known = {name: value for name, value in given.items() if name in needed}
     # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
-    model = compose.interpolate(wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()})
-    taken = {name: given[name] for name in render.named(wanted.model) if name in given}
+    model = compose_file.interpolate(
+        wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()}
+    )
+    taken = {name: given[name] for name in markers.named(wanted.model) if name in given}
     # what Compose calls a secret isn't kept, even where a file of variables gives it
     plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
     kept = {name: given[name] for name in plain if name in given}
@@ -102,10 +128,24 @@ def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
     """The secrets that the Compose file names as files: read here, now, and kept nowhere."""
     items = (sources.model.get("secrets") or {}).items()
     try:
-        return {render.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
+        return {markers.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
     except OSError as error:
         raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(
             "A secret's file is no text, and Compose carries no other.", hint="keep it in base64, decoded by the app"
         ) from None
+
+
+def sentry_variables(place: Place, tag: str) -> dict[str, str]:
+    """A release and its environment, under the names that Sentry's SDKs read by themselves."""
+    return {"SENTRY_RELEASE": f"{place.app}@{tag}", "SENTRY_ENVIRONMENT": place.environment}
+
+
+def with_environment(model: Model, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The same with variables for every service, where it has none of that name."""
+    services = {
+        name: {**service, "environment": {**variables, **(service.get("environment") or {})}}
+        for name, service in model["services"].items()
+    }
+    return {**model, "services": services}

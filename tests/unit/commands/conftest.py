@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -13,11 +13,14 @@ from tagship.cli import Console
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError
 from tagship.images.credentials import Credentials
+from tagship.names import Place
+from tagship.project import here
 from tagship.project.schema import Environment
 from tagship.proof.ledger import Entry, line
-from tagship.release.model import Place
 from tagship.server import connection as services
-from tagship.server.edge import Files
+from tagship.server.observe import Reader
+from tagship.server.state import Files
+from tagship.server.traffic import Edge
 from tests.fakes.builders import nobody
 from tests.fakes.servers import Answer, Server
 
@@ -63,6 +66,12 @@ class Reach:
         """The edge's files; none where there is no edge."""
         return nullcontext(self if self.edge else None)
 
+    @contextmanager
+    def looked_at(self) -> Iterator[Reader]:
+        """The environment to plan for."""
+        url = self.settings.url if self.settings else ""
+        yield Reader(self.engine, cast("Edge", self) if self.edge else None, self.place, url, planning=True)
+
     def read(self, *, prepare: bool = False) -> Files:
         """All of them."""
         assert not prepare, "who only looks makes nothing"
@@ -86,7 +95,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An app's folder, the current one."""
     (tmp_path / "tagship.yml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(services.CONFIG, raising=False)
+    monkeypatch.delenv(here.CONFIG, raising=False)
     return tmp_path
 
 
@@ -97,7 +106,7 @@ def reach(app: Path, daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyP
     reached = Reach(engine)
 
     @contextmanager
-    def connect(_: str, settings: Environment) -> Iterator[Reach]:
+    def connect(settings: Environment) -> Iterator[Reach]:
         reached.settings = settings
         yield reached
 

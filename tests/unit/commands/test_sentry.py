@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from tagship.names import Version
 from tagship.proof import ledger
-from tagship.release.model import Version
 from tests.fakes.builders import entry, rendered
 from tests.fakes.repositories import Repository
 from tests.fakes.sentries import ORG, RELEASE, Sentry

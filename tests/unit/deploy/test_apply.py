@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from tagship.deploy.apply import apply
+from tagship.deploy.observed import Migrated
 from tagship.deploy.rollout import Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import Plan, Stop
-from tagship.deploy.target import Migrated
 from tagship.errors import LockedError, RolloutError, SmokeTestError
 from tagship.testing import MemoryTarget
 from tests.fakes.builders import MIGRATIONS, Services, entry, good, image, rendered

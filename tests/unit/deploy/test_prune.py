@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from tagship.deploy.observed import Observed
 from tagship.deploy.prune import plan_prune
 from tagship.deploy.steps import Remove
-from tagship.deploy.target import Observed
 from tagship.release.model import Rendered
 from tests.fakes.builders import entry, observed, rendered, standing
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from tagship.deploy.observed import Observed, Routing
 from tagship.deploy.rollout import Good, Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import (
     Bake,
@@ -21,7 +22,6 @@ from tagship.deploy.steps import (
     Start,
     Stop,
 )
-from tagship.deploy.target import Observed, Routing
 from tagship.release.model import Configuration, Rendered, Route, Served
 from tests.fakes.builders import MIGRATIONS, WEB, Services, entry, good, image, observed, rendered, standing
 

@@ -2,21 +2,22 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from tagship.deploy import story as deploys
-from tagship.deploy.execution import Outcome, Rollout
+from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
+from tagship.deploy.companion import Companion, Nobody
+from tagship.deploy.execution import Execution
+from tagship.deploy.observed import Migrated, Observed, Routing
+from tagship.deploy.order import Order
+from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings
 from tagship.deploy.rollback import choose_rollback
 from tagship.deploy.rollout import Patience, plan_rollout
 from tagship.deploy.steps import Plan
-from tagship.deploy.story import Candidate, Choice, Options, Recorded
-from tagship.deploy.target import Migrated, Observed, Routing
-from tagship.engine.client import Engine
 from tagship.errors import (
     CheckError,
     ConfigError,
@@ -27,27 +28,24 @@ from tagship.errors import (
     SmokeTestError,
     StoppedError,
 )
-from tagship.project.schema import Environment as Settings
+from tagship.names import Holder
 from tagship.proof import ledger
-from tagship.release.model import Action, Record, Rendered
+from tagship.proof.ledger import Action
+from tagship.release.model import Record, Rendered
 from tagship.reporting.progress import Progress
-from tagship.server.connection import Session
-from tagship.server.lease import Holder, Lease
 from tagship.testing import MemoryTarget
 from tagship.variables.resolve import Resolved
-from tests.fakes.builders import MIGRATIONS, PLACE, Services, entry, nobody, observed, rendered
-from tests.fakes.locks import OTHER, Locks
-from tests.fakes.servers import Server
+from tests.fakes.builders import MIGRATIONS, PLACE, Services, entry, observed, rendered
 
 OLD, NEW = rendered("a"), rendered("b", migrations=MIGRATIONS)
 NOTHING = Outcome("staging", NEW.name, NEW.release.version.tag, "", "https://x", changed=True, images={})
 
 
-def rollout(target: MemoryTarget, wanted: Rendered = NEW) -> tuple[Rollout, Plan]:
+def rollout(target: MemoryTarget, wanted: Rendered = NEW) -> tuple[Execution, Plan]:
     """A rollout about to be carried out, and its plan."""
     before = target.observe()
     plan = plan_rollout(wanted, before, Patience())
-    return Rollout(target, before, wanted, Progress(quiet=True), entry(wanted, before.live), began=0), plan
+    return Execution(target, before, wanted, Progress(quiet=True), entry(wanted, before.live), began=0), plan
 
 
 def last(target: MemoryTarget) -> dict[str, Any]:
@@ -310,39 +308,6 @@ def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
     deploys.refuse([])
 
 
-class Environment(MemoryTarget):
-    """An environment that is connected to, whose lock an engine keeps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.secrets: Mapping[str, str] = {}
-        self.credentials = nobody
-        self.place = PLACE
-        self.settings = Settings.model_validate(
-            {"name": "staging", "engine": "local", "url": "https://x", "release": {"bake": "1s", "drain-within": 7}}
-        )
-        self.engine: Engine
-
-    def connected(self, engine: Engine) -> Session:
-        """The session it is reached by."""
-        self.engine = engine
-        return cast("Session", self)
-
-    @contextmanager
-    def target(self, _: Lease) -> Iterator[MemoryTarget]:
-        """Itself."""
-        yield self
-
-    def unfit(self, *_: object) -> list[str]:
-        """Nothing: its volumes are as they should be."""
-        return []
-
-    @contextmanager
-    def files(self) -> Iterator[None]:
-        """Of an environment without an edge."""
-        yield None
-
-
 def choice(release: Rendered = NEW) -> Choice:
     """Chooses that release, whatever is observed."""
     resolved = Resolved(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
@@ -356,105 +321,105 @@ def again(observed: Observed, record: Record) -> Candidate:
     return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
 
 
-def options(**settings: Any) -> Options:  # noqa: ANN401 - of Options
-    """How to go about it, saying nothing."""
-    return Options(Progress(quiet=True), **settings)
-
-
 ME = Holder("me", "deploy staging", "https://ci.example.com/1")
 
 
-def test_deploys_what_is_chosen_under_the_lock_and_frees_it(daemon: Server, engine: Engine) -> None:
-    locks, environment = Locks(daemon, engine), Environment()
-    held: list[str] = []
+def order(choose: Choice, *, back: Again = again, action: Action = Action.DEPLOY) -> Order:
+    """What is to be done to staging."""
+    return Order("staging", "https://x", action, ME, choose, back, Patience(drain=7, bake=1))
+
+
+def deliver(  # noqa: PLR0913 - what a deploy depends on
+    environment: MemoryTarget,
+    choose: Choice,
+    *,
+    back: Again = again,
+    action: Action = Action.DEPLOY,
+    companion: Companion | None = None,
+    quiet: bool = True,
+) -> Outcome:
+    """Carry it out."""
+    what = order(choose, back=back, action=action)
+    return deploys.rollout(environment, what, Progress(quiet=quiet), companion or Nobody())
+
+
+def test_deploys_what_is_chosen() -> None:
+    environment = MemoryTarget()
 
     def choose(observed: Observed, recorded: Recorded) -> Candidate:
-        held.extend(locks.held)
         assert recorded("nothing") is None
         return choice()(observed, recorded)
 
-    outcome = deploys.rollout(environment.connected(engine), choose, again, ME, options())
+    outcome = deliver(environment, choose)
 
     assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
     assert environment.live == outcome.release
-    assert (len(held), locks.held) == (1, {})
     assert environment.secrets == {"PASSWORD": "s3cr3t"}
     written = last(environment)
     assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
     assert "s3cr3t" not in repr(environment.ledger)
 
 
-def test_what_is_live_already_is_no_deploy_and_not_recorded(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    deploys.rollout(session, choice(), again, ME, options())
+def test_what_is_live_already_is_no_deploy_and_not_recorded() -> None:
+    environment = MemoryTarget()
+    deliver(environment, choice())
     environment.changes.clear()
 
-    outcome = deploys.rollout(session, choice(), again, ME, options())
+    outcome = deliver(environment, choice())
 
     assert not outcome.changed
     assert environment.changes == []
     assert len(environment.ledger) == 1
 
 
-def unrecorded(environment: Environment, session: Session) -> None:
+def unrecorded(environment: MemoryTarget) -> None:
     """Have NEW live, whole but never recorded, beside OLD: its deploy was killed while it stopped OLD."""
-    deploys.rollout(session, choice(OLD), again, ME, options())
-    deploys.rollout(session, choice(NEW), again, ME, options())
+    deliver(environment, choice(OLD))
+    deliver(environment, choice(NEW))
     environment.ledger.pop()
     (old,) = (release.name for release in environment.observe().releases if release.name != environment.live)
     environment.resume(old, ("web",))
     environment.changes.clear()
 
 
-def test_what_is_live_and_was_never_recorded_is_proven_and_recorded(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_what_is_live_and_was_never_recorded_is_proven_and_recorded() -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
 
-    outcome = deploys.rollout(session, choice(NEW), again, ME, options())
+    outcome = deliver(environment, choice(NEW))
 
     assert outcome.changed
     assert [json.loads(line)["release"] for line in environment.ledger][-1] == outcome.release
-    assert not deploys.rollout(session, choice(NEW), again, ME, options()).changed
+    assert not deliver(environment, choice(NEW)).changed
 
 
-def test_a_first_deploy_whose_smoke_test_failed_is_not_called_done(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    deploys.rollout(session, choice(), again, ME, options())
+def test_a_first_deploy_whose_smoke_test_failed_is_not_called_done() -> None:
+    environment = MemoryTarget()
+    deliver(environment, choice())
     environment.ledger.clear()
     environment.fails = {"smoke_test": SmokeTestError("status 500")}
 
     with pytest.raises(SmokeTestError):
-        deploys.rollout(session, choice(), again, ME, options())
+        deliver(environment, choice())
 
 
-def test_what_is_live_and_proven_but_does_not_answer_is_not_nothing_to_do(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    deploys.rollout(session, choice(), again, ME, options())
+def test_what_is_live_and_proven_but_does_not_answer_is_not_nothing_to_do() -> None:
+    environment = MemoryTarget()
+    deliver(environment, choice())
     environment.fails = {"smoke_test": SmokeTestError("status 500")}
 
     with pytest.raises(SmokeTestError, match="status 500"):
-        deploys.rollout(session, choice(), again, ME, options())
+        deliver(environment, choice())
 
 
-def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(
-    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    locks, environment = Locks(daemon, engine), Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(capsys: pytest.CaptureFixture[str]) -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
     left = environment.live
-    locks.hold(OTHER, expires=-1)
+    environment.left_by = Holder("ci", "deploy staging")
 
     third = rendered("c")
-    deploys.rollout(session, choice(third), again, ME, Options(Progress()))
+    deliver(environment, choice(third), quiet=False)
 
     late, newest = (json.loads(line) for line in environment.ledger[-2:])
     assert (late["release"], late["result"], late["why"], late["by"]) == (left, ledger.GOOD, "recorded late", "ci")
@@ -462,27 +427,23 @@ def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(
     assert "left unfinished by a deploy that was killed" in capsys.readouterr().err
 
 
-def test_a_rollback_finds_its_way_after_a_deploy_that_was_never_recorded(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_a_rollback_finds_its_way_after_a_deploy_that_was_never_recorded() -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
 
     def back(observed: Observed, recorded: Recorded) -> Candidate:
         record = recorded(choose_rollback(observed)[0])
         assert record
         return again(observed, record)
 
-    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+    outcome = deliver(environment, back, action=Action.ROLLBACK)
 
     assert outcome.tag == OLD.release.version.tag
 
 
-def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so() -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
 
     def other(observed: Observed, record: Record) -> Candidate:  # its secrets have changed
         chosen = again(observed, record)
@@ -497,7 +458,7 @@ def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so(daemo
             environment.fails = {}
 
     environment.smoke_test = fail_once  # type: ignore[method-assign]
-    deploys.rollout(session, choice(rendered("c")), other, ME, options())
+    deliver(environment, choice(rendered("c")), back=other)
 
     assert [json.loads(line)["result"] for line in environment.ledger] == ["ok", "failed", "ok"]
     assert json.loads(environment.ledger[1])["why"] == "recorded late: status 500"
@@ -562,26 +523,20 @@ def test_goes_back_to_an_unproven_release_that_runs_where_the_proven_one_was_sto
     assert target.live == NEW.name
 
 
-def test_a_signal_while_a_killed_deploy_is_finished_ends_the_deploy(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_a_signal_while_a_killed_deploy_is_finished_ends_the_deploy() -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
     environment.fails = {"drain": StoppedError("Stopped by SIGINT.")}
 
     with pytest.raises(StoppedError):
-        deploys.rollout(session, choice(rendered("c")), again, ME, options())
+        deliver(environment, choice(rendered("c")))
 
     assert not any("cccccccc" in change for change in environment.changes)
 
 
-def test_a_rollback_from_a_broken_release_that_was_never_recorded_goes_to_the_last_good_one(
-    daemon: Server, engine: Engine
-) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    session = environment.connected(engine)
-    unrecorded(environment, session)
+def test_a_rollback_from_a_broken_release_that_was_never_recorded_goes_to_the_last_good_one() -> None:
+    environment = MemoryTarget()
+    unrecorded(environment)
     broken, answers = environment.live, environment.smoke_test
 
     def smoke_test(release: str, *, candidate: bool) -> None:
@@ -595,7 +550,7 @@ def test_a_rollback_from_a_broken_release_that_was_never_recorded_goes_to_the_la
         return again(observed, record)
 
     environment.smoke_test = smoke_test  # type: ignore[method-assign]
-    outcome = deploys.rollout(session, back, again, ME, options(action=Action.ROLLBACK))
+    outcome = deliver(environment, back, action=Action.ROLLBACK)
 
     assert outcome.tag == OLD.release.version.tag
 
@@ -645,125 +600,125 @@ def test_a_live_release_without_containers_is_refused_while_another_runs() -> No
     assert f"has no containers; {OLD.name} runs" in finding
 
 
-def test_a_server_that_is_not_fit_is_left_as_it_is(daemon: Server, engine: Engine) -> None:
-    locks, environment = Locks(daemon, engine), Environment()
+def test_a_server_that_is_not_fit_is_left_as_it_is() -> None:
+    environment = MemoryTarget()
     wanted = rendered("b", accessories=("db",))
 
     with pytest.raises(CheckError, match="db is not running"):
-        deploys.rollout(environment.connected(engine), choice(wanted), again, ME, options())
+        deliver(environment, choice(wanted))
     with pytest.raises(CheckError, match="db is not running"):
-        deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
+        deploys.migrate(environment, order(choice(wanted), action=Action.MIGRATE), Progress(quiet=True))
 
-    assert (environment.changes, locks.held) == ([], {})
+    assert environment.changes == []
 
 
-def test_a_migration_starts_a_stopped_accessory_and_a_look_at_what_is_pending_does_not(
-    daemon: Server, engine: Engine
-) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
+def test_a_migration_starts_a_stopped_accessory_and_a_look_at_what_is_pending_does_not() -> None:
+    environment = MemoryTarget()
     environment.accessories = {"db": "exited"}
     wanted = rendered("b", accessories=("db",))
 
     with pytest.raises(CheckError, match="db is stopped"):
-        deploys.migrate(environment.connected(engine), choice(wanted), ME, options(dry_run=True))
+        deploys.migrate(environment, order(choice(wanted), action=Action.MIGRATE), Progress(quiet=True), dry_run=True)
     assert environment.changes == []
 
-    deploys.migrate(environment.connected(engine), choice(wanted), ME, options())
+    deploys.migrate(environment, order(choice(wanted), action=Action.MIGRATE), Progress(quiet=True))
     assert environment.changes[0] == "revive db"
 
 
-def test_somebody_elses_deploy_is_not_disturbed(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine).hold(OTHER)
-    environment = Environment()
-
-    with pytest.raises(LockedError):
-        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
-
-    assert environment.changes == []
-
-
-def test_taking_over_a_dead_deploys_lock_is_said(
-    daemon: Server, engine: Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Locks(daemon, engine).hold(OTHER, expires=-1)
-
-    deploys.rollout(Environment().connected(engine), choice(), again, ME, Options(Progress()))
-
-    assert "took over the expired lock of ci" in capsys.readouterr().err
-
-
-def test_going_back_migrates_nothing(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
+def test_going_back_migrates_nothing() -> None:
+    environment = MemoryTarget()
     environment.pending = ("shop.0002",)
 
-    deploys.rollout(environment.connected(engine), choice(), again, ME, options(action=Action.ROLLBACK))
+    deliver(environment, choice(), action=Action.ROLLBACK)
 
     assert environment.pending == ("shop.0002",)
     assert last(environment)["action"] == "rollback"
 
 
-def test_a_preview_is_the_numbered_plan_and_takes_no_lock(daemon: Server, engine: Engine) -> None:
-    locks, environment = Locks(daemon, engine), Environment()
+def test_a_preview_is_the_numbered_plan_and_changes_nothing() -> None:
+    environment = MemoryTarget()
 
-    lines = deploys.preview(environment.connected(engine), choice(), options()).splitlines()
+    lines = deploys.preview(environment, order(choice()), Progress(quiet=True), Nobody()).splitlines()
 
     assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
     assert lines[1] == "  1. Pull 1 image by digest"
     assert lines[-1] == " 10. Bake for 1 s"
-    assert (environment.changes, locks.held, daemon.requests) == ([], {}, [])
+    assert environment.changes == []
 
 
-def told(environment: Environment, **sentry: object) -> Environment:
-    """The same with Sentry configured, by an account that nobody gave a token."""
-    wanted = {"org": "acme", "projects": ["shop"], **sentry}
-    known = environment.settings.model_dump(by_alias=True)
-    environment.settings = Settings.model_validate({**known, "name": "staging", "sentry": wanted})
-    return environment
+class Friend:
+    """A companion that remembers what it heard, and may refuse."""
+
+    announcement = "Meanwhile: tell a friend"
+
+    def __init__(self, refuses: Exception | None = None, ill: Exception | None = None) -> None:
+        self.heard: list[str] = []
+        self._refuses = refuses
+        self._ill = ill
+
+    def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
+        """That it begins."""
+        self.heard.append(f"{action} of {candidate.name} after {before.live or 'nothing'}")
+        if self._refuses:
+            raise self._refuses
+
+    def while_baking(self, *, last: bool) -> None:
+        """That it bakes."""
+        self.heard.append(f"baking, last: {last}")
+        if self._ill:
+            raise self._ill
+
+    def after(self, outcome: Outcome) -> tuple[str, ...]:
+        """That it is done."""
+        self.heard.append(f"{outcome.release} took {outcome.seconds:.0f} s")
+        return ("a friend knows",)
+
+    def give_up(self) -> None:
+        """That it failed."""
+        self.heard.append("gave up")
 
 
-def test_a_sentry_that_cannot_be_told_is_a_warning_of_a_good_deploy(
-    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
-    Locks(daemon, engine)
-    environment = told(Environment())
+def test_a_companion_hears_of_a_deploy_before_while_baking_and_after() -> None:
+    environment, friend = MemoryTarget(), Friend()
 
-    outcome = deploys.rollout(environment.connected(engine), choice(), again, ME, options())
+    outcome = deliver(environment, choice(), companion=friend)
 
-    assert outcome.warnings == ("Sentry is configured, and SENTRY_AUTH_TOKEN is not set.",)
-    assert environment.live == outcome.release
-    assert (outcome.at, outcome.seconds >= 0) == (last(environment)["at"], True)
-
-
-def test_where_sentry_is_required_nothing_is_changed_without_it(
-    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
-    locks = Locks(daemon, engine)
-    environment = told(Environment(), required=True)
-
-    with pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"):
-        deploys.rollout(environment.connected(engine), choice(), again, ME, options())
-
-    assert (environment.changes, environment.ledger, locks.held) == ([], [], {})
+    assert friend.heard == [
+        f"deploy of {outcome.release} after nothing",
+        "baking, last: True",
+        f"{outcome.release} took 0 s",
+    ]
+    assert outcome.warnings == ("a friend knows",)
 
 
-def test_a_preview_says_that_sentry_would_be_told(daemon: Server, engine: Engine) -> None:
-    Locks(daemon, engine)
+def test_a_companion_that_refuses_leaves_everything_as_it_was() -> None:
+    environment = MemoryTarget()
 
-    plan = deploys.preview(told(Environment()).connected(engine), choice(), options())
+    with pytest.raises(ConfigError, match="no token"):
+        deliver(environment, choice(), companion=Friend(refuses=ConfigError("no token")))
 
-    assert plan.endswith("tell Sentry")
+    assert (environment.changes, environment.ledger) == ([], [])
 
 
-def test_what_is_live_already_is_not_told_again(
-    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Locks(daemon, engine)
-    environment = Environment()
-    deploys.rollout(environment.connected(engine), choice(), again, ME, options())
-    monkeypatch.setattr("tagship.sentry.companion.beside", lambda *_: pytest.fail("nothing happened"))
+def test_a_companion_that_finds_a_baking_release_ill_has_it_switched_back() -> None:
+    environment, friend = MemoryTarget.running(OLD), Friend(ill=RolloutError("errors doubled"))
 
-    assert deploys.rollout(told(environment).connected(engine), choice(), again, ME, options()).warnings == ()
+    with pytest.raises(RolloutError, match=f"{OLD.name} is serving"):
+        deliver(environment, choice(), companion=friend)
+
+    assert environment.live == OLD.name
+    assert friend.heard[-1] == "gave up"
+
+
+def test_what_is_live_already_concerns_no_companion() -> None:
+    environment, friend = MemoryTarget(), Friend()
+    deliver(environment, choice())
+
+    assert deliver(environment, choice(), companion=friend).warnings == ()
+    assert friend.heard == []
+
+
+def test_a_preview_says_what_goes_beside_it() -> None:
+    plan = deploys.preview(MemoryTarget(), order(choice()), Progress(quiet=True), Friend())
+
+    assert plan.endswith("Meanwhile: tell a friend")

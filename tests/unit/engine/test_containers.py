@@ -12,6 +12,7 @@ from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.errors import CheckError, EngineError
+from tagship.server import observe
 from tests.fakes.builders import PLACE
 from tests.fakes.servers import Answer, Request, Server
 
@@ -71,7 +72,7 @@ def test_what_ended_does_not_run(state: str) -> None:
 
 def test_what_stands_of_each_release_is_counted_by_service_oldest_first() -> None:
     other = "shop-staging-bbbbbbbb-c0ffee"
-    found = containers.standings(
+    found = observe.standings(
         [
             container("web", created=9, project=other),
             container("web", created=3),
@@ -88,7 +89,7 @@ def test_what_stands_of_each_release_is_counted_by_service_oldest_first() -> Non
 
 @pytest.mark.parametrize("project", ["shop-staging-accessories", "shop-stagingeu-aaaaaaaa-c0ffee", "tagship-edge", ""])
 def test_what_belongs_to_others_stands_not_here(project: str) -> None:
-    assert containers.standings([container("web", project=project)], PLACE) == ()
+    assert observe.standings([container("web", project=project)], PLACE) == ()
 
 
 def test_an_accessory_is_as_well_as_its_worst_container_and_one_that_has_done_its_work_has_ended() -> None:
@@ -96,7 +97,7 @@ def test_an_accessory_is_as_well_as_its_worst_container_and_one_that_has_done_it
     done = dataclasses.replace(ours("init", "exited"), status="Exited (0) 2 days ago")
     everyone = [ours("db"), ours("db", "exited"), ours("db"), done, container("web"), container("db", project="other")]
 
-    assert containers.accessories(everyone, PLACE) == {"db": "exited", "init": "ended"}
+    assert observe.accessories(everyone, PLACE) == {"db": "exited", "init": "ended"}
 
 
 def test_a_fixed_address_is_one_the_engine_hands_to_nobody() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tagship.errors import ApprovalError
+from tagship.github import deployments
 from tagship.github import gate as approval
 from tagship.project.schema import Environment
 from tagship.reporting import events
@@ -37,7 +38,7 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake.GitHub]:
 
 def deploy() -> bool:
     """Whether a deploy got as far as to begin."""
-    with approval.supervise(PRODUCTION, action="deploy", tag=SHA):
+    with deployments.supervise(PRODUCTION, action="deploy", tag=SHA):
         return True
 
 
@@ -54,7 +55,7 @@ def test_a_deploy_that_fails_is_said_to_have_failed(github: fake.GitHub) -> None
     github.protect("production", "main")
     number = github.begin("production", SHA)
 
-    with pytest.raises(KeyError), approval.supervise(PRODUCTION, action="deploy", tag=SHA):
+    with pytest.raises(KeyError), deployments.supervise(PRODUCTION, action="deploy", tag=SHA):
         raise KeyError
     assert github.states(number)[-1] == "failure"
 

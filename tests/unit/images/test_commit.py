@@ -7,10 +7,13 @@ import pytest
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.images import commit as images
+from tagship.images import digests, push
 from tagship.images.commit import Images
 from tagship.images.registry import Registry
+from tagship.names import Version
 from tagship.project.schema import Environment
-from tagship.release.model import Shape, Sources, Version
+from tagship.release.model import Shape, Sources
+from tagship.source import checkout
 from tests.fakes.builders import sha
 from tests.fakes.repositories import Repository
 from tests.fakes.servers import Answer, Server
@@ -78,7 +81,7 @@ def test_pushes_what_the_registry_lacks_and_nothing_else(
         f"POST /images/{repository}/push": Answer(lines=[{"aux": {"Digest": OTHER}}]),
     }
 
-    assert images.push(found, engine) == {"api": DIGEST, "web": OTHER}
+    assert push.push(found, engine) == {"api": DIGEST, "web": OTHER}
 
     assert [request.path for request in daemon.requests if request.method == "POST"] == [f"/images/{repository}/push"]
 
@@ -94,10 +97,10 @@ def test_a_tag_never_names_another_image(
     )
 
     if known == DIGEST:
-        assert images.push(found, engine) == {"api": DIGEST, "web": DIGEST}
+        assert push.push(found, engine) == {"api": DIGEST, "web": DIGEST}
     else:
         with pytest.raises(RegistryError, match="already names sha256:1") as caught:
-            images.push(found, engine)
+            push.push(found, engine)
         assert "never replaced" in caught.value.hint
 
 
@@ -105,21 +108,23 @@ def test_what_was_not_built_can_not_be_pushed(found: Images, web: Server, engine
     has(web, "api")
 
     with pytest.raises(RegistryError, match=r"There is no image .*/web:a+ to push") as caught:
-        images.push(found, engine)
+        push.push(found, engine)
 
     assert "tagship build" in caught.value.hint
 
 
 def test_pushing_needs_a_registry(found: Images, engine: Engine) -> None:
     with pytest.raises(RegistryError, match="names no registry"):
-        images.push(local(found), engine)
+        push.push(local(found), engine)
 
 
 def test_a_server_without_a_registry_is_refused_before_anything_is_built() -> None:
-    settings = Environment.model_validate({"name": "staging", "engine": "ssh://me@example.com", "url": "http://x"})
+    settings = Environment.model_validate(
+        {"name": "staging", "app": "shop", "engine": "ssh://me@example.com", "url": "http://x"}
+    )
 
     with pytest.raises(ConfigError, match=r"staging is on ssh://me@example\.com, and tagship.yml names no") as caught:
-        images.of(settings, "shop", Version(TAG), Path(), repository=Path())
+        images.of(settings, Version(TAG), Path(), repository=Path())
 
     assert "registry: embedded" in caught.value.hint
 
@@ -127,18 +132,18 @@ def test_a_server_without_a_registry_is_refused_before_anything_is_built() -> No
 def test_an_engine_on_this_machine_has_what_was_built_here(found: Images, daemon: Server, engine: Engine) -> None:
     daemon.answers[f"GET /images/shop.local/web:{TAG}/json"] = Answer(body={"Id": DIGEST})
 
-    assert images.local_ids(local(found), engine) == {"web": DIGEST}
+    assert digests.local_ids(local(found), engine) == {"web": DIGEST}
 
 
 def test_a_work_tree_that_is_not_its_commit_is_refused_with_a_few_names(repository: Repository) -> None:
-    images.refuse_dirty(repository.folder)
+    checkout.refuse_dirty(repository.folder)
     for number in range(5):
         repository.write(f"{number}.py", "")
 
     with pytest.raises(SourceError, match=r"uncommitted changes: 0\.py, 1\.py, 2\.py, 3\.py, 4\.py\.\n"):
-        images.refuse_dirty(repository.folder)
+        checkout.refuse_dirty(repository.folder)
 
     repository.write("5.py", "")
     repository.write("6.py", "")
     with pytest.raises(SourceError, match=r"4\.py and 2 more\."):
-        images.refuse_dirty(repository.folder)
+        checkout.refuse_dirty(repository.folder)

@@ -7,7 +7,7 @@ import pytest
 
 from tagship.errors import ConfigError
 from tagship.images import definition as bake
-from tagship.release.model import Version
+from tagship.names import Version
 from tests.fakes.builders import sha
 
 FOLDER = Path("/src/shop")

@@ -10,8 +10,10 @@ from tagship.errors import ConfigError, RegistryError, SourceError
 from tagship.images import digests as releases
 from tagship.images.commit import Images
 from tagship.images.registry import Registry, UnreachableRegistryError
+from tagship.names import Version
 from tagship.project.schema import Environment
-from tagship.release.model import Shape, Sources, Version
+from tagship.release.model import Shape, Sources
+from tagship.source import checkout
 from tests.fakes.builders import sha
 from tests.fakes.repositories import Repository
 from tests.fakes.servers import Answer, Server
@@ -103,20 +105,20 @@ def test_a_dirty_tree_goes_nowhere_where_somebody_relies_on_commits(
 ) -> None:
     repository.write("app.py", "print(2)")
 
-    assert releases.version(environment(), "", dirty=True).dirty
+    assert checkout.version(environment(), "", repository.folder, dirty=True).dirty
     with pytest.raises(SourceError, match="production takes committed releases only"):
-        releases.version(environment(**settings), "", dirty=True)
+        checkout.version(environment(**settings), "", repository.folder, dirty=True)
 
 
 def test_a_commit_that_is_checked_out_is_used_where_it_is(repository: Repository) -> None:
-    with releases.checkout(Version(repository.first), repository.folder) as folder:
+    with checkout.checkout(Version(repository.first), repository.folder) as folder:
         assert folder == repository.folder
 
 
 def test_any_other_commit_is_copied_out_and_the_copy_goes_again(repository: Repository) -> None:
     repository.write("app.py", "print(2)")
 
-    with releases.checkout(Version(repository.first), repository.folder) as folder:
+    with checkout.checkout(Version(repository.first), repository.folder) as folder:
         assert (folder / "app.py").read_text() == "print(1)\n"
 
     assert not folder.exists()

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tagship.engine import images, local
 from tagship.engine.client import Engine
 from tagship.errors import BuildError, EngineError, RegistryError, ToolError
+from tagship.images import build
 from tagship.images import push as builder
 from tests.fakes.servers import Answer, Server
 
@@ -19,7 +21,7 @@ PUSH = "POST /images/r.example/shop/web/push"
 def test_builds_with_the_engine_that_docker_host_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
 
-    assert builder.local_socket() == Path("/run/other.sock")
+    assert local.local_socket() == Path("/run/other.sock")
 
 
 @pytest.mark.parametrize("host", ["ssh://deploy@example.com", "tcp://example.com:2376"])
@@ -27,7 +29,7 @@ def test_another_machines_engine_does_not_build(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("DOCKER_HOST", host)
 
     with pytest.raises(ToolError, match=f"DOCKER_HOST is {host}"):
-        builder.local_socket()
+        local.local_socket()
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_all_images_are_one_build_by_the_engine_of_that_socket(buildx: Path, mon
     monkeypatch.setenv("DB_PASSWORD", "s3cr3t")
     (buildx / "script").write_text("exit 0")
 
-    builder.bake(Path("/run/x.sock"), {"target": {"web": {}}})
+    build.buildx(Path("/run/x.sock"), {"target": {"web": {}}})
 
     assert json.loads((buildx / "stdin").read_text()) == {"target": {"web": {}}}
     assert (buildx / "argv").read_text().split()[0] == "bake"
@@ -60,7 +62,7 @@ def test_a_build_that_fails_says_the_end_of_what_was_said(buildx: Path) -> None:
     (buildx / "script").write_text("seq 40; printf 'the reason \\377' >&2; exit 1")
 
     with pytest.raises(BuildError, match=r"the reason \\xff") as caught:
-        builder.bake(Path("/run/x.sock"), {})
+        build.buildx(Path("/run/x.sock"), {})
 
     assert "16" not in caught.value.problem.split()
     assert "17" in caught.value.problem.split()
@@ -69,21 +71,21 @@ def test_a_build_that_fails_says_the_end_of_what_was_said(buildx: Path) -> None:
 def test_an_image_may_be_there_or_not(daemon: Server, engine: Engine) -> None:
     daemon.answers |= {"GET /images/there/json": Answer(body={"Id": "i"}), "GET /images/broken/json": Answer(500)}
 
-    assert builder.image(engine, "there") == {"Id": "i"}
-    assert builder.image(engine, "elsewhere") is None
+    assert images.image(engine, "there") == {"Id": "i"}
+    assert images.image(engine, "elsewhere") is None
     with pytest.raises(EngineError):
-        builder.image(engine, "broken")
+        images.image(engine, "broken")
 
 
 @pytest.mark.parametrize("digests", [None, [], ["other.example/web@sha256:2", f"r.example/shop/web@{DIGEST}"]])
 def test_an_image_is_known_by_the_digests_of_its_own_repository(digests: list[str] | None) -> None:
-    assert builder.pushed_digests({"RepoDigests": digests}, "r.example/shop/web") == ({DIGEST} if digests else set())
+    assert images.pushed_digests({"RepoDigests": digests}, "r.example/shop/web") == ({DIGEST} if digests else set())
 
 
 def test_a_push_names_the_digest_it_became(daemon: Server, engine: Engine) -> None:
     daemon.answers[PUSH] = PUSHED
 
-    assert builder.push(engine, "r.example/shop/web", "tag", {"username": "u"}) == DIGEST
+    assert builder.push_tag(engine, "r.example/shop/web", "tag", {"username": "u"}) == DIGEST
 
     (request,) = daemon.requests
     assert request.query == {"tag": "tag"}
@@ -93,7 +95,7 @@ def test_a_push_names_the_digest_it_became(daemon: Server, engine: Engine) -> No
 def test_a_push_that_broke_on_its_way_is_tried_again(daemon: Server, engine: Engine) -> None:
     daemon.answers[PUSH] = [BROKEN, BROKEN, PUSHED]
 
-    assert builder.push(engine, "r.example/shop/web", "tag", {}) == DIGEST
+    assert builder.push_tag(engine, "r.example/shop/web", "tag", {}) == DIGEST
 
 
 @pytest.mark.parametrize(
@@ -103,6 +105,6 @@ def test_a_push_that_never_works_says_why(daemon: Server, engine: Engine, error:
     daemon.answers[PUSH] = Answer(lines=[{"error": error}])
 
     with pytest.raises(RegistryError, match=f"Pushing r.example/shop/web:tag failed: {error}"):
-        builder.push(engine, "r.example/shop/web", "tag", {})
+        builder.push_tag(engine, "r.example/shop/web", "tag", {})
 
     assert len(daemon.requests) == tries

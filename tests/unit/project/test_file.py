@@ -7,8 +7,8 @@ import pytest
 
 from tagship.errors import ConfigError
 from tagship.project import file as config_file
-from tagship.project import schema as config
 from tagship.project.schema import Config
+from tagship.release import shape
 from tagship.release.model import Migrations, Route
 
 Load = Callable[[str], Config]
@@ -271,21 +271,21 @@ def test_routes_written_as_a_list_say_how_to_write_them(load: Load) -> None:
 def test_what_only_a_profile_starts_is_in_no_release_unless_it_is_named(load: Load) -> None:
     services = {"web": {"build": "."}, "tools": {"build": ".", "profiles": ["tools"]}}
 
-    assert config.shape(load(LEAST), services).services == ("web",)
-    assert config.shape(load(LEAST + "release: {services: tools}\n"), services).services == ("tools",)
+    assert shape.shape(load(LEAST), services).services == ("web",)
+    assert shape.shape(load(LEAST + "release: {services: tools}\n"), services).services == ("tools",)
 
 
 def test_every_name_that_does_not_fit_is_said_at_once(load: Load) -> None:
     settings = load(LEAST + "release: {services: [web, nope]}\nroutes: {/a: web, /b: gone:1}\n")
 
     with pytest.raises(ConfigError) as caught:
-        config.shape(settings, SERVICES)
+        shape.shape(settings, SERVICES)
 
     assert len(caught.value.problem.splitlines()) == 3
 
 
 def test_what_is_built_is_replaced_by_each_deploy(load: Load) -> None:
-    found = config.shape(load(LEAST + "routes: {/*: web:8000}\n"), SERVICES)
+    found = shape.shape(load(LEAST + "routes: {/*: web:8000}\n"), SERVICES)
 
     assert found.services == ("web", "worker")
     assert found.routes == (Route("/*", "web", 8000),)
@@ -294,7 +294,7 @@ def test_what_is_built_is_replaced_by_each_deploy(load: Load) -> None:
 def test_an_accessory_that_is_built_is_not_replaced_by_a_deploy(load: Load) -> None:
     settings = load(LEAST + "release: {accessories: [worker, db]}\n")
 
-    assert config.shape(settings, SERVICES).services == ("web",)
+    assert shape.shape(settings, SERVICES).services == ("web",)
 
 
 @pytest.mark.parametrize(
@@ -308,30 +308,30 @@ def test_an_accessory_that_is_built_is_not_replaced_by_a_deploy(load: Load) -> N
 )
 def test_a_service_that_compose_does_not_have_is_refused(load: Load, release: str) -> None:
     with pytest.raises(ConfigError, match="no service 'nope'") as caught:
-        config.shape(load(f"{LEAST}release: {{{release}}}\n"), SERVICES)
+        shape.shape(load(f"{LEAST}release: {{{release}}}\n"), SERVICES)
 
     assert caught.value.hint == "it has: web, worker, db"
 
 
 def test_a_route_to_what_no_deploy_replaces_is_refused(load: Load) -> None:
     with pytest.raises(ConfigError, match="goes to 'db', which no deploy replaces") as caught:
-        config.shape(load(LEAST + "routes: {/*: db:5432}\n"), SERVICES)
+        shape.shape(load(LEAST + "routes: {/*: db:5432}\n"), SERVICES)
 
     assert caught.value.hint == "route to one of: web, worker"
 
 
 def test_a_service_is_replaced_or_left_alone_and_not_both(load: Load) -> None:
     with pytest.raises(ConfigError, match="db, web can't be both a service and an accessory"):
-        config.shape(load(LEAST + "release: {services: [web, db], accessories: [db, web]}\n"), SERVICES)
+        shape.shape(load(LEAST + "release: {services: [web, db], accessories: [db, web]}\n"), SERVICES)
 
 
 def test_a_singleton_with_a_route_is_refused(load: Load) -> None:
     with pytest.raises(ConfigError, match="web is a singleton and has a route"):
-        config.shape(load(LEAST + "routes: {/*: web:8000}\nrelease: {singletons: web}\n"), SERVICES)
+        shape.shape(load(LEAST + "routes: {/*: web:8000}\nrelease: {singletons: web}\n"), SERVICES)
 
 
 def test_commands_of_ones_own_replace_djangos(load: Load) -> None:
-    found = config.shape(
+    found = shape.shape(
         load(LEAST + "release: {migrations: {service: web, framework: django, apply: ./migrate, pending: ./show}}\n"),
         SERVICES,
     )
@@ -341,7 +341,7 @@ def test_commands_of_ones_own_replace_djangos(load: Load) -> None:
 
 
 def test_django_brings_its_own_commands(load: Load) -> None:
-    found = config.shape(load(LEAST + "release: {migrations: {service: web, framework: django}}\n"), SERVICES)
+    found = shape.shape(load(LEAST + "release: {migrations: {service: web, framework: django}}\n"), SERVICES)
 
     assert found.migrations == Migrations(
         "web",
@@ -352,7 +352,7 @@ def test_django_brings_its_own_commands(load: Load) -> None:
 
 
 def test_a_migration_command_is_split_as_a_shell_would(load: Load) -> None:
-    found = config.shape(
+    found = shape.shape(
         load(LEAST + """release: {migrations: {service: web, pending: "sh -c 'show all'", apply: go}}\n"""), SERVICES
     )
 

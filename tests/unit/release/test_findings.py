@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tagship.errors import ConfigError
+from tagship.names import Version
 from tagship.release import findings
-from tagship.release.model import Shape, Version
+from tagship.release.model import Shape
 from tests.fakes.builders import PLACE, WEB, sha
 
 BIND = {"type": "bind", "target": "/x"}

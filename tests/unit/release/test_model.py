@@ -3,7 +3,8 @@
 import pytest
 
 from tagship.errors import ConfigError, SourceError
-from tagship.release.model import Place, Route, Served, Version, served
+from tagship.names import Place, Version
+from tagship.release.model import Route, Served, served
 from tests.fakes.builders import PLACE, WEB, rendered, sha
 
 NAMES = ["", "Shop", "-shop", "shop-", "shop_1", "shop.1", "shop/x", "$(id)", "--help", "shop\n", "шоп", "a b"]

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from tagship.engine import quirks
 from tagship.errors import ConfigError
-from tagship.release import references, render
-from tagship.release.model import Release, Rendered, Shape, Sources, Version, Volume
+from tagship.names import Version
+from tagship.release import identity, markers, references, render, selection
+from tagship.release.model import Release, Rendered, Shape, Sources, Volume
+from tagship.variables import resolve
 from tests.fakes.builders import PLACE, sha
 
 NAME = "shop-staging-aaaaaaaa-c0ffee"
@@ -180,13 +183,13 @@ def test_a_secret_travels_by_environment_because_compose_takes_it_from_nowhere_e
 
     assert release.model["secrets"] == {
         "db": {"environment": "DB_PASSWORD"},
-        "api_key": {"environment": render.file_secret("api_key")},
+        "api_key": {"environment": markers.file_secret("api_key")},
     }
-    assert render.named(release.model) == {"DB_PASSWORD", "TAGSHIP_FILE_API_KEY"}
+    assert markers.named(release.model) == {"DB_PASSWORD", "TAGSHIP_FILE_API_KEY"}
 
 
 def test_secrets_given_as_files_never_share_a_variable() -> None:
-    names = [render.file_secret(key) for key in ("a_b", "a-b", "A_B", "a.b")]
+    names = [markers.file_secret(key) for key in ("a_b", "a-b", "A_B", "a.b")]
 
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
@@ -225,7 +228,7 @@ def test_every_problem_is_said_at_once() -> None:
 
 
 def test_selects_services_and_drops_dependencies_that_are_not_among_them() -> None:
-    chosen = render.select(
+    chosen = selection.select(
         sources(
             web={
                 "build": {"context": "."},
@@ -255,7 +258,7 @@ def test_selects_only_the_volumes_configs_and_secrets_that_are_used() -> None:
         "secrets": {"s": {"environment": "S"}},
     }
 
-    chosen = render.select(Sources(model), ("web",)).model
+    chosen = selection.select(Sources(model), ("web",)).model
 
     assert (set(chosen["volumes"]), set(chosen["configs"]), set(chosen["secrets"])) == ({"media", "data"}, {"c"}, set())
 
@@ -264,7 +267,7 @@ def test_a_file_that_the_commit_lacks_is_refused_where_it_is_needed() -> None:
     every = sources(web={"env_file": [{"path": ".env", "required": True}]}, db={"env_file": [{"path": ".env.db"}]})
 
     with pytest.raises(ConfigError, match=r"names \.env, which the commit doesn't hold"):
-        render.select(every, ("web",))
+        selection.select(every, ("web",))
 
 
 def test_a_config_that_the_commit_lacks_is_refused_where_it_is_used() -> None:
@@ -274,15 +277,15 @@ def test_a_config_that_the_commit_lacks_is_refused_where_it_is_used() -> None:
     }
 
     with pytest.raises(ConfigError, match=r"names nginx\.conf, which"):
-        render.select(Sources(model), ("web",))
-    assert render.select(Sources(model, {"nginx.conf": "x"}), ("web",)).files == {"nginx.conf": "x"}
-    assert render.select(Sources(model), ("db",)).files == {}
+        selection.select(Sources(model), ("web",))
+    assert selection.select(Sources(model, {"nginx.conf": "x"}), ("web",)).files == {"nginx.conf": "x"}
+    assert selection.select(Sources(model), ("db",)).files == {}
 
 
 def test_a_file_that_is_not_required_may_be_missing() -> None:
     every = sources(web={"env_file": [{"path": ".env.local", "required": False}]})
 
-    assert render.select(every, ("web",)).files == {}
+    assert selection.select(every, ("web",)).files == {}
 
 
 def test_keeps_the_files_of_the_services_it_selects_and_no_others() -> None:
@@ -292,7 +295,7 @@ def test_keeps_the_files_of_the_services_it_selects_and_no_others() -> None:
         db={"env_file": [{"path": ".env.db"}]},
     )
 
-    assert render.select(every, ("web",)).files == {".env": "A=1"}
+    assert selection.select(every, ("web",)).files == {".env": "A=1"}
 
 
 def test_building_needs_no_runtime_variable() -> None:
@@ -300,25 +303,25 @@ def test_building_needs_no_runtime_variable() -> None:
         web={"build": {"args": {"V": "${VERSION}"}}, "environment": {"P": "${PASSWORD:?}"}}, db={"image": "x"}
     )
 
-    assert set(references.of(render.build_part(every).model, {})) == {"VERSION"}
+    assert set(references.of(selection.build_part(every).model, {})) == {"VERSION"}
 
 
 def test_building_keeps_the_secrets_it_uses() -> None:
     every = sources(web={"build": {"secrets": [{"source": "npm"}]}})
     model = {**every.model, "secrets": {"npm": {"environment": "NPM_TOKEN"}, "db": {"environment": "DB"}}}
 
-    assert render.build_part(Sources(model)).model["secrets"] == {"npm": {"environment": "NPM_TOKEN"}}
+    assert selection.build_part(Sources(model)).model["secrets"] == {"npm": {"environment": "NPM_TOKEN"}}
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_filled_secret_is_one_value_to_compose_whatever_is_in_it(value: str) -> None:
-    filled = render.fill({"a": ["x⟦S⟧y"]}, {"S": value, "OTHER": "never"})
+    filled = markers.fill({"a": ["x⟦S⟧y"]}, {"S": value, "OTHER": "never"})
 
     assert filled == {"a": [f"x{value}y".replace("$", "$$")]}
 
 
 def test_names_are_not_filled_and_unknown_secrets_stay_names() -> None:
-    assert render.fill({"⟦S⟧": "⟦T⟧", "n": 1}, {"S": "v"}) == {"⟦S⟧": "⟦T⟧", "n": 1}
+    assert markers.fill({"⟦S⟧": "⟦T⟧", "n": 1}, {"S": "v"}) == {"⟦S⟧": "⟦T⟧", "n": 1}
 
 
 def test_a_rendered_release_holds_its_secrets_by_name() -> None:
@@ -337,7 +340,7 @@ def configured(**changed: Any) -> str:  # noqa: ANN401 - one of the parts
         "images": {"web": "i"},
         "secrets": {"S": "v"},
     }
-    return render.configuration(**parts | changed)
+    return identity.configuration(**parts | changed)
 
 
 @pytest.mark.parametrize(
@@ -392,25 +395,25 @@ def test_a_line_too_short_to_be_a_secret_does_not_either() -> None:
 def test_probes_are_quick_while_starting_where_the_engine_knows_of_it() -> None:
     model = resolved(web={"healthcheck": {"test": ["CMD", "x"], "interval": "30s", "start_period": "5s"}}, db={})
 
-    assert render.adapt(model, (1, 44))["services"]["web"]["healthcheck"] == {
+    assert quirks.adapt(model, (1, 44))["services"]["web"]["healthcheck"] == {
         "test": ["CMD", "x"],
         "interval": "30s",
         "start_interval": "250ms",
         "start_period": "300s",
     }
-    assert "healthcheck" not in render.adapt(model, (1, 44))["services"]["db"]
+    assert "healthcheck" not in quirks.adapt(model, (1, 44))["services"]["db"]
 
 
 def test_an_engine_that_would_refuse_start_interval_never_sees_it() -> None:
     model = resolved(web={"healthcheck": {"test": ["CMD", "x"], "start_interval": "1s"}})
 
-    assert render.adapt(model, (1, 43))["services"]["web"]["healthcheck"] == {"test": ["CMD", "x"]}
+    assert quirks.adapt(model, (1, 43))["services"]["web"]["healthcheck"] == {"test": ["CMD", "x"]}
 
 
 def test_the_files_own_start_interval_wins() -> None:
     model = resolved(web={"healthcheck": {"test": ["CMD", "x"], "start_interval": "1s"}})
 
-    assert render.adapt(model, (1, 51))["services"]["web"]["healthcheck"]["start_interval"] == "1s"
+    assert quirks.adapt(model, (1, 51))["services"]["web"]["healthcheck"]["start_interval"] == "1s"
 
 
 def test_accessories_live_on_the_environments_network_under_their_own_names() -> None:
@@ -448,14 +451,14 @@ def test_rendering_changes_nothing_it_was_given() -> None:
     before = json.dumps(model)
 
     first = rendered(model)
-    render.adapt(render.fill(model, {"S": "v"}), (1, 51))
+    quirks.adapt(markers.fill(model, {"S": "v"}), (1, 51))
 
     assert json.dumps(model) == before
     assert dataclasses.replace(first) == rendered(model)
 
 
 def test_sentrys_sdks_are_told_release_and_environment_by_their_own_names() -> None:
-    told = render.sentry_variables(PLACE, "c" * 40)
+    told = resolve.sentry_variables(PLACE, "c" * 40)
 
     assert told == {"SENTRY_RELEASE": f"{PLACE.app}@{'c' * 40}", "SENTRY_ENVIRONMENT": PLACE.environment}
 
@@ -463,7 +466,7 @@ def test_sentrys_sdks_are_told_release_and_environment_by_their_own_names() -> N
 def test_variables_are_added_to_every_service_and_its_own_win() -> None:
     model = {"services": {"web": {"environment": {"A": "own"}}, "worker": {}}}
 
-    added = render.with_environment(model, {"A": "x", "B": "y"})
+    added = resolve.with_environment(model, {"A": "x", "B": "y"})
 
     assert added["services"]["web"]["environment"] == {"A": "own", "B": "y"}
     assert added["services"]["worker"]["environment"] == {"A": "x", "B": "y"}

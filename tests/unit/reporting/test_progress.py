@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from tagship.reporting.progress import Progress, since, table
+from tagship.reporting.progress import Progress
+from tagship.reporting.table import since, table
 
 
 def test_a_step_that_ends_well_is_ticked_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

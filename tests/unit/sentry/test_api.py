@@ -6,7 +6,7 @@ from tagship.errors import SentryError
 from tagship.sentry.api import SentryApi
 from tagship.sentry.health import Sessions
 from tagship.source.git import Commit
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 from tests.fakes.sentries import OLD, ORG, REPO, SHA, TOKEN, VERSION, Sentry
 from tests.fakes.servers import Answer
 

@@ -3,21 +3,25 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tagship.deploy.outcome import Outcome
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, SentryError
-from tagship.project.schema import BakeSettings, Environment, SentrySettings
-from tagship.release import render
-from tagship.release.model import Place, Release, Shape, Sources, Version
+from tagship.names import Place, Version
+from tagship.project.schema import BakeSettings, Environment, ReleaseSettings, SentrySettings
+from tagship.release.model import Release, Shape, Sources
+from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account
 from tagship.sentry import source_maps
-from tagship.sentry.companion import Telling, Unknown, beside
+from tagship.sentry.companion import SentryCompanion
 from tagship.sentry.release import Subject, Teller, subject
+from tagship.variables import resolve
 from tests.fakes import sentries
 from tests.fakes.builders import nobody
 from tests.fakes.repositories import Repository
@@ -59,6 +63,29 @@ def a_subject(repository: Repository, **over: Any) -> Subject:  # noqa: ANN401 -
         "url": "https://staging.example.com", "sha": sha, "previous": repository.first, "image": "sha256:1",
     }  # fmt: skip
     return Subject(**{**known, **over})
+
+
+@contextmanager
+def beside(
+    told: Subject, wanted: SentrySettings, engine: Engine, bake: BakeSettings | None = None
+) -> Iterator[SentryCompanion]:
+    """Around a rollout that tells Sentry of it."""
+    release = ReleaseSettings(bake=bake or BakeSettings())
+    environment = Environment(name="staging", app="shop", engine="local", url="https://x", release=release)
+    companion = SentryCompanion(environment, wanted, engine, nobody, Progress(quiet=True))
+    companion.begin(told)
+    try:
+        yield companion
+    except BaseException:
+        companion.give_up()
+        raise
+
+
+def told_of(companion: SentryCompanion) -> tuple[str, ...]:
+    """What is said once the rollout has succeeded."""
+    at = "2026-01-01T00:00:00+00:00"
+    done = Outcome("staging", "shop-staging-b", "b" * 40, "", "https://x", changed=True, images={}, at=at, seconds=7)
+    return companion.after(done)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -208,8 +235,8 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository), settings(), engine, nobody) as telling:
-        remarks = telling.finish(1767225600, 7)
+    with beside(a_subject(repository), settings(), engine) as telling:
+        remarks = told_of(telling)
 
     assert remarks[0].startswith("Sentry, release: releases new: ")
     assert remarks[-1] == "tell it again with `tagship sentry-release --env staging`"
@@ -222,8 +249,8 @@ def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
     let_go = threading.Event()
     sentry.server.answers[f"POST {ORG}/releases/"] = Answer(hang=let_go)
 
-    with beside(a_subject(repository), settings(within=0.3), engine, nobody) as telling:
-        remarks = telling.finish(1767225600, 7)
+    with beside(a_subject(repository), settings(within=0.3), engine) as telling:
+        remarks = told_of(telling)
 
     assert "not done in time" in remarks[0]
     assert remarks[-1].startswith("tell it again")
@@ -235,13 +262,19 @@ def test_what_is_still_being_told_when_time_is_up_is_named(
 ) -> None:
     let_go = threading.Event()
     monkeypatch.setattr("tagship.sentry.companion.MOMENT", 0.01)
-    monkeypatch.setattr(Teller, "_source_maps", lambda _: let_go.wait())
+    at: list[str] = []
+
+    def hang(teller: Teller) -> None:
+        at.append(teller.at)
+        let_go.wait()
+
+    monkeypatch.setattr(Teller, "_source_maps", hang)
     told = a_subject(repository)
 
-    with beside(told, settings(within=0.01), engine, nobody) as telling:
+    with beside(told, settings(within=0.01), engine) as telling:
         wait_for(lambda: f"PUT /releases/{told.version.replace('@', '%40')}/" in sentry.calls)
-        wait_for(lambda: isinstance(telling, Telling) and telling._teller.at == "source maps")  # noqa: SLF001 - it is there
-        remarks = telling.finish(1767225600, 7)
+        wait_for(lambda: at[-1:] == ["source maps"])
+        remarks = told_of(telling)
     let_go.set()
 
     assert remarks[0] == "Sentry, source maps: was not done in time"
@@ -255,7 +288,7 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
 
     with (
         pytest.raises(SentryError, match=r"no permission.*\n  hint: nothing was changed"),
-        beside(a_subject(repository), settings(required=True), engine, nobody),
+        beside(a_subject(repository), settings(required=True), engine),
     ):
         pytest.fail("the rollout must not begin")
 
@@ -264,13 +297,13 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
 def test_where_sentry_is_required_all_is_told_before_the_rollout_begins(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
-    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine, nobody) as telling:
+    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine) as telling:
         assert "POST /artifactbundle/assemble/" in sentry.calls
-        assert telling.finish(1767225600, 7) == ()
+        assert told_of(telling) == ()
 
 
 def test_after_a_failed_rollout_no_deploy_is_recorded(sentry: Sentry, engine: Engine, repository: Repository) -> None:
-    with pytest.raises(ZeroDivisionError), beside(a_subject(repository), settings(), engine, nobody):
+    with pytest.raises(ZeroDivisionError), beside(a_subject(repository), settings(), engine):
         raise ZeroDivisionError
 
     assert not [call for call in sentry.calls if "deploys" in call]
@@ -288,13 +321,12 @@ def test_what_is_not_set_is_said_at_once_or_in_the_end(
     if required:
         with (
             pytest.raises(ConfigError, match="SENTRY_AUTH_TOKEN"),
-            beside(a_subject(repository), lacking, engine, nobody),
+            beside(a_subject(repository), lacking, engine),
         ):
             pytest.fail("the rollout must not begin")
     else:
-        with beside(a_subject(repository), lacking, engine, nobody) as telling:
-            assert isinstance(telling, Unknown)
-            assert telling.finish(0, 0) == (said,)
+        with beside(a_subject(repository), lacking, engine) as telling:
+            assert told_of(telling) == (said,)
 
 
 def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
@@ -303,21 +335,19 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s"})
 
-    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
-        assert isinstance(telling, Telling)
-        look = telling.onlooker(bake)
-        assert look is not None
-        look(True)  # noqa: FBT003 - as a bake calls it
-        remarks = telling.finish(1767225600, 7)
+    with beside(a_subject(repository, image=""), settings(), engine, bake) as telling:
+        telling.while_baking(last=True)
+        remarks = told_of(telling)
 
     assert remarks == ("Sentry finds shop@bbbbbbbb unhealthy: new issues: 4, of 0 allowed",)
 
 
-@pytest.mark.usefixtures("sentry")
-def test_a_release_that_does_not_bake_is_not_looked_at(engine: Engine, repository: Repository) -> None:
-    with beside(a_subject(repository), settings(), engine, nobody) as telling:
-        assert telling.onlooker(BakeSettings()) is None
-        telling.finish(1767225600, 7)
+@pytest.mark.usefixtures("image")
+def test_a_release_that_does_not_bake_is_not_looked_at(sentry: Sentry, engine: Engine, repository: Repository) -> None:
+    with beside(a_subject(repository), settings(), engine) as telling:
+        telling.while_baking(last=True)
+        assert told_of(telling) == ()
+    assert not [call for call in sentry.calls if "issues" in call]
 
 
 @pytest.mark.usefixtures("sentry")
@@ -329,14 +359,14 @@ def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
 ) -> None:
     monkeypatch.setattr(Teller, "_commits", lambda _: 1 / 0)
 
-    with beside(a_subject(repository, image=""), settings(), engine, nobody) as telling:
-        remarks = telling.finish(1767225600, 7)
+    with beside(a_subject(repository, image=""), settings(), engine) as telling:
+        remarks = told_of(telling)
 
     assert "a bug of Tagship's, ZeroDivisionError" in remarks[0]
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
     with (
         pytest.raises(SentryError, match="ZeroDivisionError"),
-        beside(a_subject(repository, image=""), settings(required=True), engine, nobody),
+        beside(a_subject(repository, image=""), settings(required=True), engine),
     ):
         pytest.fail("the rollout must not begin")
 
@@ -345,8 +375,8 @@ def test_a_way_back_needs_no_sentry(engine: Engine, repository: Repository, monk
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository, back=True), settings(required=True), engine, nobody) as telling:
-        assert "Sentry, release" in telling.finish(1767225600, 7)[0]
+    with beside(a_subject(repository, back=True), settings(required=True), engine) as telling:
+        assert "Sentry, release" in told_of(telling)[0]
 
 
 def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_time(
@@ -355,11 +385,9 @@ def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_ti
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s", "on-unhealthy": "rollback"})
 
-    with beside(a_subject(repository, image="", back=True), settings(), engine, nobody) as telling:
-        look = telling.onlooker(bake)
-        assert look is not None
-        look(True)  # noqa: FBT003 - as a bake calls it
-        assert "unhealthy" in telling.finish(1767225600, 7)[0]
+    with beside(a_subject(repository, image="", back=True), settings(), engine, bake) as telling:
+        telling.while_baking(last=True)
+        assert "unhealthy" in told_of(telling)[0]
 
 
 @pytest.mark.usefixtures("image")
@@ -396,10 +424,12 @@ def test_a_release_is_named_as_the_containers_are_told() -> None:
     release, before = (
         Release(Version(digit * 40, "t"), {"web": f"image-{digit}"}, Sources({}), Shape(("web",))) for digit in "ba"
     )
-    staging = Environment.model_validate({"engine": "local", "url": "https://x", "sentry": {"source-maps": MAPS}})
+    staging = Environment.model_validate(
+        {"name": "staging", "app": "shop", "engine": "local", "url": "https://x", "sentry": {"source-maps": MAPS}}
+    )
 
-    told = subject(PLACE, staging, release, before, back=False)
+    told = subject(staging, release, before, back=False)
 
-    assert told.version == render.sentry_variables(PLACE, "b" * 40)["SENTRY_RELEASE"] == f"shop@{'b' * 40}"
+    assert told.version == resolve.sentry_variables(PLACE, "b" * 40)["SENTRY_RELEASE"] == f"shop@{'b' * 40}"
     assert (told.before, told.previous, told.image) == (f"shop@{'a' * 40}", "a" * 40, "image-b")
-    assert subject(PLACE, staging, release, None, back=False).before == ""
+    assert subject(staging, release, None, back=False).before == ""

@@ -12,7 +12,7 @@ from tagship.engine.client import Engine
 from tagship.errors import EngineError, SentryError
 from tagship.project.schema import SourceMaps
 from tagship.sentry import source_maps
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 from tests.fakes.builders import nobody
 from tests.fakes.servers import Answer, Request, Server
 

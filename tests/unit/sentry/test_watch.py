@@ -9,7 +9,7 @@ from tagship.errors import UnhealthyError
 from tagship.sentry.api import SentryApi
 from tagship.sentry.health import Limits, Verdict
 from tagship.sentry.watch import LOOK_EVERY, Bake, Looked, Watch
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 from tests.fakes import sentries
 from tests.fakes.sentries import OLD, ORG, VERSION, Sentry
 from tests.fakes.servers import Answer

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tagship.release import render
+from tagship.release import markers, render
 from tagship.server import divergence
 from tests.fakes.builders import PLACE
 
@@ -32,7 +32,7 @@ def project(conf: str = "fine", **changed: object) -> dict[str, Any]:
 
 def made(model: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS, *, label: bool = True) -> dict[str, Any]:
     """The container that Compose made of it, as the engine inspects it."""
-    service = render.fill(model, secrets)["services"]["db"]
+    service = markers.fill(model, secrets)["services"]["db"]
     labels = dict(service["labels"]) if label else {"tagship.app": "shop"}
     return {
         "Config": {
@@ -51,7 +51,7 @@ def made(model: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS, *, labe
 
 def told(model: Mapping[str, Any], container: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS) -> list[str]:
     """What differs."""
-    return list(divergence.differences("db", model, render.fill(model, secrets), container))
+    return list(divergence.differences("db", model, markers.fill(model, secrets), container))
 
 
 @pytest.mark.parametrize("label", [True, False])

@@ -8,10 +8,12 @@ import pytest
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
+from tagship.names import Place
 from tagship.project.schema import EdgeSettings
-from tagship.release.model import Place, Served
+from tagship.release.model import Served
 from tagship.server import routes, sites
-from tagship.server.edge import Edge, ensure, find, refuse_old, refuse_unreachable
+from tagship.server.edge import ensure, find, refuse_old, refuse_unreachable
+from tagship.server.traffic import Edge
 from tests.fakes.builders import PLACE, WEB
 from tests.fakes.servers import Answer, Server
 from tests.fakes.shells import program, shell

@@ -6,8 +6,9 @@ import pytest
 
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
+from tagship.names import Holder
 from tagship.server import lease
-from tagship.server.lease import Held, Holder, Lease
+from tagship.server.lease import Held, Lease
 from tests.fakes.builders import PLACE
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server

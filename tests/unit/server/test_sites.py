@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tagship.release.model import Place, Served
+from tagship.names import Place
+from tagship.release.model import Served
 from tagship.server import routes, sites
 from tests.fakes.builders import PLACE, WEB
 

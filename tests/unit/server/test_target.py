@@ -9,16 +9,17 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from tagship.deploy.target import Migrated
+from tagship.deploy.candidate import Candidate
+from tagship.deploy.observed import Migrated
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, MigrationError, RolloutError
 from tagship.project.schema import Environment
 from tagship.release.model import Rendered, Route
-from tagship.server.edge import Edge
 from tagship.server.lease import Lease
-from tagship.server.target import Server
+from tagship.server.target import LockedServer, Server
+from tagship.server.traffic import Edge
 from tests.fakes import servers
-from tests.fakes.builders import MIGRATIONS, PLACE, WEB, image, rendered
+from tests.fakes.builders import MIGRATIONS, WEB, image, rendered
 from tests.fakes.servers import Answer
 
 AWKWARD = 'p"a$s\nw0rd'
@@ -37,21 +38,22 @@ class Busy:
         return self.requests + 1
 
 
-def server(engine: Engine, edge: Busy | None = None, **settings: object) -> Server:
+def server(
+    engine: Engine, edge: Busy | None = None, secrets: Mapping[str, str] | None = None, **settings: object
+) -> Server:
     """The environment, its secret known."""
-    made = Server(
+    environment = LockedServer(
         engine,
         cast("Edge", edge),
-        PLACE,
+        Environment.model_validate({
+            "name": "staging", "app": "shop", "engine": "local", "url": "http://127.0.0.1:1", "smoke-within": 0,
+            **settings,
+        }),
         edge_container={"NetworkSettings": {"Networks": {"0-tagship": {"Gateway": "10.213.0.1", "IPPrefixLen": 20}}}},
         lease=cast("Lease", None),
-        settings=Environment.model_validate(
-            {"name": "staging", "engine": "local", "url": "http://127.0.0.1:1", "smoke-within": 0, **settings}
-        ),
         credentials=lambda host: {"username": "u", "serveraddress": host},
-    )
-    made.secrets = {"DB": AWKWARD}
-    return made
+    )  # fmt: skip
+    return environment.target(Candidate(RELEASE, secrets or {"DB": AWKWARD}))
 
 
 def listed(**changed: object) -> dict[str, Any]:
@@ -156,8 +158,7 @@ def test_secrets_reach_compose_by_stdin_alone(engine: Engine, composed: Path) ->
 def test_a_secret_that_compose_takes_from_its_environment_is_there_and_no_other(engine: Engine, composed: Path) -> None:
     commands(composed, show=f"env > {composed}/env")
     model = {**RELEASE.model, "secrets": {"token": {"environment": "TOKEN"}}}
-    target = server(engine)
-    target.secrets = {"DB": AWKWARD, "TOKEN": "t0k3n"}
+    target = server(engine, secrets={"DB": AWKWARD, "TOKEN": "t0k3n"})
 
     target.migrate(dataclasses.replace(RELEASE, model=model))
 
@@ -189,7 +190,7 @@ def test_a_container_that_fails_while_baking_is_noticed_with_its_last_words(
     }
 
     with pytest.raises(RolloutError) as caught:
-        server(engine).bake(RELEASE.name, 0.001)
+        server(engine).bake(RELEASE.name, 0.001, bool)
 
     assert caught.value.problem == f"{said}:\n⟦DB⟧ is wrong"
 
@@ -200,7 +201,7 @@ def test_a_finished_one_shot_does_not_fail_the_bake(
     daemon.answers["GET /containers/json"] = Answer(body=[listed(State="exited", Status="Exited (0) 3 seconds ago")])
     web.answers["GET /"] = Answer(headers={"X-Tagship-Release": f"{RELEASE.name}-web-1"})
 
-    server(engine, url=f"http://localhost:{web.port}").bake(RELEASE.name, 0.001)
+    server(engine, url=f"http://localhost:{web.port}").bake(RELEASE.name, 0.001, bool)
 
     assert len(web.requests) == 1
 
@@ -212,9 +213,8 @@ def test_somebody_may_look_on_while_a_release_bakes_and_knows_when_it_is_the_las
     web.answers["GET /"] = Answer(headers={"X-Tagship-Release": f"{RELEASE.name}-web-1"})
     baking = server(engine, url=f"http://localhost:{web.port}")
     looks: list[bool] = []
-    baking.onlooker = looks.append
 
-    baking.bake(RELEASE.name, 0.001)
+    baking.bake(RELEASE.name, 0.001, looks.append)
 
     assert looks == [True]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tagship.errors import SourceError
-from tagship.release.model import Version
+from tagship.names import Version
 from tagship.source import git
 from tests.fakes.repositories import Repository
 

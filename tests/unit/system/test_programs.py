@@ -7,7 +7,7 @@ import pytest
 
 from tagship.errors import BuildError, ToolError
 from tagship.system import programs
-from tagship.system.programs import Deadline
+from tagship.system.deadline import Deadline
 
 
 def sh(script: str) -> list[str]:

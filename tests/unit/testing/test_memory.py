@@ -2,7 +2,8 @@
 
 import pytest
 
-from tagship.deploy.target import Migrated, Target
+from tagship.deploy.observed import Migrated
+from tagship.deploy.target import Target
 from tagship.errors import LockedError, RolloutError
 from tagship.testing import MemoryTarget
 from tests.fakes.builders import MIGRATIONS, rendered

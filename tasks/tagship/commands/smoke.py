@@ -1,0 +1,28 @@
+"""`smoke-test`: the checks that decide whether a release may live, against an environment's URL."""
+
+from contextlib import nullcontext
+
+from invoke.context import Context
+
+from tagship.checks import smoke
+from tagship.commands.task import ENV, task
+from tagship.project import here
+from tagship.reporting import telemetry
+from tagship.reporting.progress import Progress
+
+
+@task(
+    changes=False,
+    trusts=False,
+    help={
+        "env": ENV,
+        "check-in": "The schedule it runs by, five cron fields in UTC: Sentry's monitor APP-smoke-test-ENV is told.",
+    },
+)
+def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
+    """Run the smoke tests of tagship.yml against an environment's URL."""
+    config = here.config()
+    settings = config.environment(env)
+    scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in) if check_in else nullcontext()
+    with scheduled, Progress().step(f"Smoke-test {settings.url}"):
+        smoke.run(settings.smoke, settings.url, settings.smoke_within)

@@ -1,0 +1,22 @@
+"""What a deploy did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deploy or a rollback did to an environment."""
+
+    environment: str
+    release: str
+    tag: str
+    previous: str
+    url: str
+    changed: bool
+    images: Mapping[str, str]
+    migrations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    at: str = ""
+    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
+    seconds: float = 0

@@ -1,0 +1,39 @@
+"""This machine's own engine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tagship.engine.client import Engine
+from tagship.errors import ToolError
+from tagship.system import programs
+
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+
+
+@contextmanager
+def local_engine() -> Iterator[Engine]:
+    """This machine's engine."""
+    engine = Engine(local_socket())
+    engine.connect()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def local_socket() -> Path:
+    """The Docker socket of this machine: DOCKER_HOST, else the usual one, else the current Docker context's.
+
+    Raises ToolError when DOCKER_HOST is another machine's.
+    """
+    host = os.environ.get("DOCKER_HOST", "")
+    if host.startswith("unix://"):
+        return Path(host.removeprefix("unix://"))
+    if host:
+        raise ToolError(f"DOCKER_HOST is {host}.", hint="images are built by an engine on this machine: unset it")
+    if DEFAULT_SOCKET.exists():
+        return DEFAULT_SOCKET
+    said = programs.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).out.strip()
+    return Path(said.removeprefix("unix://"))

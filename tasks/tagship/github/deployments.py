@@ -1,0 +1,90 @@
+"""A deploy as GitHub records it: a deployment and its statuses."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from tagship.github.api import GitHubError, Repository, repository
+from tagship.github.gate import ALLOW, JOB, approve
+from tagship.project.schema import Environment
+from tagship.reporting import events
+
+_DESCRIPTION = 140
+"""Characters GitHub takes for a status's description."""
+
+
+@contextmanager
+def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]:
+    """Around a deploy: in GitHub Actions with `approval: required`, nothing begins unless a person had to approve.
+
+    With GITHUB_REPOSITORY and GITHUB_TOKEN set, its deployment gets in_progress and then success or failure. Raises
+    ApprovalError.
+    """
+    repo = repository(os.environ)
+    in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
+    deployment = _of_this_job(repo, settings.name) if repo and in_actions else None
+    remark = action
+    if in_actions and settings.approval == "required" and not approve(repo, settings, deployment):
+        remark = f"{action} UNPROTECTED ({ALLOW})"
+    if repo is None or (in_actions and deployment is None):
+        yield
+        return
+    with _recorded(repo, deployment, settings, tag, remark):
+        yield
+
+
+@contextmanager
+def _recorded(repo: Repository, deployment: int | None, settings: Environment, tag: str, remark: str) -> Iterator[None]:
+    """Statuses of a deployment; one is made where the job's environment made none. Failing to is no reason to stop."""
+
+    def say(state: str) -> None:
+        try:
+            if deployment is not None:
+                repo.add_status(
+                    deployment,
+                    state,
+                    environment_url=settings.url,
+                    log_url=_run_url(),
+                    description=remark[:_DESCRIPTION],
+                )
+        except GitHubError as error:
+            events.tell("note", text=f"GitHub has no status of this deployment: {error.problem}")
+
+    if deployment is None and tag:
+        try:
+            deployment = repo.create_deployment(settings.name, tag[:40], remark[:_DESCRIPTION])
+        except GitHubError as error:
+            events.tell("note", text=f"GitHub has no record of this deployment: {error.problem}")
+    say("in_progress")
+    try:
+        yield
+    except BaseException:
+        say("failure")
+        raise
+    say("success")
+
+
+def _of_this_job(repo: Repository, environment: str) -> int | None:
+    """The deployment that this very job made by naming the environment; None when there is none.
+
+    Another job's of the same run may still wait for its approval. Ours is in progress since somebody gave it.
+    """
+    job = os.environ.get(JOB, "")
+    ours = f"/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}/job/{job}"
+    try:
+        for deployment in repo.deployments(environment, os.environ.get("GITHUB_SHA", "")) if job else ():
+            for status in repo.statuses(int(deployment["id"])):
+                said = urlsplit(status.get("log_url") or status.get("target_url") or "")
+                if said.path.endswith(ours) and status["state"] == "in_progress":
+                    return int(deployment["id"])
+    except GitHubError:
+        return None
+    return None
+
+
+def _run_url() -> str:
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    server, name = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    return f"{server}/{name}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}"

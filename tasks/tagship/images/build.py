@@ -1,0 +1,87 @@
+"""Builds the images of a commit, in one parallel build on this machine's engine."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tagship.engine.client import Engine
+from tagship.errors import BuildError, ConfigError
+from tagship.images import definition
+from tagship.images.commit import Images
+from tagship.images.registry import UnreachableRegistryError
+from tagship.project.schema import Config, Environment
+from tagship.release import references, selection
+from tagship.release.references import Need
+from tagship.reporting import telemetry
+from tagship.source import compose_file, git
+from tagship.system import programs
+from tagship.variables import files as variables
+
+
+def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
+    """Build every target, in one parallel build. Raises BuildError with the last lines of what was said.
+
+    `secrets`: the variables that it takes build secrets from.
+    """
+    argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
+    settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
+    env = programs.environment({**(secrets or {}), **settings})
+    done = subprocess.run(
+        argv, input=json.dumps(wanted), env=env, text=True, errors="backslashreplace", check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if done.returncode:
+        raise BuildError("An image could not be built:\n  " + "\n  ".join(done.stdout.strip().splitlines()[-25:]))
+
+
+def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
+    """What building lacks, one a line: a variable that is blank in one build is blank under that SHA for ever."""
+    part = selection.build_part(images.sources)
+    known = _known(images, settings)
+    kept = {item.get("environment") for item in (part.model.get("secrets") or {}).values()}
+    lacking = [
+        name
+        for name, need in references.of(part.model, {}).items()
+        if name not in kept and ((need >= Need.SET and name not in known) or (need is Need.FILLED and not known[name]))
+    ]
+    if not lacking:
+        return []
+    files = ", ".join(settings.variables) or "a file, to be named by `variables`"
+    said = (
+        f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
+        f"build knows TAGSHIP_SHA and the top level's variables ({files}), no environment's."
+    )
+    return [said]
+
+
+def _known(images: Images, settings: Config | Environment) -> dict[str, str]:
+    return {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
+
+
+def build(images: Images, settings: Config | Environment, engine: Engine) -> list[str]:
+    """Build what the registry lacks. Returns the names built. Raises BuildError."""
+    try:
+        there = images.digests()
+    except UnreachableRegistryError:
+        there = {}  # a build needs no registry; the push will say so
+    wanted = {service: name for service, name in images.names.items() if name not in there}
+    if not wanted:
+        return []
+    resolved = compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
+    needed = definition.secret_variables(resolved)
+    secrets = variables.secrets(settings.secrets, needed)
+    telemetry.conceal(secrets.values())
+    if lacking := sorted(needed - secrets.keys()):
+        raise ConfigError(
+            f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
+        )
+    folder, version = images.folder, images.version
+    labels = definition.labels(version, git.remote(folder), git.committed_at(version, folder))
+    buildx(
+        engine.socket,
+        definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),
+        secrets,
+    )
+    return sorted(set(wanted.values()))

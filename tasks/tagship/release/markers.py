@@ -1,0 +1,42 @@
+"""Secrets by name: `⟦NAME⟧` in a Compose model, where the value goes only in the end."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_PLAIN = re.compile("[a-z0-9_]+")
+
+_SECRET = re.compile(r"⟦([A-Za-z_][A-Za-z0-9_./-]*)⟧")
+
+Model = Mapping[str, Any]
+
+
+def secret_names(text: str) -> frozenset[str]:
+    """The secrets that a text holds by name."""
+    return frozenset(_SECRET.findall(text))
+
+
+def named(model: Model) -> frozenset[str]:
+    """The variables that Compose must find in its own environment: those of secrets and configs."""
+    items = (item for kind in ("secrets", "configs") for item in (model.get(kind) or {}).values())
+    return frozenset(item["environment"] for item in items if "environment" in item)
+
+
+def fill(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of a JSON document
+    """The same with `⟦NAME⟧` replaced by the secret, its `$` escaped as Compose wants it."""
+    if isinstance(value, str):
+        return _SECRET.sub(lambda found: secrets.get(found[1], found[0]).replace("$", "$$"), value)
+    if isinstance(value, Mapping):
+        return {key: fill(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [fill(item, secrets) for item in value]
+    return value
+
+
+def file_secret(key: str) -> str:
+    """The variable that carries the content of a secret given as a file: another for `a_b`, `a-b` and `A_B`."""
+    plain = re.sub("[^A-Z0-9]", "_", key.upper())
+    if _PLAIN.fullmatch(key):
+        return f"TAGSHIP_FILE_{plain}"
+    return f"TAGSHIP_FILE_{plain}_{hashlib.sha256(key.encode()).hexdigest()[:8].upper()}"

@@ -1,0 +1,75 @@
+"""What of a Compose file's services a release is made of, as tagship.yml says it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tagship.errors import ConfigError
+from tagship.project.schema import ReleaseSettings, Settings
+from tagship.release.model import Route, Shape
+
+Problem = tuple[str, str]
+"""What is wrong, and what to do about it."""
+
+
+def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
+    """What of a Compose file's services a release is made of. Raises ConfigError, all at once, for what doesn't fit.
+
+    A service that only a profile starts is in no release unless it is named.
+    """
+    release = settings.release
+    built = (
+        n for n, s in services.items() if s.get("build") and not s.get("profiles") and n not in release.accessories
+    )
+    ours = release.services or tuple(built)
+    routes, problems = _routes(settings.routes)
+    problems += [
+        *_unknown(release, ours, services),
+        *_contradictions(release, ours),
+        *_misrouted(release, ours, routes),
+    ]
+    if problems:
+        hints = dict.fromkeys(hint for _, hint in problems if hint)
+        raise ConfigError("\n".join(text for text, _ in problems), hint="; ".join(hints))
+    return Shape(
+        services=tuple(sorted(ours)),
+        routes=tuple(routes),
+        accessories=tuple(sorted(release.accessories)),
+        singletons=release.singletons,
+        migrations=release.migrations.freeze() if release.migrations else None,
+    )
+
+
+def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
+    routes, problems = [], []
+    for path, target in given.items():
+        try:
+            routes.append(Route.parse(path, target))
+        except ConfigError as error:
+            problems.append((error.problem, error.hint))
+    return routes, problems
+
+
+def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:
+    migrating = [release.migrations.service] if release.migrations else []
+    for name in dict.fromkeys((*ours, *release.accessories, *release.singletons, *migrating)):
+        if name not in services:
+            yield f"The Compose file has no service {name!r}.", f"it has: {', '.join(services)}"
+
+
+def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
+    if both := set(ours) & set(release.accessories):
+        yield f"{', '.join(sorted(both))} can't be both a service and an accessory of the release.", ""
+
+
+def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
+    for route in routes:
+        if route.service in release.singletons:
+            yield (
+                f"{route.service} is a singleton and has a route: during a deploy two would answer.",
+                "take it out of singletons, or its route",
+            )
+        if route.service not in ours:
+            yield (
+                f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
+                f"route to one of: {', '.join(ours)}",
+            )

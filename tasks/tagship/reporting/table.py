@@ -1,0 +1,23 @@
+"""Columns of text, and spans of time."""
+
+from collections.abc import Sequence
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Columns as wide as their widest cell; the last one is never padded."""
+    every = [list(map(str, row)) for row in ((head, *rows) if head else rows)]
+    if not every:
+        return ""
+    widths = [max(len(row[column]) for row in every) for column in range(len(every[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every]
+    if head:
+        lines.insert(1, "  ".join("─" * width for width in widths))
+    return "\n".join(lines)
+
+
+def since(seconds: float) -> str:
+    """`12 s`, `3 min`, `5 h` or `2 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,82 @@
+"""The Compose file, as Compose itself reads, merges and interpolates it."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tagship.errors import ConfigError
+from tagship.release.model import Sources
+from tagship.system import programs, scratch
+from tagship.system.compose_program import _compose, _yaml
+
+_READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
+"""YAML: Compose's JSON of a file that isn't interpolated prints `entrypoint: []` as null, as if it weren't there."""
+
+
+class _Printed(yaml.CSafeLoader):
+    """Reads YAML as Go prints it (yaml.v3): every string that could be taken for something else is quoted."""
+
+
+def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]], name: str) -> Sources:
+    """The merged Compose file of a work tree, not interpolated, and the content of the files it names.
+
+    `name` is the project's where the file gives it none: Compose would take the folder's, which differs from one
+    machine to the next. Only files of the commit are read, and no secret's: what is read is kept. Raises ConfigError
+    with what Compose said.
+    """
+    given = [word for file in files for word in ("-f", file)]
+    project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
+    argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
+    said = programs.run([*_compose(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    model = yaml.load(said.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
+    if not model.get("services"):
+        raise ConfigError(f"{', '.join(files)} names no services.")
+    paths = [
+        *(item["path"] for service in model["services"].values() for item in service.get("env_file") or ()),
+        *(item["file"] for item in (model.get("configs") or {}).values() if "file" in item),
+    ]
+    held = committed() if paths else frozenset()
+    return Sources(model, {path: _read(folder, path) for path in paths if os.path.normpath(path) in held})
+
+
+def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Resolve `${…}` from those variables and nothing else. Raises ConfigError with what Compose said."""
+    with scratch.folder() as folder:
+        for path, content in wanted.files.items():
+            file = folder / path
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise ConfigError(f"The Compose file names {path}, outside the project.", hint="move it inside")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        argv = ["--env-file", "/dev/null", "-f", "-", "config", "--no-path-resolution", "--format", "json"]
+        said = programs.run(
+            [*_compose(), *argv], stdin=_yaml(wanted.model), cwd=folder, env=variables, fails_as=ConfigError
+        )
+    resolved: dict[str, Any] = json.loads(said.out)
+    return resolved
+
+
+def _names_itself(file: Path) -> bool:
+    """Whether a Compose file says `name:`. One that isn't YAML is Compose's to complain about."""
+    try:
+        documents = list(yaml.compose_all(file.read_text(), Loader=yaml.CSafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    tops = (top for top in documents if isinstance(top, yaml.MappingNode))
+    return any(key.value == "name" and value.value for top in tops for key, value in top.value)
+
+
+def _read(folder: Path, path: str) -> str:
+    try:
+        return (folder / path).read_text()
+    except OSError as error:
+        raise ConfigError(f"The Compose file names {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"The Compose file names {path}, which is no text, and Compose carries no other.",
+            hint="put it into the image",
+        ) from None
