@@ -85,6 +85,11 @@ class Place:
         """`APP-ENV-SHA8-CFG6`, the release's Compose project."""
         return f"{self}-{version.short}-{configuration[:6]}"
 
+    @property
+    def accessories(self) -> str:
+        """`APP-ENV-accessories`, the accessories' Compose project."""
+        return f"{self}-accessories"
+
     def owns(self, release: str) -> bool:
         """Whether a Compose project is a release of this place."""
         found = _RELEASE.fullmatch(release)

@@ -82,7 +82,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
     from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
     from tagship.sentry import watch as watching  # noqa: PLC0415 - only who uses it pays for it
     from tagship.sentry.api import SentryApi  # noqa: PLC0415 - the same
-    from tagship.sentry.health import Verdict  # noqa: PLC0415 - the same
+    from tagship.sentry.health import Verdict, limits  # noqa: PLC0415 - the same
 
     config = here.config()
     settings, wanted = _configured(config, env)
@@ -94,7 +94,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
     name = resolve.sentry_variables(place, found.release.version.tag)["SENTRY_RELEASE"]
     before = resolve.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else ""
     api = SentryApi(account)
-    looking = watching.Watch(api, settings.name, name, before, found.began, wanted.watch.freeze())
+    looking = watching.Watch(api, settings.name, name, before, found.began, limits(wanted.watch))
     looked = looking.until(patience, _Shown(quiet=json), time.sleep)
     links = api.links(name, settings.name)
     if json:

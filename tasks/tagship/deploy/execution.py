@@ -13,8 +13,7 @@ from tagship.deploy.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Re
 from tagship.deploy.target import Target
 from tagship.errors import LockedError, SmokeTestError, StoppedError, TagshipError
 from tagship.proof import ledger
-from tagship.release.model import Rendered
-from tagship.release.render import ends
+from tagship.release.model import Rendered, ends
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted

@@ -3,19 +3,18 @@
 import hashlib
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
 from tagship.names import LABEL, RESTART
+from tagship.system.parallel import settled
 
 LOG_LINES = 30
 _MISSING = 404
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[]
             refused.append(work)
 
     jobs: list[Callable[[], object]] = [partial(change, work) for work in changes]
-    together(lambda call: call(), [*jobs, *calls])
-    together(lambda call: call(), refused)
+    settled(lambda call: call(), [*jobs, *calls])
+    settled(lambda call: call(), refused)
 
 
 def _stay_down(engine: Engine, container: Container) -> None:
@@ -151,7 +150,7 @@ def remove(engine: Engine, release: str) -> None:
     found = _all_of(engine, release)
     migrating = [container for container in found if container.one_off and container.running]
     gone = [container for container in found if container not in migrating]
-    together(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), gone)
+    settled(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), gone)
     if not migrating:
         _unless_gone(engine, "DELETE", f"/networks/{release}")
 
@@ -189,17 +188,6 @@ def _printed(engine: Engine, container: str, **which: object) -> str:
         size = int.from_bytes(raw[at + 4 : at + 8], "big")
         text, at = text + raw[at + 8 : at + 8 + size], at + 8 + size
     return "\n".join(text.decode(errors="replace").rstrip().splitlines()[-LOG_LINES:])
-
-
-def together(work: Callable[[T], object], items: Iterable[T]) -> None:
-    """Do the same to several things at once; raises the first failure after all have ended."""
-    things = list(items)
-    if len(things) == 1:
-        work(things[0])
-    elif things:
-        with ThreadPoolExecutor(min(8, len(things))) as threads:
-            for done in [threads.submit(work, thing) for thing in things]:
-                done.result()
 
 
 def _all_of(engine: Engine, project: str) -> list[Container]:

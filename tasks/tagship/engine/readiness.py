@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tagship.engine.client import Engine
-from tagship.engine.containers import Container, come_back, healthcheck, last_words, start, together
+from tagship.engine.containers import Container, come_back, healthcheck, last_words, start
 from tagship.engine.quirks import START_INTERVAL_API
 from tagship.errors import RolloutError, TagshipError
+from tagship.release.model import ends
+from tagship.system.parallel import settled
 
 GLANCE_EVERY = 1.0
 """Seconds without an event after which the containers are looked at anyway: a stream can miss its first moments."""
@@ -78,7 +80,7 @@ class Starting:
         deadline = time.monotonic() + self._within
         if self._started:
             self._look()  # a killed deploy's: they run, and may be ready
-            together(lambda c: come_back(self._engine, c), [c for c in self._containers.values() if c.running])
+            settled(lambda c: come_back(self._engine, c), [c for c in self._containers.values() if c.running])
         self._start_those_that_can()
         while len(self._ready) < len(self._containers):
             event = events.next(min(self._patience(), max(0.0, deadline - time.monotonic())))
@@ -98,7 +100,7 @@ class Starting:
         start(self._engine, able)
         for container in able:
             self._started.add(container.id)
-            if not self._checks_itself(container) and not self._ends(container.service):
+            if not self._checks_itself(container) and not ends({"services": self._services}, container.service):
                 self._ready.add(container.id)
         if any(not self._checks_itself(container) for container in able):
             self._start_those_that_can()
@@ -117,13 +119,6 @@ class Starting:
             return bool(healthcheck(self._engine, container.id))
         return not check.get("disable")
 
-    def _ends(self, service: str) -> bool:
-        """Whether a service is a one-shot that another waits for."""
-        conditions = (
-            (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in self._services.values()
-        )
-        return "service_completed_successfully" in conditions
-
     def _take(self, event: Event) -> None:
         container = self._containers.get(event["Actor"]["ID"])
         if container is None:
@@ -135,7 +130,7 @@ class Starting:
                 self._ready.add(container.id)
         elif action == "die":
             code = event["Actor"]["Attributes"].get("exitCode", "?")
-            if code == "0" and self._ends(container.service):
+            if code == "0" and ends({"services": self._services}, container.service):
                 self._ready.add(container.id)
             else:
                 raise self._failed(container, f"ended with exit code {code} while starting", until=_time(event))
@@ -164,7 +159,7 @@ class Starting:
         """One container as the engine has it now. Raises RolloutError when it ended as it shouldn't have."""
         found = self._engine.get(f"/containers/{container.id}/json")
         state = found["State"]
-        health, one_shot = state.get("Health", {}).get("Status"), self._ends(container.service)
+        health, one_shot = state.get("Health", {}).get("Status"), ends({"services": self._services}, container.service)
         if state["Status"] == "exited":
             if not one_shot or state["ExitCode"]:
                 raise self._failed(container, f"ended with exit code {state['ExitCode']} while starting")

@@ -14,7 +14,7 @@ from tagship.images.registry import UnreachableRegistryError
 from tagship.project.schema import Config, Environment
 from tagship.release import references, selection
 from tagship.release.references import Need
-from tagship.reporting import telemetry
+from tagship.reporting import redaction
 from tagship.source import compose_file, git
 from tagship.system import programs
 from tagship.variables import files as variables
@@ -72,7 +72,7 @@ def build(images: Images, settings: Config | Environment, engine: Engine) -> lis
     resolved = compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
     needed = definition.secret_variables(resolved)
     secrets = variables.secrets(settings.secrets, needed)
-    telemetry.conceal(secrets.values())
+    redaction.conceal(secrets.values())
     if lacking := sorted(needed - secrets.keys()):
         raise ConfigError(
             f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.images.credentials import Credentials
 from tagship.images.registry import split
+from tagship.system.parallel import settled
 
 _BESIDE_US = "localhost"
 
@@ -33,7 +33,7 @@ def bring(engine: Engine, images: Iterable[str], credentials: Credentials) -> di
     found = known(engine, wanted)
     missing = [image for image in wanted if image not in found and "@" in image]
     names = {image: _reachable(engine, image) for image in missing}
-    containers.together(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)
+    settled(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)
     return found | names
 
 

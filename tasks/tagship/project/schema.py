@@ -3,20 +3,16 @@
 import difflib
 import ipaddress
 import re
-import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tagship.errors import ConfigError
 from tagship.names import Place
-from tagship.release.model import Migrations
-from tagship.sentry.health import Limits
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 NARROWEST_RANGE = 19
-_DJANGO = "python manage.py"
 
 
 def seconds(value: object) -> object:
@@ -107,17 +103,6 @@ class MigrationSettings(Table):
             msg = "give `framework: django`, or both `pending` and `apply`"
             raise ValueError(msg)
         return self
-
-    def freeze(self) -> Migrations:
-        """The same with the framework's own commands filled in."""
-        django = self.framework == "django"
-        return Migrations(
-            service=self.service,
-            framework=self.framework,
-            pending=tuple(shlex.split(self.pending or (f"{_DJANGO} showmigrations --plan" if django else ""))),
-            apply=tuple(shlex.split(self.apply or (f"{_DJANGO} migrate --no-input" if django else ""))),
-            lock_timeout=self.lock_timeout,
-        )
 
 
 class BakeSettings(Table):
@@ -211,10 +196,6 @@ class WatchSettings(Table):
     min_sessions: int = Field(
         default=50, ge=0, description="Fewer sessions of a release say nothing: inconclusive. 0: sessions don't count."
     )
-
-    def freeze(self) -> Limits:
-        """The same for the judgement."""
-        return Limits(**self.model_dump())
 
 
 class SentrySettings(Table):

@@ -185,16 +185,19 @@ class Rendered:
 
     def ends(self, service: str) -> bool:
         """Whether a service is a one-shot that another waits for."""
-        return service in {
-            name
-            for settings in self.model["services"].values()
-            for name, how in (settings.get("depends_on") or {}).items()
-            if how.get("condition") == "service_completed_successfully"
-        }
+        return ends(self.model, service)
 
     def replicas(self, service: str) -> int:
         """How many containers Compose makes of a service."""
         return replicas(self.model["services"][service])
+
+
+def ends(model: Mapping[str, Any], service: str) -> bool:
+    """Whether a service of a Compose model is a one-shot: another waits for it to end."""
+    conditions = (
+        (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in model["services"].values()
+    )
+    return "service_completed_successfully" in conditions
 
 
 def replicas(settings: Mapping[str, Any]) -> int:

@@ -11,21 +11,13 @@ from typing import Any
 from tagship.errors import ConfigError
 from tagship.names import DNS_LABEL, LABEL, RESTART, Place
 from tagship.release.markers import Model, file_secret, secret_names
-from tagship.release.model import Release, Rendered, Volume, replicas
+from tagship.release.model import Release, Rendered, Volume, ends, replicas
 from tagship.release.selection import _BUILDING, _without
-
-SHORTEST_SECRET, SHORTEST_LINE = 4, 8
-"""A value, or one line of it, of fewer characters would hide half of every text."""
 
 LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
 
 
 _DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
-
-
-def marker(name: str) -> str:
-    """What stands for a secret's value wherever it would appear."""
-    return f"⟦{name}⟧"
 
 
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
@@ -55,7 +47,7 @@ def render_accessories(place: Place, resolved: Model, files: Mapping[str, str]) 
         for name, settings in resolved["services"].items()
     }
     services = {name: {**service, "restart": service["labels"][RESTART]} for name, service in services.items()}
-    return _project(place, f"{place}-accessories", services, resolved, files, network=str(place))
+    return _project(place, place.accessories, services, resolved, files, network=str(place))
 
 
 def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
@@ -71,31 +63,6 @@ def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
         for volume, settings in named
         if not settings.get("external")
     )
-
-
-def ends(model: Model, service: str) -> bool:
-    """Whether a service is a one-shot: another waits for it to end."""
-    conditions = (
-        (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in model["services"].values()
-    )
-    return "service_completed_successfully" in conditions
-
-
-def hide(text: str, secrets: Mapping[str, str]) -> str:
-    """The same with every secret's value, where it is long enough to be one, as `⟦NAME⟧`."""
-    forms = {form: name for name, value in secrets.items() for form in _forms(value) if len(form) >= SHORTEST_SECRET}
-    for form, name in sorted(forms.items(), key=lambda item: -len(item[0])):
-        text = text.replace(form, marker(name))
-    return text
-
-
-def _forms(value: str) -> set[str]:
-    """A value as programs may print it: as it is, as Compose or JSON escape it, and each line of several."""
-    lines = (
-        {line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST_LINE} if "\n" in value else set()
-    )
-    dollars = value.replace("$", "$$")
-    return {value, dollars, json.dumps(value)[1:-1], json.dumps(dollars)[1:-1], *lines}
 
 
 def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, ends: bool) -> dict[str, Any]:

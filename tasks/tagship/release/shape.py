@@ -1,11 +1,14 @@
 """What of a Compose file's services a release is made of, as tagship.yml says it."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.project.schema import ReleaseSettings, Settings
-from tagship.release.model import Route, Shape
+from tagship.project.schema import MigrationSettings, ReleaseSettings, Settings
+from tagship.release.model import Migrations, Route, Shape
+
+_DJANGO = "python manage.py"
 
 Problem = tuple[str, str]
 """What is wrong, and what to do about it."""
@@ -35,7 +38,7 @@ def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
         routes=tuple(routes),
         accessories=tuple(sorted(release.accessories)),
         singletons=release.singletons,
-        migrations=release.migrations.freeze() if release.migrations else None,
+        migrations=_migrations(release.migrations) if release.migrations else None,
     )
 
 
@@ -73,3 +76,15 @@ def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable
                 f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
                 f"route to one of: {', '.join(ours)}",
             )
+
+
+def _migrations(settings: MigrationSettings) -> Migrations:
+    """The same with the framework's own commands filled in."""
+    django = settings.framework == "django"
+    return Migrations(
+        service=settings.service,
+        framework=settings.framework,
+        pending=tuple(shlex.split(settings.pending or (f"{_DJANGO} showmigrations --plan" if django else ""))),
+        apply=tuple(shlex.split(settings.apply or (f"{_DJANGO} migrate --no-input" if django else ""))),
+        lock_timeout=settings.lock_timeout,
+    )

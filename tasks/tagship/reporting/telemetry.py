@@ -1,16 +1,15 @@
 """Tagship's own runs in Sentry, while TAGSHIP_SENTRY_DSN is set: crashes, a trace with a span a step, check-ins."""
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
 from tagship.errors import StoppedError
-from tagship.reporting import events
+from tagship.reporting import events, redaction
 from tagship.version import VERSION
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 DSN = "TAGSHIP_SENTRY_DSN"
 FLUSH_WITHIN = 5.0
 """Seconds that a task's end waits for what isn't sent yet."""
-HIDDEN = "[hidden]"
 _KEPT = frozenset({
     "event_id", "type", "timestamp", "start_timestamp", "level", "platform", "sdk", "release", "environment",
     "transaction", "transaction_info", "exception", "spans", "contexts", "tags",
@@ -35,18 +33,8 @@ _NAMES = frozenset({
     "type",
 })  # fmt: skip
 """What things are told apart by: never hidden, and never made of a secret."""
-_TELLING = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|AUTH|PRIVATE", re.IGNORECASE)
-_SHORTEST_SECRET, _SHORTEST_VALUE = 4, 8
-_USER_INFO = re.compile(r"://[^/\s@]+@")
 
-_concealed: set[str] = set()
 _on = False
-
-
-def conceal(values: Iterable[str]) -> None:
-    """Have these secrets hidden wherever they would appear."""
-    for value in values:
-        _concealed.update(_forms(value, _SHORTEST_SECRET))
 
 
 @contextmanager
@@ -113,7 +101,7 @@ def scrub(event: "Event", _: "Hint") -> "Event":
         raised.pop("mechanism", None)
     for span in kept.get("spans") or ():
         span.pop("data", None)
-    hidden: Any = _hide(kept, _secrets())
+    hidden: Any = redaction.hide_all(kept, _NAMES)
     return hidden  # type: ignore[no-any-return]
 
 
@@ -172,32 +160,3 @@ def _spans(transaction: "Span") -> Iterator[None]:
         yield
     finally:
         events.forget(hear)
-
-
-def _secrets() -> list[str]:
-    """The longest first: one may hold another."""
-    known = {
-        form
-        for name, value in os.environ.items()
-        for form in _forms(value, _SHORTEST_SECRET if _TELLING.search(name) else _SHORTEST_VALUE)
-    }
-    return sorted(known | _concealed, key=len, reverse=True)
-
-
-def _forms(value: str, shortest: int) -> Iterator[str]:
-    """A value as it may stand in a text, each of its lines, and the whole as `repr` writes it."""
-    for part in (value, *value.splitlines(), repr(value)[1:-1]):
-        if len(part.strip()) >= shortest:
-            yield part
-
-
-def _hide(value: Any, secrets: list[str]) -> Any:  # noqa: ANN401 - any part of an event
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, HIDDEN)
-        return _USER_INFO.sub(f"://{HIDDEN}@", value)
-    if isinstance(value, Mapping):
-        return {key: item if key in _NAMES else _hide(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_hide(item, secrets) for item in value]
-    return value

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tagship.errors import ConfigError
 from tagship.project.schema import SentrySettings
+from tagship.reporting import redaction
 
 TOKEN, URL, ORG, PROJECT = "SENTRY_AUTH_TOKEN", "SENTRY_URL", "SENTRY_ORG", "SENTRY_PROJECT"
 
@@ -21,7 +22,7 @@ class Account:
 
     def hide(self, text: str) -> str:
         """A text that goes to people, without the token in it."""
-        return text.replace(self.token, f"⟦{TOKEN}⟧")
+        return redaction.hide(text, {TOKEN: self.token})
 
 
 def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:

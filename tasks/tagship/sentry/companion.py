@@ -17,6 +17,7 @@ from tagship.release.model import Rendered
 from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account
 from tagship.sentry.api import SentryApi
+from tagship.sentry.health import limits
 from tagship.sentry.release import Subject, Teller, subject
 from tagship.sentry.watch import Bake, Watch
 from tagship.system.deadline import Deadline
@@ -52,7 +53,7 @@ class Telling:
         told = teller.subject
         watch = Watch(
             SentryApi(teller.account, patience), told.environment, told.version, told.before, time.time(),
-            teller.settings.watch.freeze(),
+            limits(teller.settings.watch),
         )  # fmt: skip
         goes_back = bake.on_unhealthy == "rollback" and not told.back
         self._bake = Bake(watch, goes_back, patience, teller.settings.within)

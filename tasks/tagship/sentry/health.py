@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tagship.project.schema import WatchSettings
+
 
 class Verdict(StrEnum):
     """What is known of a release."""
@@ -48,6 +50,11 @@ class Signal:
     name: str
     verdict: Verdict
     said: str
+
+
+def limits(settings: WatchSettings) -> Limits:
+    """What tagship.yml allows."""
+    return Limits(**settings.model_dump())
 
 
 def judge(new: Seen, old: Seen | None, limits: Limits) -> tuple[Signal, ...]:

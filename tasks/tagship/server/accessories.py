@@ -11,7 +11,7 @@ from tagship.engine.containers import Container
 from tagship.engine.injection import inject
 from tagship.engine.readiness import Starting
 from tagship.errors import CheckError
-from tagship.names import Holder, Place
+from tagship.names import Holder
 from tagship.release import markers, render
 from tagship.release.model import Volume
 from tagship.server import divergence
@@ -33,11 +33,6 @@ class Brought:
 
     started: tuple[str, ...]
     differ: Differences
-
-
-def project(place: Place) -> str:
-    """The accessories' Compose project."""
-    return f"{place}-accessories"
 
 
 def up(session: Session, resolved: Resolved, holder: Holder) -> Brought:
@@ -82,14 +77,14 @@ def recreate(session: Session, resolved: Resolved, name: str, holder: Holder) ->
 
 def status(session: Session) -> list[Container]:
     """Their containers."""
-    return containers.of(session.engine, project(session.place))
+    return containers.of(session.engine, session.place.accessories)
 
 
 class _Wanted:
     """The accessories as the Compose file says by now."""
 
     def __init__(self, session: Session, resolved: Resolved) -> None:
-        self.project = project(session.place)
+        self.project = session.place.accessories
         self.described = divergence.describe(render.render_accessories(session.place, resolved.model, resolved.files))
         self.model = quirks.adapt(self.described, session.engine.api)
         self.filled = markers.fill(self.model, resolved.secrets)

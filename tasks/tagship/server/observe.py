@@ -44,7 +44,7 @@ def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]
     """
     states: dict[str, str] = {}
     for container in containers:
-        if container.project == f"{place}-accessories":
+        if container.project == place.accessories:
             ended = container.restart == "no" and container.status.startswith("Exited (0)")
             state = "ended" if ended else container.state
             before = states.get(container.service, "")

@@ -24,13 +24,15 @@ from tagship.migrations import frameworks as migrations
 from tagship.names import Holder
 from tagship.project.schema import Environment
 from tagship.proof import ledger
-from tagship.release import markers, render
+from tagship.release import markers
 from tagship.release.model import Migrations, Record, Rendered, Served
+from tagship.reporting import redaction
 from tagship.server import listening, routes
 from tagship.server.edge import NETWORK, refuse_old
 from tagship.server.lease import Lease
 from tagship.server.observe import Reader
 from tagship.server.traffic import Edge
+from tagship.system.parallel import settled
 
 DRAIN_POLL = 0.05
 
@@ -122,7 +124,7 @@ class Server:
 
     def revive(self, accessories: Sequence[str]) -> None:
         """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
-        project = f"{self._place}-accessories"
+        project = self._place.accessories
         ours = [c for c in containers.of(self._engine, project) if c.service in accessories]
         model = {"name": project, "services": {name: {} for name in accessories}}
         with self._hiding():
@@ -166,8 +168,8 @@ class Server:
         everyone = containers.listed(self._engine)
         ours = [c for c in everyone if c.project == rendered.name and c.service in services]
         self._connect(rendered, ours, everyone)
-        older = [c for c in everyone if c.project == f"{self._place}-accessories" and c.running and not c.restart]
-        containers.together(lambda c: containers.come_back(self._engine, c), older)
+        older = [c for c in everyone if c.project == self._place.accessories and c.running and not c.restart]
+        settled(lambda c: containers.come_back(self._engine, c), older)
         with self._hiding():
             inject(self._engine, self._filled(rendered.model), ours, self._named(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
@@ -206,7 +208,7 @@ class Server:
             for container in containers.of(self._engine, release):
                 done = container.status.startswith("Exited (0)")  # a one-shot's end
                 if (container.state in _ENDED and not done) or "unhealthy" in container.status:
-                    words = render.hide(containers.last_words(self._engine, container.id), self._secrets)
+                    words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
                     raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
             smoke.run(self._settings.smoke, self._settings.url, 5, release=release)
             look(time.monotonic() >= until)
@@ -299,7 +301,7 @@ class Server:
         except TagshipError as error:
             if cut := self._engine.cut():  # what a program says of that is not to the point
                 raise cut from None
-            raise type(error)(render.hide(error.problem, self._secrets), hint=error.hint) from None
+            raise type(error)(redaction.hide(error.problem, self._secrets), hint=error.hint) from None
 
     def _name(self, image: str) -> str:
         """What the engine knows an image by."""

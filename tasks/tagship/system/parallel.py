@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -32,3 +33,14 @@ def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
             raise error
         results[at] = result
     return [results[at] for at in range(len(waiting))]  # type: ignore[misc] # each is there by now
+
+
+def settled(work: Callable[[Item], object], items: Iterable[Item]) -> None:
+    """Do the same to several things at once; raises the first failure after all have ended."""
+    things = list(items)
+    if len(things) == 1:
+        work(things[0])
+    elif things:
+        with ThreadPoolExecutor(min(8, len(things))) as threads:
+            for done in [threads.submit(work, thing) for thing in things]:
+                done.result()

@@ -13,7 +13,7 @@ from tagship.release.identity import configuration, keyed
 from tagship.release.markers import Model
 from tagship.release.model import Configuration, Record, Release, Rendered, Shape, Sources
 from tagship.release.references import Need
-from tagship.reporting import telemetry
+from tagship.reporting import redaction
 from tagship.source import compose_file
 from tagship.variables import files as variables
 
@@ -94,12 +94,12 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
     secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
     files = _secret_files(wanted, folder)
-    telemetry.conceal((*secrets.values(), *files.values()))
+    redaction.conceal((*secrets.values(), *files.values()))
     _refuse_missing(place, settings, needed, {**secrets, **given})
     known = {name: value for name, value in given.items() if name in needed}
     # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
     model = compose_file.interpolate(
-        wanted, known | {n: render.marker(n) if value else "" for n, value in secrets.items()}
+        wanted, known | {n: redaction.marker(n) if value else "" for n, value in secrets.items()}
     )
     taken = {name: given[name] for name in markers.named(wanted.model) if name in given}
     # what Compose calls a secret isn't kept, even where a file of variables gives it

@@ -281,21 +281,3 @@ def works(done: list[int], bad: int) -> Callable[[int], None]:
         done.append(number)
 
     return work
-
-
-def test_the_first_failure_of_several_things_is_raised_when_all_have_ended() -> None:
-    done: list[int] = []
-
-    with pytest.raises(ValueError, match="1"):
-        containers.together(works(done, bad=1), range(5))
-
-    assert sorted(done) == [0, 2, 3, 4]
-
-
-@pytest.mark.parametrize("things", [[], [0]])
-def test_little_to_do_is_done_as_well(things: list[int]) -> None:
-    done: list[int] = []
-
-    containers.together(works(done, bad=1), things)
-
-    assert done == things

@@ -361,37 +361,6 @@ def test_a_configuration_does_not_depend_on_the_order_things_are_written_in() ->
     assert configured(model={"a": 1, "b": 2}) == configured(model={"b": 2, "a": 1})
 
 
-@pytest.mark.parametrize("value", [value for value in HOSTILE if len(value) >= render.SHORTEST_SECRET])
-def test_a_secret_is_hidden_however_a_program_prints_it(value: str) -> None:
-    escaped = value.replace("$", "$$")
-    for printed in (value, escaped, json.dumps(value), json.dumps(escaped)):
-        hidden = render.hide(f"it said: {printed}!", {"S": value})
-
-        assert value not in hidden
-        assert "⟦S⟧" in hidden
-
-
-def test_each_line_of_a_secret_is_hidden_because_programs_indent_lines() -> None:
-    key = "-----BEGIN KEY-----\nc2VjcmV0MQ==\nc2VjcmV0Mg==\n-----END KEY-----\n"
-
-    hidden = render.hide("it said:\n  " + key.replace("\n", "\n  "), {"KEY": key})
-
-    assert "c2Vj" not in hidden
-
-
-def test_a_longer_secret_is_hidden_before_one_that_is_part_of_it() -> None:
-    assert render.hide("abcdefgh", {"PART": "abcd", "WHOLE": "abcdefgh"}) == "⟦WHOLE⟧"
-
-
-def test_a_value_too_short_to_be_a_secret_does_not_hide_half_of_a_text() -> None:
-    assert render.hide("the theatre", {"S": "the", "EMPTY": ""}) == "the theatre"
-    assert render.hide("of them", {"S": "them"}) == "of ⟦S⟧"
-
-
-def test_a_line_too_short_to_be_a_secret_does_not_either() -> None:
-    assert render.hide("shorter or long one", {"S": "shorter\nlong one"}) == "shorter or ⟦S⟧"
-
-
 def test_probes_are_quick_while_starting_where_the_engine_knows_of_it() -> None:
     model = resolved(web={"healthcheck": {"test": ["CMD", "x"], "interval": "30s", "start_period": "5s"}}, db={})
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tagship.reporting import telemetry
+from tagship.reporting import redaction, telemetry
 from tests.fakes.servers import Answer, Server, on_port
 
 CANARIES = {
@@ -26,11 +26,11 @@ NEVER = [*(value for name, value in CANARIES.items() if name != "PIN"), *RESOLVE
 _SCRIPT = """
 import logging, sys
 from invoke.context import Context
-from tagship.reporting import events, telemetry
+from tagship.reporting import events, redaction, telemetry
 from tagship.commands.task import task
 from tagship.errors import CheckError, StoppedError
 
-telemetry.conceal([{resolved!r}])
+redaction.conceal([{resolved!r}])
 
 @task(help={{}})
 def work(_):
@@ -100,7 +100,7 @@ def test_a_run_is_a_trace_with_a_span_for_each_step_and_no_secret(sentry: Server
     assert transaction["transaction"] == "__main__.work"
     assert transaction["contexts"]["trace"]["status"] == "ok"
     assert [(span["op"], span["description"]) for span in transaction["spans"]] == [
-        ("step", f"Connect with {telemetry.HIDDEN}")
+        ("step", f"Connect with {redaction.HIDDEN}")
     ]
     sent = json.dumps(items(sentry))
     assert [canary for canary in NEVER if canary in sent] == []
@@ -163,7 +163,7 @@ def test_what_a_monitor_is_known_by_is_not_hidden_by_an_ordinary_variable(monkey
     monkeypatch.setenv("NODE_ENV", "production")
     event: Any = {"type": "check_in", "monitor_slug": "shop-smoke-test-production", "transaction": "to production"}
 
-    assert telemetry.scrub(event, {}) == {**event, "transaction": f"to {telemetry.HIDDEN}"}
+    assert telemetry.scrub(event, {}) == {**event, "transaction": f"to {redaction.HIDDEN}"}
 
 
 def test_each_line_of_a_variable_is_hidden_and_what_repr_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_short_words_are_hidden_only_where_a_name_says_that_they_are_secret(monk
 
     hidden: Any = telemetry.scrub({"transaction": "deploy main with pa55"}, {})
 
-    assert hidden == {"transaction": f"deploy main with {telemetry.HIDDEN}"}
+    assert hidden == {"transaction": f"deploy main with {redaction.HIDDEN}"}
 
 
 def test_parts_that_are_not_meant_to_be_sent_are_left_out() -> None:

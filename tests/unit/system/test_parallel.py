@@ -3,12 +3,12 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tagship.errors import StoppedError
-from tagship.system.parallel import together
+from tagship.system.parallel import settled, together
 from tagship.system.signals import interruptible
 
 
@@ -53,3 +53,32 @@ def test_a_signal_stops_the_wait_at_once(released: threading.Event) -> None:
         together(call, [1])
 
     assert not released.is_set()
+
+
+def works(done: list[int], bad: int) -> Callable[[int], None]:
+    """Work that fails for one thing."""
+
+    def work(number: int) -> None:
+        if number == bad:
+            raise ValueError(number)
+        done.append(number)
+
+    return work
+
+
+def test_the_first_failure_of_several_things_is_raised_when_all_have_ended() -> None:
+    done: list[int] = []
+
+    with pytest.raises(ValueError, match="1"):
+        settled(works(done, bad=1), range(5))
+
+    assert sorted(done) == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize("things", [[], [0]])
+def test_little_to_do_is_done_as_well(things: list[int]) -> None:
+    done: list[int] = []
+
+    settled(works(done, bad=1), things)
+
+    assert done == things

@@ -1,0 +1,52 @@
+"""Secrets are hidden, however a program prints them."""
+
+import json
+
+import pytest
+
+from tagship.reporting import redaction
+
+HOSTILE = ["$HOME", "a'b\"c", "two\nlines", "päss⟦wörd⟧", "⟦OTHER⟧", "${X:-y}"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_secret_is_hidden_however_a_program_prints_it(value: str) -> None:
+    escaped = value.replace("$", "$$")
+    for printed in (value, escaped, json.dumps(value), json.dumps(escaped)):
+        hidden = redaction.hide(f"it said: {printed}!", {"S": value})
+
+        assert value not in hidden
+        assert "⟦S⟧" in hidden
+
+
+def test_each_line_of_a_secret_is_hidden_because_programs_indent_lines() -> None:
+    key = "-----BEGIN KEY-----\nc2VjcmV0MQ==\nc2VjcmV0Mg==\n-----END KEY-----\n"
+
+    hidden = redaction.hide("it said:\n  " + key.replace("\n", "\n  "), {"KEY": key})
+
+    assert "c2Vj" not in hidden
+
+
+def test_a_longer_secret_is_hidden_before_one_that_is_part_of_it() -> None:
+    assert redaction.hide("abcdefgh", {"PART": "abcd", "WHOLE": "abcdefgh"}) == "⟦WHOLE⟧"
+
+
+def test_a_value_too_short_to_be_a_secret_does_not_hide_half_of_a_text() -> None:
+    assert redaction.hide("the theatre", {"S": "the", "EMPTY": ""}) == "the theatre"
+    assert redaction.hide("of them", {"S": "them"}) == "of ⟦S⟧"
+
+
+def test_a_line_too_short_to_be_a_secret_does_not_either() -> None:
+    assert redaction.hide("shorter or long one", {"S": "shorter\nlong one"}) == "shorter or ⟦S⟧"
+
+
+def test_what_is_sent_holds_no_secret_at_any_depth_and_keeps_what_things_are_told_apart_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "canary-of-this-process")
+    redaction.conceal(["canary-resolved"])
+    event = {"id": "canary-resolved", "spans": [{"op": "x canary-of-this-process"}, ("https://me:pw@example.com",)]}
+
+    hidden = redaction.hide_all(event, keep=frozenset({"id"}))
+
+    assert hidden == {"id": "canary-resolved", "spans": [{"op": "x ⟦hidden⟧"}, ["https://⟦hidden⟧@example.com"]]}

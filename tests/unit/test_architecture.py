@@ -1,0 +1,79 @@
+"""The folders of the package have an order: imports run downward only, and in no circle."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "tasks" / "tagship"
+ORDER = (
+    "commands", "testing", "server", "sentry", "deploy", "images", "github", "migrations", "variables", "checks",
+    "engine", "source", "proof", "release", "project", "reporting", "system",
+)  # fmt: skip
+"""Highest first; the package's own modules stand below them all, but for those that start it."""
+STARTS = {"__init__", "cli"}
+PURE = {"deploy": {"proof", "release", "reporting", "system.signals"}, "proof": {"release"}, "release": {"project"}}
+"""Folders that touch nothing of the world, and what else than themselves they may import."""
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """`(importer, imported)`, both as modules below the package: `deploy.story`, `errors`."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tagship":
+                for alias in node.names:
+                    dotted = f"{node.module}.{alias.name}".partition(".")[2]
+                    yield name, dotted if _file(dotted) else dotted.rpartition(".")[0]
+
+
+def _file(dotted: str) -> bool:
+    return (PACKAGE / (dotted.replace(".", "/") + ".py")).is_file()
+
+
+def folder(module: str) -> str:
+    """A module's folder; empty for the package's own modules."""
+    return module.partition(".")[0] if "." in module else ""
+
+
+EDGES = sorted(set(imports()))
+
+
+def test_every_folder_has_its_place_in_the_order() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ORDER)
+
+
+def test_imports_run_downward_only() -> None:
+    rank = {name: at for at, name in enumerate(ORDER)} | {"": len(ORDER)}
+    upward = [
+        f"{importer} imports {imported}"
+        for importer, imported in EDGES
+        if importer.rpartition(".")[2] not in STARTS and rank[folder(imported)] < rank[folder(importer)]
+    ]
+
+    assert upward == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_pure_imports_nothing_that_touches_the_world(name: str) -> None:
+    allowed = {"", name, *PURE[name]}
+
+    assert [(a, b) for a, b in EDGES if folder(a) == name and not {folder(b), b} & allowed] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    below: dict[str, set[str]] = {}
+    for importer, imported in EDGES:
+        below.setdefault(importer, set()).add(imported)
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " → ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for other in sorted(below.get(module, ())):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in sorted(below):
+        visit(module, ())
