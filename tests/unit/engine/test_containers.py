@@ -2,7 +2,6 @@
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -270,14 +269,3 @@ def test_a_container_that_said_nothing_yet_has_the_words_of_the_run_before(daemo
     }
 
     assert containers.last_words(engine, "c1") == "before"
-
-
-def works(done: list[int], bad: int) -> Callable[[int], None]:
-    """Work that fails for one thing."""
-
-    def work(number: int) -> None:
-        if number == bad:
-            raise ValueError(number)
-        done.append(number)
-
-    return work
