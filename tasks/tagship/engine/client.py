@@ -51,6 +51,8 @@ class Engine:
         self.calls = 0
         self.api = (0, 0)
         self.clock_skew = 0.0
+        self.distance = 0.0
+        """Seconds that reaching it took: a connection and a call, about two round trips."""
         self._link = link
         self._pool = Pool(socket, CALL_TIMEOUT)
 

@@ -1,11 +1,11 @@
 """Networks with small explicit subnets of a configured range: an engine's own pools hold about thirty networks."""
 
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
-from tagship.names import LABEL, Place
 
 EDGE_PREFIX = 20
 """The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""
@@ -21,17 +21,31 @@ def prefix_for(containers: int) -> int:
     return min(PREFIX, 31 - (containers + SPARE - 1).bit_length())
 
 
-def ensure(engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str]) -> None:
+Networks = Sequence[Mapping[str, Any]]
+"""Networks as an engine lists them."""
+
+
+def listed(engine: Engine) -> Networks:
+    """Every network of an engine."""
+    found: Networks = engine.get("/networks")
+    return found
+
+
+def ensure(  # noqa: PLR0913 - what a network is made of
+    engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str], there: Networks = ()
+) -> None:
     """Make a network of that name unless it is there; tries subnets until one overlaps nothing.
+
+    `there`: the engine's networks as they were listed before, to save a call; an engine refuses what overlaps anyway.
 
     Raises CheckError when the range has none left.
     """
-    listed = engine.get("/networks")
-    if any(network["Name"] == name for network in listed):
+    known = there or listed(engine)
+    if any(network["Name"] == name for network in known):
         return
     used = [
         ipaddress.ip_network(config["Subnet"], strict=False)
-        for network in listed
+        for network in known
         for config in (network["IPAM"].get("Config") or ())
         if config.get("Subnet")
     ]
@@ -54,13 +68,6 @@ def ensure(engine: Engine, name: str, within: str, *, prefix: int, labels: Mappi
         else:
             return
     raise CheckError(f"No subnet is free in {within} for the network {name}.", hint="widen edge.networks")
-
-
-def releases(engine: Engine, place: Place, *, but: Collection[str]) -> tuple[str, ...]:
-    """The releases of a place of which a network is there, but for some."""
-    labels = [f"{LABEL}.app={place.app}", f"{LABEL}.environment={place.environment}"]
-    listed = engine.get("/networks", filters={"label": labels})
-    return tuple(sorted(n["Name"] for n in listed if place.owns(n["Name"]) and n["Name"] not in but))
 
 
 def _free(

@@ -19,6 +19,8 @@ GLANCE_EVERY = 1.0
 PROBE_FIRST, PROBE_MOST = 0.1, 1.0
 """Seconds between our own probes on engines that know no start_interval, growing by half."""
 
+FAR = 0.08
+"""Seconds: an engine that took so long to reach is quicker with its own probe, every 0.25 s while starting."""
 PROBE_WITHIN = 30.0
 """Seconds a check may take that doesn't say: Docker's own default."""
 _PROBED = "tagship: probed"
@@ -144,8 +146,13 @@ class Starting:
         return self._probe_pause if self._probes_itself() else GLANCE_EVERY
 
     def _probes_itself(self) -> bool:
-        """Once, early, as many apps are up before the engine's first probe; and always on engines that probe rarely."""
-        return self._looks == 0 or self._engine.api < START_INTERVAL_API
+        """Once, early, as many apps are up before the engine's first probe; and always on engines that probe rarely.
+
+        A probe of ours takes three round trips: from far away the engine's own, and its event, are quicker.
+        """
+        if self._engine.api < START_INTERVAL_API:
+            return True
+        return self._looks == 0 and self._engine.distance < FAR
 
     def _look(self) -> None:
         """Without news: see what the engine thinks, and on engines that probe too rarely, probe ourselves."""

@@ -1,6 +1,7 @@
 """An environment within reach: the connection to its engine, its lock, its files."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Self
 
 from tagship.engine import local
 from tagship.engine.client import Engine
+from tagship.errors import TagshipError
 from tagship.images import embedded
 from tagship.images.credentials import Credentials, known
 from tagship.images.registry import split
@@ -17,11 +19,16 @@ from tagship.project.schema import Environment
 from tagship.server import edge
 from tagship.server.lease import Lease
 from tagship.server.observe import Reader
+from tagship.server.shell import Shell
 from tagship.server.ssh import Tunnel
 from tagship.server.target import LockedServer
 from tagship.server.traffic import Edge
 from tagship.system import scratch
+from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
+
+SPARE = 3
+"""Connections opened beside the first: what goes out at once later would each wait a round trip for one."""
 
 
 @dataclass
@@ -45,17 +52,20 @@ class Session:
     @contextmanager
     def locked(self, holder: Holder, *, wait: float = 0) -> Iterator[LockedServer]:
         """The environment, ours alone, its edge running. Raises LockedError, CheckError."""
-        with interruptible(), Lease(self.engine, self.place, holder, wait=wait) as lease:
-            edge.refuse_unreachable(self.settings.url, self.settings.edge)
-            container = edge.ensure(self.engine, self.settings.edge)
-            reached = Edge(self.engine, container["Id"], self.place)
-            try:
-                yield LockedServer(
-                    self.engine, reached, self.settings, edge_container=container, lease=lease,
-                    credentials=self.credentials,
-                )  # fmt: skip
-            finally:
-                reached.close()
+        edge.refuse_unreachable(self.settings.url, self.settings.edge)
+        with interruptible(), ExitStack() as stack:
+            # while the lock is taken, the edge is looked for, and a shell opened in it
+            found, early = ahead(lambda: edge.find(self.engine)), ahead(lambda: Shell(self.engine, edge.NAME))
+            stack.callback(_close, early)
+            lease = stack.enter_context(Lease(self.engine, self.place, holder, wait=wait))
+            container = edge.ensure(self.engine, self.settings.edge, found())
+            shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
+            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
+            stack.callback(reached.close)
+            yield LockedServer(
+                self.engine, reached, self.settings, edge_container=container, lease=lease,
+                credentials=self.credentials,
+            )  # fmt: skip
 
     @contextmanager
     def looked_at(self) -> Iterator[Reader]:
@@ -70,11 +80,24 @@ class Session:
         if container is None or container["State"] != "running":
             yield None
             return
-        reached = Edge(self.engine, container["Id"], self.place)
+        reached = Edge(Shell(self.engine, container["Id"]), self.place)
         try:
             yield reached
         finally:
             reached.close()
+
+
+def _opened(shell: Callable[[], Shell]) -> Shell | None:
+    """One that was begun to be opened; None where that failed, as the edge wasn't there or didn't run."""
+    try:
+        return shell()
+    except TagshipError:
+        return None
+
+
+def _close(early: Callable[[], Shell]) -> None:
+    if shell := _opened(early):
+        shell.close()
 
 
 class Opening:
@@ -94,7 +117,12 @@ class Opening:
         socket = self._tunnel.wait() if self._tunnel else local.local_socket()
         engine = Engine(socket, self._tunnel)
         self._stack.callback(engine.close)
+        began = time.monotonic()
+        spare = [ahead(lambda: engine.text("/_ping")) for _ in range(SPARE)]
         engine.connect()
+        engine.distance = time.monotonic() - began
+        for connection in spare:
+            connection()
         return Session(engine, self._settings)
 
     def __enter__(self) -> Self:

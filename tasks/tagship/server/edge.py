@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -63,13 +63,15 @@ def live_of_stopped(engine: Engine, container: str, place: Place) -> str:
         return ""
 
 
-def ensure(engine: Engine, settings: EdgeSettings) -> dict[str, Any]:
+def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """The running edge's container, as the engine lists it; made, with its network and volume, where there is none.
+
+    `found`: the same as it was listed a moment ago.
 
     Raises CheckError when it can't have a port that it wants, naming who has it, when an edge is there that doesn't
     publish the wanted ports (it serves other apps too), or when its Caddy is too old. What was made for nothing goes.
     """
-    found = find(engine)
+    found = found or find(engine)
     if found is None:
         _make(engine, settings)
     elif found["State"] != "running":

@@ -14,7 +14,7 @@ import socket
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
@@ -22,6 +22,7 @@ from typing import Self
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError, EngineError, LockedError, TagshipError
 from tagship.names import LABEL, Holder, Place
+from tagship.system.parallel import ahead
 
 TTL = 60.0
 """Seconds a lease lasts after its last renewal: how long a killed deploy can hold up the next."""
@@ -78,22 +79,34 @@ class Lease:
         self._written = 0.0
         """When the expiry was last written, by the engine's clock."""
         self._lost = self._told = False
+        self._looked: Callable[[], bool] = _unlooked
+        """What the look beside the last change found."""
         self._looking = threading.Lock()
         self._stop = threading.Event()
         self._renewal = threading.Thread(target=self._renew, name="tagship-lease", daemon=True)
 
     def check(self) -> None:
-        """Make sure of the lock before a change. Raises LockedError when it is no longer ours.
+        """Make sure of the lock beside a change. Raises LockedError when it was lost by the change before.
 
-        Whoever goes on after that puts things back, from what is seen then: for them it is taken anew if it is free.
+        The look goes out with the change, and what it finds is raised by the next check: waiting for it would cost each
+        change a round trip. Nobody takes a lease before it has expired, unless a person frees it; so one that wasn't
+        renewed in time, as after a laptop's sleep, is renewed first.
+
+        Whoever goes on after a LockedError puts things back, from what is seen then: for them it is taken anew if it is
+        free.
         """
         with self._looking:
-            self._lost = self._lost or not self._still_ours()
+            looked, self._looked = self._looked, _unlooked
+            self._lost = self._lost or not looked()
+            if self._engine.now() - self._written > RENEW_EVERY:
+                self._lost = self._lost or not self._renewed()
             if self._lost and self._told and self._acquire():
                 self._write_expiry()
                 self._lost = False
             self._told = self._told or self._lost
             lost = self._lost
+            if not lost:
+                self._looked = ahead(self._still_ours)
         if lost:
             raise LockedError(
                 f"The lock on {self._place} was taken from us while deploying.",
@@ -110,7 +123,6 @@ class Lease:
                 raise LockedError(_told(self._place, held, self._engine.now()), hint=_hint(self._place))
             elif held:
                 time.sleep(0.5)
-        self._write_expiry()
         self._renewal.start()
         return self
 
@@ -119,6 +131,8 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._renewal.join()
+        with contextlib.suppress(TagshipError):
+            self._looked()
         try:
             release(self._engine, Held(self._id, self._holder, 0, 0))
         except ConnectionFailedError:  # it expires by itself, and what was done is done
@@ -126,10 +140,12 @@ class Lease:
                 error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
 
     def _acquire(self) -> bool:
+        """Whether it was free; without a file in it, the lease lasts its whole time from `since` on."""
+        since = self._engine.now()
         labels = {
             f"{LABEL}.lock": str(self._place),
             f"{LABEL}.holder": json.dumps(asdict(self._holder)),
-            f"{LABEL}.since": str(self._engine.now()),
+            f"{LABEL}.since": str(since),
         }
         wanted = {"Image": f"{IMAGE}:{TAG}", "Cmd": ["lock"], "Labels": labels, "NetworkDisabled": True}
         try:
@@ -141,6 +157,7 @@ class Lease:
             if error.status == _CONFLICT:
                 return False
             raise
+        self._written = since
         return True
 
     def _write_expiry(self) -> None:
@@ -155,9 +172,6 @@ class Lease:
                 self._lost = self._lost or not self._renewed()
 
     def _still_ours(self) -> bool:
-        """A look is enough while we know when it expires; a lease that renewed itself too late is written first."""
-        if self._engine.now() - self._written > RENEW_EVERY:
-            return self._renewed()
         return self._engine.exists(f"/containers/{self._id}/json") or self._taken_again()
 
     def _renewed(self) -> bool:
@@ -191,6 +205,10 @@ class Lease:
             actor = event["Actor"]
             if event["Action"] == "prune" or actor["Attributes"].get("name") == _name(self._place):
                 yield event["Action"], actor["ID"]
+
+
+def _unlooked() -> bool:
+    return True
 
 
 def _name(place: Place) -> str:

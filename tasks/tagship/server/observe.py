@@ -1,6 +1,6 @@
 """What stands in an environment on a server, read without changing anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed, Routing, Standing
@@ -13,6 +13,7 @@ from tagship.release.model import Record, Release, Route, Served, served
 from tagship.server import routes, sites
 from tagship.server.state import Files
 from tagship.server.traffic import Edge
+from tagship.system.parallel import ahead
 
 _ANY = Served((Route("/*", "any", 80),))
 
@@ -72,18 +73,21 @@ class Reader:
         self._place = place
         self._url = url
         self._planning = planning
+        self._networks: networks.Networks = ()
+        """The engine's, as last listed."""
         self._last = ""
         """The ledger's last line, as read."""
 
     def observe(self) -> Observed:
-        """Two calls: the engine's containers, the edge's files."""
-        if self._files is None:
-            return Observed()
-        return self._observed(self._files.read())
+        """All at once: the edge's files, and what the engine has."""
+        return self._observed(self._files.read) if self._files else Observed()
 
-    def _observed(self, files: Files) -> Observed:
+    def _observed(self, read: Callable[[], Files]) -> Observed:
+        listing = ahead(lambda: containers.listed(self._engine))
+        nets = ahead(lambda: networks.listed(self._engine)) if self._planning else None
+        files = read()
         self._last = files.ledger[-1] if files.ledger else ""
-        everyone = containers.listed(self._engine)
+        everyone = listing()
         releases = standings(everyone, self._place)
         standing = next((release for release in releases if release.name == files.live), None)
         record, bad = ledger.decode_record(files.record), ledger.unreadable(files.ledger)
@@ -92,7 +96,7 @@ class Reader:
             live_record=record,
             key=files.key,
             releases=releases,
-            empty=self._empty(releases) if self._planning else (),
+            empty=self._empty(releases, nets()) if nets else (),
             one_offs=tuple(c.name for c in everyone if c.one_off and c.running and self._place.owns(c.project)),
             accessories=accessories(everyone, self._place),
             disk_free=files.disk_free,
@@ -121,8 +125,10 @@ class Reader:
             elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
         )
 
-    def _empty(self, releases: Sequence[Standing]) -> tuple[str, ...]:
-        return networks.releases(self._engine, self._place, but={release.name for release in releases})
+    def _empty(self, releases: Sequence[Standing], nets: networks.Networks) -> tuple[str, ...]:
+        self._networks = nets
+        there = {release.name for release in releases}
+        return tuple(sorted(name for net in nets if self._place.owns(name := net["Name"]) and name not in there))
 
     def unfit(self, candidate: Candidate) -> list[str]:
         """What stands on the server and isn't as the release's Compose file says: volumes."""

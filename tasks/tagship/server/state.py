@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from tagship.engine.client import Engine
 from tagship.names import Place
 from tagship.server import routes
 from tagship.server.admin import SERVED, answered, application, asking
@@ -40,9 +39,11 @@ class Files:
 class State:
     """One environment's files, read and replaced by the edge's shell."""
 
-    def __init__(self, engine: Engine, container: str, place: Place) -> None:
+    def __init__(self, shell: Shell, place: Place) -> None:
         self.place = place
-        self._shell = Shell(engine, container)
+        self._shell = shell
+        self._http: routes.Json = {}
+        """What Caddy serves, as last read."""
         self._folder = f"{routes.STATE}/{place}"
 
     def read(self, *, prepare: bool = False) -> Files:
@@ -66,6 +67,7 @@ class State:
             .split(_SEPARATOR)
         )
         live, record, key, ledger, disk, memory, served, caddy = said[:8]
+        self._http = application(answered(served.encode()))
         return Files(
             live=live.strip(),
             record=record.encode(),
@@ -74,7 +76,7 @@ class State:
             disk_free=int(disk.split()[3]) * 1024,
             memory_free=int(memory.split()[1]) * 1024,
             caddy=caddy.strip(),
-            http=application(answered(served.encode())),
+            http=self._http,
         )
 
     def offer(self, release: str, key: str) -> None:

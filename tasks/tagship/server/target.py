@@ -31,8 +31,9 @@ from tagship.server import listening, routes
 from tagship.server.edge import NETWORK, refuse_old
 from tagship.server.lease import Lease
 from tagship.server.observe import Reader
+from tagship.server.state import Files
 from tagship.server.traffic import Edge
-from tagship.system.parallel import settled
+from tagship.system.parallel import ahead, settled
 
 DRAIN_POLL = 0.05
 
@@ -74,10 +75,18 @@ class LockedServer(Reader):
         return datetime.fromtimestamp(self.engine.now(), UTC).isoformat(timespec="seconds")
 
     def observe(self) -> Observed:
-        """Two calls; what a first deploy lacks is made by the way. Raises CheckError for a Caddy that is too old."""
+        """All at once; what a first deploy lacks is made by the way. Raises CheckError for a Caddy that is too old."""
+        return self._observed(self._read)
+
+    def _read(self) -> Files:
         files = self.edge.read(prepare=True)
         refuse_old(files.caddy)
-        return self._observed(files)
+        return files
+
+    @property
+    def networks(self) -> networks.Networks:
+        """The engine's networks, as last listed."""
+        return self._networks
 
     def target(self, candidate: Candidate | None = None) -> "Server":
         """What a plan is applied to, with the candidate's secrets."""
@@ -101,6 +110,8 @@ class Server:
         self._place = environment.settings.place
         self._known: dict[str, str] = {}
         """Image → what the engine knows it by."""
+        self._seen: dict[str, list[Container]] = {}
+        """Other releases' containers, as listed when this one's were started."""
 
     def observe(self) -> Observed:
         """Look at everything a plan depends on."""
@@ -132,12 +143,14 @@ class Server:
 
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
+        kept = ahead(lambda: self._edge.keep(rendered.name, ledger.encode_record(rendered.record)))
         self._refuse_unwatched(rendered, self._images_without_probe(rendered))
-        self._edge.keep(rendered.name, ledger.encode_record(rendered.record))
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
         size = networks.prefix_for(sum(map(rendered.replicas, rendered.order)))
-        networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels)
+        there = self._environment.networks
+        networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels, there=there)
+        kept()
         volumes.ensure(self._engine, rendered.volumes, labels, self._secrets)
 
     def create(self, rendered: Rendered) -> None:
@@ -167,6 +180,8 @@ class Server:
         """First on the networks of the edge and of accessories, without alias: a name means its own release."""
         everyone = containers.listed(self._engine)
         ours = [c for c in everyone if c.project == rendered.name and c.service in services]
+        others = [c for c in everyone if c.project != rendered.name and not c.one_off]
+        self._seen = {name: [c for c in others if c.project == name] for name in {c.project for c in others}}
         self._connect(rendered, ours, everyone)
         older = [c for c in everyone if c.project == self._place.accessories and c.running and not c.restart]
         settled(lambda c: containers.come_back(self._engine, c), older)
@@ -232,7 +247,7 @@ class Server:
 
     def stop(self, release: str, services: Sequence[str]) -> None:
         """All at once, each with its own grace period."""
-        ours = containers.of(self._engine, release)
+        ours = self._seen.get(release) or containers.of(self._engine, release)
         containers.stop(self._engine, [c for c in ours if c.running and (not services or c.service in services)])
 
     def resume(self, release: str, services: Sequence[str]) -> None:
@@ -272,13 +287,15 @@ class Server:
         taken = {address for container in everyone if (address := container.addresses.get(NETWORK))}
         shape = rendered.release.shape
         routed = {route.service for route in shape.routes}
+        wanted: list[tuple[Container, str, str]] = []
         for container in ours:
             if container.service in routed and NETWORK not in container.addresses:
                 address = containers.choose_address(container.name, subnet, taken)
                 taken.add(address)
-                containers.connect(self._engine, container, NETWORK, address)
+                wanted.append((container, NETWORK, address))
             if shape.accessories and str(self._place) not in container.addresses:
-                containers.connect(self._engine, container, str(self._place))
+                wanted.append((container, str(self._place), ""))
+        settled(lambda what: containers.connect(self._engine, *what), wanted)
 
     def _once(self, rendered: Rendered, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
         model = migrations.one_off(rendered.model, how.service, str(self._place), rendered.release.shape)

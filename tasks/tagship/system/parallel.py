@@ -3,11 +3,25 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin a call in a thread of its own. What is returned waits for its result, and raises what it raised."""
+    done: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            done.set_exception(error)
+
+    threading.Thread(target=work, name="tagship-ahead", daemon=True).start()
+    return done.result
 
 
 def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

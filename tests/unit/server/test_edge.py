@@ -13,6 +13,7 @@ from tagship.project.schema import EdgeSettings
 from tagship.release.model import Served
 from tagship.server import routes, sites
 from tagship.server.edge import ensure, find, refuse_old, refuse_unreachable
+from tagship.server.shell import Shell
 from tagship.server.traffic import Edge
 from tests.fakes.builders import PLACE, WEB
 from tests.fakes.servers import Answer, Server
@@ -89,7 +90,7 @@ def edge(daemon: Server, engine: Engine, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(routes, "CONNECTION_FILE", str(tmp_path / "connection"))
     program(tmp_path, "sleep", 'cp connection "announced$1"')
     daemon.answers |= shell(tmp_path)
-    reached = Edge(engine, "edge", PLACE)
+    reached = Edge(Shell(engine, "edge"), PLACE)
     yield reached
     reached.close()
 
