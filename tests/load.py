@@ -4,6 +4,7 @@ Kept-alive and new connections, GET and POST, requests of two seconds, responses
 """
 
 import argparse
+import dataclasses
 import http.client
 import json
 import signal
@@ -43,6 +44,8 @@ class Result:
     failures: list[str] = field(default_factory=list)
     releases: Counter[str] = field(default_factory=Counter)
     """The edge's release header → how many answers bore it."""
+    silence: float = 0.0
+    """The longest time, in seconds, between two good answers to anyone."""
 
 
 class Load:
@@ -54,6 +57,7 @@ class Load:
         self._address = urlsplit(url)
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._answered = time.monotonic()
         self._threads = [threading.Thread(target=self._run, args=(client,)) for client in clients]
 
     def start(self) -> None:
@@ -101,9 +105,12 @@ class Load:
             self.result.requests += 1
             if problem:
                 kept = "kept" if client.keep else "new"
-                now = time.strftime("%H:%M:%S")
-                self.result.failures.append(f"{now} {client.method} {client.path} ({kept}): {problem}")
+                clock = time.strftime("%H:%M:%S")
+                self.result.failures.append(f"{clock} {client.method} {client.path} ({kept}): {problem}")
             else:
+                now = time.monotonic()
+                self.result.silence = max(self.result.silence, now - self._answered)
+                self._answered = now
                 self.result.releases[release] += 1
 
 
@@ -124,7 +131,7 @@ def main() -> None:
         print("started", file=sys.stderr, flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     seen = load.stop()
-    json.dump({"requests": seen.requests, "failures": seen.failures, "releases": seen.releases}, sys.stdout)
+    json.dump(dataclasses.asdict(seen), sys.stdout)
 
 
 if __name__ == "__main__":

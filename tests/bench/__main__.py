@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import ours
 from tests.bench.chart import chart
-from tests.bench.results import BEFORE, FLOOR, NOW, Results, Row
+from tests.bench.results import BEFORE, FLOOR, NOW, OLD, Results, Row
 from tests.bench.rows import SCENES
 from tests.bench.scene import Bench, Scene, perform
 from tests.bench.table import failures, replaced, table
@@ -69,7 +69,7 @@ def turns(contenders: Sequence[str], number: int) -> list[str]:
 
 def measure(bench: Bench, scenes: Sequence[Scene], rounds: int) -> None:
     """All rounds of all scenes, the contenders in turn."""
-    contenders = [*bench.programs, FLOOR]
+    contenders = [*bench.programs, FLOOR, OLD]
     for number in range(1, rounds + 1):
         for scene in scenes:
             for who in turns(contenders, number):
@@ -113,7 +113,7 @@ def main() -> int:
             tidy(bench)
     rows = [row for scene in SCENES for row in scene.rows() if row.name in words.only]
     results = bench.results
-    contenders = [*([BEFORE] if words.before else []), NOW, FLOOR]
+    contenders = [who for who in (BEFORE, NOW, FLOOR, OLD) if any(results.figure(row.name, who) for row in rows)]
     print(f"\n{about}\n\n{table(rows, contenders, results)}\n{failures(rows, results)}")
     if words.write:
         PAGE.write_text(replaced(PAGE.read_text(), written(rows, contenders, results, about)))

@@ -7,7 +7,7 @@ from tests.bench.results import Figure, Results, Row
 
 WIDTH, LABELS, FIGURES = 860, 300, 60
 BAR, GAP, HEAD = 13, 12, 34
-COLORS = {"floor": "#8c959f", "before": "#d29922", "now": "#2f81f7"}
+COLORS = {"floor": "#8c959f", "before": "#d29922", "now": "#2f81f7", "old workflow": "#a371f7"}
 _STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }

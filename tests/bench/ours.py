@@ -91,9 +91,9 @@ class Ours:
         """How the environment is."""
         return self.run("status")
 
-    def run(self, command: str) -> Run:
+    def run(self, command: str, *words: str) -> Run:
         """A command on the environment, which has to succeed."""
-        return self.timed(command, "--env", self._environment)
+        return self.timed(command, "--env", self._environment, *words)
 
     def failing(self, command: str) -> tuple[float, str]:
         """Seconds, and what was said, of a command on the environment that has to fail."""

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FLOOR, NOW, BEFORE = "floor", "now", "before"
+FLOOR, NOW, BEFORE, OLD = "floor", "now", "before", "old workflow"
 
 
 @dataclass(frozen=True)

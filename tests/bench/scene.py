@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bench.results import FLOOR, Results, Row
+from tests.bench.results import BEFORE, FLOOR, NOW, Results, Row
 from tests.rig import Host, Rig
+
+OURS_ALONE = frozenset({NOW, BEFORE})
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,7 @@ class Play:
 
     measure: Measure
     rows: tuple[Row, ...]
-    contenders: frozenset[str] | None = None
-    """Who takes part; everyone unless said."""
+    contenders: frozenset[str] = frozenset({NOW, BEFORE, FLOOR})
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,7 @@ class Scene:
 def perform(scene: Scene, bench: Bench, who: str, number: int) -> None:
     """One round of one contender. What fails is noted, and ends nothing but itself."""
     plays = [
-        play
-        for play in scene.plays
-        if any(row.name in bench.chosen for row in play.rows) and (play.contenders is None or who in play.contenders)
+        play for play in scene.plays if any(row.name in bench.chosen for row in play.rows) and who in play.contenders
     ]
     if not plays:
         return
@@ -89,7 +88,3 @@ def _note(play: Play, who: str, error: Exception, results: Results) -> None:
     print(f"FAILED  {who} {', '.join(row.name for row in play.rows)}: {why}", flush=True)
     for row in play.rows:
         results.fail(row.name, who, why.splitlines()[0])
-
-
-OURS_ALONE = frozenset({"now", "before"})
-FLOOR_ALONE = frozenset({FLOOR})

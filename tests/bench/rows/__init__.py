@@ -1,6 +1,14 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import far, near, starting, three
+from tests.bench.rows import crowded, far, loaded, many, near, starting, three
 from tests.bench.scene import Scene
 
-SCENES: tuple[Scene, ...] = (near.SCENE, far.SCENE, three.SCENE, starting.SCENE)
+SCENES: tuple[Scene, ...] = (
+    near.SCENE,
+    far.SCENE,
+    three.SCENE,
+    starting.SCENE,
+    loaded.SCENE,
+    *many.SCENES,
+    *crowded.SCENES,
+)
