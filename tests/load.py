@@ -4,7 +4,6 @@ Kept-alive and new connections, GET and POST, requests of two seconds, responses
 """
 
 import argparse
-import dataclasses
 import http.client
 import json
 import signal
@@ -131,7 +130,7 @@ def main() -> None:
         print("started", file=sys.stderr, flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     seen = load.stop()
-    json.dump(dataclasses.asdict(seen), sys.stdout)
+    json.dump(vars(seen), sys.stdout)
 
 
 if __name__ == "__main__":
