@@ -1,27 +1,24 @@
 """`accessories.*`: databases, caches and other services that no deploy touches."""
 
+from __future__ import annotations
+
 import json as jsonlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
 from tagship.errors import CheckError, ConfigError
-from tagship.project import here
-from tagship.release import findings
-from tagship.release.shape import shape
-from tagship.reporting.progress import Progress
-from tagship.reporting.table import table
-from tagship.server import accessories, lease
-from tagship.server import connection as services
-from tagship.server.accessories import Differences
-from tagship.server.connection import Session
-from tagship.source import checkout, compose_file, git
-from tagship.variables import resolve
-from tagship.variables.resolve import Resolved
+
+if TYPE_CHECKING:
+    from tagship.reporting.progress import Progress
+    from tagship.server.accessories import Differences
+    from tagship.server.connection import Session
+    from tagship.variables.resolve import Resolved
 
 
 @task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})
@@ -30,6 +27,9 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
 
     Says what of one that exists isn't as the Compose file says by now.
     """
+    from tagship.reporting.progress import Progress
+    from tagship.server import accessories, lease
+
     progress = Progress()
     with _resolved(env, progress) as (session, resolved):
         if dry_run:
@@ -56,6 +56,9 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
 )
 def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_run: bool = False) -> None:
     """Replace one accessory by what the Compose file says by now. Its volumes are kept; whoever uses it has to wait."""
+    from tagship.reporting.progress import Progress
+    from tagship.server import accessories, lease
+
     progress = Progress()
     with _resolved(env, progress) as (session, resolved):
         if name not in resolved.model["services"]:
@@ -74,6 +77,11 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Which accessories run, and since when."""
+    from tagship.project import here
+    from tagship.reporting.table import table
+    from tagship.server import accessories
+    from tagship.server import connection as services
+
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         found = accessories.status(opening.session())
@@ -88,6 +96,13 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 @contextmanager
 def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]]:
     """An environment within reach, and its accessories as the current commit's Compose file says."""
+    from tagship.project import here
+    from tagship.release import findings
+    from tagship.release.shape import shape
+    from tagship.server import connection as services
+    from tagship.source import checkout, compose_file, git
+    from tagship.variables import resolve
+
     config = here.config()
     settings = config.environment(env)
     version = git.version(folder=here.folder())

@@ -1,29 +1,34 @@
 """`test` and `lint`: the suites of every component, side by side."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.checks import suites
 from tagship.commands.task import task
 from tagship.errors import ConfigError, SuiteError
-from tagship.project import here
-from tagship.project.schema import Config, Suite
-from tagship.reporting import events
-from tagship.reporting.table import table
 
 _ONLY = "Only this component; all if left out."
+
+if TYPE_CHECKING:
+    from tagship.project.schema import Config, Suite
 
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
     """Run the tests of every component, side by side, with their coverage floors."""
+    from tagship.project import here
+
     _run("test", here.config().test, component)
 
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def lint(_: Context, component: str = "") -> None:
     """Run the lint of every component, side by side."""
+    from tagship.project import here
+
     _run("lint", here.config().lint, component)
 
 
@@ -35,6 +40,11 @@ def run_all(config: Config) -> None:
 
 
 def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
+    from tagship.checks import suites
+    from tagship.project import here
+    from tagship.reporting import events
+    from tagship.reporting.table import table
+
     if component and component not in wanted:
         raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"it has: {', '.join(wanted)}")
     chosen = {component: wanted[component]} if component else wanted

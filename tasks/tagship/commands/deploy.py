@@ -1,49 +1,10 @@
 """`deploy`, `rollback` and `ship`: a release into an environment, and back."""
 
-import dataclasses
-import json as jsonlib
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 
 from invoke.context import Context
 
-from tagship.commands import checks
 from tagship.commands.task import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
-from tagship.deploy import story
-from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
-from tagship.deploy.companion import Companion, Nobody
-from tagship.deploy.observed import Observed
-from tagship.deploy.order import Order
-from tagship.deploy.rollback import choose_rollback, compared
-from tagship.deploy.rollout import Patience
-from tagship.engine import local
-from tagship.errors import ConfigError, SourceError
-from tagship.github import deployments, gate
-from tagship.images import build, commit, digests, embedded, push
-from tagship.names import Version
-from tagship.project import here
-from tagship.project.schema import Config, Environment
-from tagship.proof.ledger import Action
-from tagship.release.model import Record, Release
-from tagship.reporting import events
-from tagship.reporting.progress import Progress
-from tagship.server import connection
-from tagship.server.connection import Opening, Session
-from tagship.server.lease import holder
-from tagship.source import checkout, git
-from tagship.variables import resolve
-from tagship.variables.resolve import Resolved
-
-
-@dataclass(frozen=True)
-class How:
-    """How a task goes about it, and what it prints."""
-
-    progress: Progress
-    wait: float = 0
-    dry_run: bool = False
-    json: bool = False
 
 
 @task(
@@ -66,12 +27,18 @@ def deploy(  # noqa: PLR0913 - its options
     json: bool = False,
 ) -> None:
     """Bring an environment to one commit's release, without dropping a request."""
+    from tagship.commands.orders import How, bring, meant, order, released
+    from tagship.project import here
+    from tagship.proof.ledger import Action
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection
+
     settings = here.config().environment(env)
     how = How(Progress(quiet=json), wait, dry_run, json)
     with how.progress, connection.connect(settings) as opening:
         version = meant(settings, sha, dirty=dirty)
         session, choose = released(opening, settings, version, how.progress, planned=dry_run)
-        _bring(session, order(settings, Action.DEPLOY, choose), how, version.tag)
+        bring(session, order(settings, Action.DEPLOY, choose), how, version.tag)
 
 
 @task(
@@ -85,12 +52,18 @@ def deploy(  # noqa: PLR0913 - its options
 )
 def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
     """Go back to the previous good release, with the variables it had: ready, smoke-tested, then switched to."""
+    from tagship.commands.orders import How, bring, former, order
+    from tagship.project import here
+    from tagship.proof.ledger import Action
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection
+
     settings = here.config().environment(env)
     how = How(Progress(quiet=json), wait, dry_run, json)
     with connection.connect(settings) as opening:
         with how.progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
-        _bring(session, order(settings, Action.ROLLBACK, _former(settings, to, how.progress)), how)
+        bring(session, order(settings, Action.ROLLBACK, former(settings, to, how.progress)), how)
 
 
 @task(
@@ -106,8 +79,19 @@ def ship(
     _: Context, env: str = "", dirty: bool = False, dry_run: bool = False, wait: int = 0, json: bool = False
 ) -> None:
     """All of it, as CI does on a branch: test, lint, build, push, deploy."""
+    from tagship.commands import checks
+    from tagship.commands.orders import How, bring, just, meant, of_branch, order, preview_ship, reach
+    from tagship.engine import local
+    from tagship.images import build, commit, digests, embedded, push
+    from tagship.project import here
+    from tagship.proof.ledger import Action
+    from tagship.reporting import events
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection
+    from tagship.source import checkout
+
     config = here.config()
-    settings = config.environment(env) if env else _of_branch(config)
+    settings = config.environment(env) if env else of_branch(config)
     version = meant(settings, "", dirty=dirty)
     if not dirty:
         checkout.refuse_dirty(here.folder())
@@ -115,7 +99,7 @@ def ship(
     resolved = commit.checked(found, settings, here.folder(), build.unbuildable(found, config))
     how = How(Progress(quiet=json), wait, dry_run, json)
     if dry_run:
-        _preview_ship(config, settings, found, resolved, how)
+        preview_ship(config, settings, found, resolved, how)
         return
     checks.run_all(config)
     # the connection is made while images are built
@@ -128,139 +112,6 @@ def ship(
             with how.progress.step(f"Push {version.short}"):
                 pushed = push.push(found, engine)
             events.tell("pushed", tag=version.tag, images=found.references(pushed))
-        session = _reach(opening, how.progress)
+        session = reach(opening, how.progress)
         release = digests.release(found, session.engine, pushed)
-        _bring(session, order(settings, Action.DEPLOY, _just(release, resolved)), how, version.tag)
-
-
-def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
-    """The commit that is meant. Raises SourceError or ApprovalError where it may not go there."""
-    found = checkout.version(settings, sha, here.folder(), dirty=dirty)
-    gate.refuse_unreviewed(here.folder(), found.sha)
-    return found
-
-
-def released(
-    opening: Opening, settings: Environment, version: Version, progress: Progress, *, planned: bool
-) -> tuple[Session, Choice]:
-    """A commit's release with every image resolved to a digest, while the connection to the environment is made.
-
-    `planned`: images that aren't built yet are planned with.
-    """
-    with checkout.checkout(version, here.folder()) as folder:
-        found = commit.of(settings, version, folder, repository=here.folder())
-        resolved = commit.checked(found, settings, here.folder())
-    session = _reach(opening, progress)
-    with progress.step(f"Resolve {version.short} to digests"):
-        release = digests.release(found, session.engine, planned=planned)
-    return session, _just(release, resolved)
-
-
-def order(settings: Environment, action: Action, choose: Choice) -> Order:
-    """What is to be done, by whoever runs this."""
-    release = settings.release
-    return Order(
-        settings.name,
-        settings.url,
-        action,
-        holder(f"{action} {settings.name}"),
-        choose,
-        _again(settings),
-        Patience(release.drain_within, release.bake.for_, settings.keep),
-        remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
-    )
-
-
-def _bring(session: Session, what: Order, how: How, tag: str = "") -> None:
-    settings, action = session.settings, str(what.action)
-    companion = _companion(session, how.progress)
-    if how.dry_run:
-        with session.looked_at() as environment:
-            plan = story.preview(environment, what, how.progress, companion)
-        events.tell("plan", environment=settings.name, text=plan)
-        print(plan)
-        return
-    supervised = deployments.supervise(settings, action=action, tag=tag)
-    with supervised, session.locked(what.holder, wait=how.wait) as environment:
-        if environment.left_by:
-            how.progress.note(f"took over the expired lock of {environment.left_by.who}")
-        outcome = story.rollout(environment, what, how.progress, companion)
-    events.tell("outcome", action=action, **asdict(outcome))
-    if how.json:
-        print(jsonlib.dumps({**asdict(outcome), "steps": dict(how.progress.steps), "calls": session.engine.calls}))
-    elif outcome.changed:
-        how.progress.total()
-        print(f"{settings.name} runs {outcome.release} at {settings.url}")
-    else:
-        print(f"{settings.name} runs {outcome.release} already: nothing to do.")
-
-
-def _companion(session: Session, progress: Progress) -> Companion:
-    if session.settings.sentry is None:
-        return Nobody()
-    from tagship.sentry.companion import SentryCompanion  # noqa: PLC0415 - only who uses it pays for it
-
-    return SentryCompanion(session.settings, session.settings.sentry, session.engine, session.credentials, progress)
-
-
-def _preview_ship(config: Config, settings: Environment, found: commit.Images, resolved: Resolved, how: How) -> None:
-    """What `ship` would do: the suites, the images that are lacking, and the deploy's own plan."""
-    with connection.connect(settings) as opening:
-        session = _reach(opening, how.progress)
-        for kind, suites in (("test", config.test), ("lint", config.lint)):
-            if suites:
-                print(f"{kind}: {', '.join(suites)}")
-        there = found.digests() if found.registry else digests.local_ids(found, session.engine)
-        if lacking := found.lacking(there):
-            print(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
-        release = digests.release(found, session.engine, planned=True)
-        _bring(session, order(settings, Action.DEPLOY, _just(release, resolved)), how, found.version.tag)
-
-
-def _just(release: Release, resolved: Resolved) -> Choice:
-    """That release and no other, whatever is observed."""
-    return lambda observed, _: Candidate(resolved.rendered(release, observed.key), resolved.secrets)
-
-
-def _again(settings: Environment) -> Again:
-    """What a record holds, rendered again."""
-
-    def again(observed: Observed, record: Record) -> Candidate:
-        resolved = resolve.again(settings, record, here.folder())
-        return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
-
-    return again
-
-
-def _former(settings: Environment, to: str, progress: Progress) -> Choice:
-    """The previous good release that differs from the live one, or the one that `to` names."""
-    again = _again(settings)
-
-    def choose(observed: Observed, recorded: Recorded) -> Candidate:
-        for name in choose_rollback(observed, to):
-            record = recorded(name)
-            if record is None:
-                hint = "deploy that commit: tagship deploy --sha …"
-                raise SourceError(f"The ledger has no record of {name}.", hint=hint)
-            candidate = again(observed, record)
-            for line in compared(record.configuration, candidate.rendered.configuration, observed):
-                progress.note(f"{name}: {line}")
-            if candidate.rendered.name != observed.live:
-                return dataclasses.replace(candidate, restores=name)
-            progress.note(f"{name} differs from what is live by secrets alone, whose former values nobody keeps")
-        raise SourceError("Every release before is what is live.", hint="tagship history shows them")
-
-    return choose
-
-
-def _reach(opening: Opening, progress: Progress) -> Session:
-    with progress.step("Connect"):
-        return opening.session()
-
-
-def _of_branch(config: Config) -> Environment:
-    branch = git.branch(here.folder())
-    for settings in config.environments.values():
-        if branch and settings.branch == branch:
-            return settings
-    raise ConfigError(f"No environment has the branch {branch!r}.", hint="name one: --env NAME")
+        bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)

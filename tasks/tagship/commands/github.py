@@ -1,22 +1,23 @@
 """`github.workflows`, `github.protect`, `github.check`: what lives on GitHub, made and checked from tagship.yml."""
 
+from __future__ import annotations
+
 import json as jsonlib
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
 from tagship.errors import ApprovalError, ConfigError
-from tagship.github import api, protection
-from tagship.github import gate as approval
-from tagship.github import workflows as starters
-from tagship.github.api import Repository
-from tagship.project import here
-from tagship.project.schema import Config, Environment
-from tagship.release import references
-from tagship.variables import files as variables
+
+if TYPE_CHECKING:
+    from tagship.github import protection
+    from tagship.github import workflows as starters
+    from tagship.github.api import Repository
+    from tagship.project.schema import Config, Environment
 
 
 @task(
@@ -29,6 +30,9 @@ from tagship.variables import files as variables
 )
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
     """Write the workflows that ship this app into .github, rendered from tagship.yml."""
+    from tagship.github import workflows as starters
+    from tagship.project import here
+
     root = here.folder()
     action = _action(uses, version, root)
     config = here.config()
@@ -56,6 +60,9 @@ def protect(
     _: Context, reviewer: list[str], variable: list[str], env: str = "", wait_minutes: int = 0, dry_run: bool = False
 ) -> None:
     """Create or tighten the environments on GitHub; what is stricter already stays."""
+    from tagship.github import api
+    from tagship.project import here
+
     config, repo = here.config(), api.needed(os.environ)
     reviewers = frozenset(map(repo.reviewer, reviewer))
     wanted_variables = dict(_pair(each) for each in variable)
@@ -67,6 +74,10 @@ def protect(
 @task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
 def check(_: Context, env: str = "", json: bool = False) -> None:
     """Whether the environments that need approval are protected on GitHub; fails when one isn't."""
+    from tagship.github import api, protection
+    from tagship.github import gate as approval
+    from tagship.project import here
+
     repo = api.needed(os.environ)
     found = {
         settings.name: protection.findings(settings.name, approval.observe(repo, settings.name), private=False)
@@ -83,6 +94,9 @@ def check(_: Context, env: str = "", json: bool = False) -> None:
 
 
 def _protect(repo: Repository, name: str, wanted: protection.Protection, *, dry_run: bool) -> None:
+    from tagship.github import gate as approval
+    from tagship.github import protection
+
     now = approval.observe(repo, name)
     known = repo.variables(name) if now and wanted.variables else {}
     if now:
@@ -106,6 +120,8 @@ def _protect(repo: Repository, name: str, wanted: protection.Protection, *, dry_
 def _wanted(
     settings: Environment, reviewers: frozenset[protection.Reviewer], wait: int, variables: dict[str, str]
 ) -> protection.Protection:
+    from tagship.github import protection
+
     approved = settings.approval == "required"
     if approved and len(reviewers) > protection.MOST_REVIEWERS:
         raise ConfigError(f"GitHub takes at most {protection.MOST_REVIEWERS} reviewers.")
@@ -134,12 +150,18 @@ def _pair(variable: str) -> tuple[str, str]:
 
 def _secrets(settings: Environment, root: Path) -> list[str]:
     """The names that an environment's Compose files want and its variables don't give."""
+    from tagship.github import workflows as starters
+    from tagship.release import references
+    from tagship.variables import files as variables
+
     known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
     return starters.secret_names(references.in_files(settings.compose, root), known)
 
 
 def _action(uses: str, version: str, root: Path) -> starters.Action:
     """The action as given, or as the workflows there use it. Raises ConfigError."""
+    from tagship.github import workflows as starters
+
     if uses:
         return starters.Action.parse(uses, version)
     for path in sorted((root / ".github" / "workflows").glob("*.yml")):

@@ -1,25 +1,29 @@
 """`build` and `push`: every image of a commit, tagged by its SHA."""
 
+from __future__ import annotations
+
 import json as jsonlib
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import DIRTY, JSON, task
-from tagship.engine import local
-from tagship.images import commit, embedded
-from tagship.images.build import build as build_images
-from tagship.images.build import unbuildable
-from tagship.images.push import push as push_images
-from tagship.project import here
-from tagship.release import findings
-from tagship.reporting import events
-from tagship.reporting.progress import Progress
-from tagship.source import checkout, git
+
+if TYPE_CHECKING:
+    from tagship.images import commit
 
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
 def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     """Build every image of the current commit, in one parallel build, tagged by SHA."""
+    from tagship.engine import local
+    from tagship.images import embedded
+    from tagship.images.build import build as build_images
+    from tagship.images.build import unbuildable
+    from tagship.project import here
+    from tagship.release import findings
+    from tagship.reporting.progress import Progress
+
     config = here.config()
     wanted = _images(dirty=dirty)
     inherited = any(settings.compose == config.compose for settings in config.environments.values())
@@ -45,6 +49,13 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
 )
 def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """Push the current commit's images; prints their digests. A SHA's images are never replaced."""
+    from tagship.engine import local
+    from tagship.images import embedded
+    from tagship.images.push import push as push_images
+    from tagship.project import here
+    from tagship.reporting import events
+    from tagship.reporting.progress import Progress
+
     config = here.config()
     wanted = _images(dirty=dirty)
     with local.local_engine() as engine:
@@ -61,6 +72,10 @@ def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = Fa
 
 
 def _images(*, dirty: bool) -> commit.Images:
+    from tagship.images import commit
+    from tagship.project import here
+    from tagship.source import checkout, git
+
     config, folder = here.config(), here.folder()
     if not dirty:
         checkout.refuse_dirty(folder)

@@ -6,15 +6,16 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
-from tagship.project import here
-from tagship.reporting.table import since
-from tagship.server import connection as services
-from tagship.server import lease
 
 
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """Who holds the lock of an environment, since when, and when it expires by itself."""
+    from tagship.project import here
+    from tagship.reporting.table import since
+    from tagship.server import connection as services
+    from tagship.server import lease
+
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         session = opening.session()
@@ -34,6 +35,10 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 @task(help={"env": ENV, "dry-run": "Only say whose it is."})
 def release(_: Context, env: str = "", dry_run: bool = False) -> None:
     """Free the lock of an environment. A deploy that still runs notices, and stops before its next change."""
+    from tagship.project import here
+    from tagship.server import connection as services
+    from tagship.server import lease
+
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         session = opening.session()

@@ -6,16 +6,8 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from tagship.commands.deploy import meant, order, released
 from tagship.commands.task import ENV, JSON, WAIT, task
-from tagship.deploy import story
 from tagship.errors import ConfigError
-from tagship.github import deployments
-from tagship.project import here
-from tagship.proof.ledger import Action
-from tagship.reporting import events
-from tagship.reporting.progress import Progress
-from tagship.server import connection
 
 
 @task(
@@ -29,6 +21,15 @@ from tagship.server import connection
 )
 def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
     """Apply a commit's pending migrations with its own image, and verify that none is left."""
+    from tagship.commands.orders import meant, order, released
+    from tagship.deploy import story
+    from tagship.github import deployments
+    from tagship.project import here
+    from tagship.proof.ledger import Action
+    from tagship.reporting import events
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection
+
     settings = here.config().environment(env)
     with Progress(quiet=json) as progress, connection.connect(settings) as opening:
         version = meant(settings, sha, dirty=False)

@@ -1,5 +1,7 @@
 """`sentry-release` and `watch`: what Sentry is told of a release, and what it has seen of it."""
 
+from __future__ import annotations
+
 import json as jsonlib
 import os
 import sys
@@ -12,21 +14,15 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
-from tagship.deploy.observed import Observed
 from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceError, UnhealthyError
-from tagship.project.schema import Config, Environment, SentrySettings, seconds
-from tagship.proof import ledger
-from tagship.proof.ledger import Action
-from tagship.release.model import Release
-from tagship.reporting.progress import Progress
-from tagship.reporting.table import table
-from tagship.server import connection as services
-from tagship.server.observe import Reader
 
 if TYPE_CHECKING:
+    from tagship.deploy.observed import Observed
+    from tagship.project.schema import Config, Environment, SentrySettings
+    from tagship.proof import ledger
+    from tagship.release.model import Release
     from tagship.sentry.release import Subject
-from tagship.project import here
-from tagship.variables import resolve
+    from tagship.server import connection as services
 
 
 @task(
@@ -39,9 +35,13 @@ from tagship.variables import resolve
 )
 def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
     """Tell Sentry of a release that was deployed: commits, source maps, finalize, deploy record. May be repeated."""
-    from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
-    from tagship.sentry import companion as sentry_beside  # noqa: PLC0415 - the same
-    from tagship.sentry import release as sentry  # noqa: PLC0415 - only who uses it pays for it
+    from tagship.project import here
+    from tagship.reporting.progress import Progress
+    from tagship.reporting.table import table
+    from tagship.sentry import account as sentry_account
+    from tagship.sentry import companion as sentry_beside
+    from tagship.sentry import release as sentry
+    from tagship.server import connection as services
 
     config = here.config()
     settings, wanted = _configured(config, env)
@@ -79,10 +79,14 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
     """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""
-    from tagship.sentry import account as sentry_account  # noqa: PLC0415 - the same
-    from tagship.sentry import watch as watching  # noqa: PLC0415 - only who uses it pays for it
-    from tagship.sentry.api import SentryApi  # noqa: PLC0415 - the same
-    from tagship.sentry.health import Verdict, limits  # noqa: PLC0415 - the same
+    from tagship.project import here
+    from tagship.reporting.table import table
+    from tagship.sentry import account as sentry_account
+    from tagship.sentry import watch as watching
+    from tagship.sentry.api import SentryApi
+    from tagship.sentry.health import Verdict, limits
+    from tagship.server import connection as services
+    from tagship.variables import resolve
 
     config = here.config()
     settings, wanted = _configured(config, env)
@@ -132,7 +136,7 @@ class _Deployed:
         return datetime.fromisoformat(self.entry.at).timestamp()
 
 
-def _rows(subject: "Subject", projects: Sequence[str], entry: ledger.Entry) -> list[tuple[str, str]]:
+def _rows(subject: Subject, projects: Sequence[str], entry: ledger.Entry) -> list[tuple[str, str]]:
     """What would be told, for people."""
     brought = (
         f"{subject.previous[:8]}..{subject.sha[:8]}" if subject.previous else f"the newest, up to {subject.sha[:8]}"
@@ -170,6 +174,8 @@ def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
 
 def _deployed(session: services.Session, sha: str) -> _Deployed:
     """The last good deploy of the live release, or of that commit. Raises SourceError."""
+    from tagship.server.observe import Reader
+
     with session.files() as edge:
         reader = Reader(session.engine, edge, session.place)
         observed = reader.observe()
@@ -183,6 +189,8 @@ def _deployed(session: services.Session, sha: str) -> _Deployed:
 
 def _brought(observed: Observed, entry: ledger.Entry) -> ledger.Entry:
     """The deploy that brought an entry's commit first, and with it its commits: not its return, nor new variables."""
+    from tagship.proof.ledger import Action
+
     tags = {past.release: past.tag for past in observed.history}
     good = (past for past in observed.history if past.proves and past.tag == entry.tag)
     deploys = (past for past in good if past.action == Action.DEPLOY.value)
@@ -202,6 +210,8 @@ def _entry(observed: Observed, sha: str) -> ledger.Entry:
 
 
 def _duration(text: str) -> float:
+    from tagship.project.schema import seconds
+
     try:
         return float(str(seconds(text)))
     except ValueError as error:

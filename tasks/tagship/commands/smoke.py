@@ -4,11 +4,7 @@ from contextlib import nullcontext
 
 from invoke.context import Context
 
-from tagship.checks import smoke
 from tagship.commands.task import ENV, task
-from tagship.project import here
-from tagship.reporting import telemetry
-from tagship.reporting.progress import Progress
 
 
 @task(
@@ -21,6 +17,11 @@ from tagship.reporting.progress import Progress
 )
 def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
     """Run the smoke tests of tagship.yml against an environment's URL."""
+    from tagship.checks import smoke
+    from tagship.project import here
+    from tagship.reporting import telemetry
+    from tagship.reporting.progress import Progress
+
     config = here.config()
     settings = config.environment(env)
     scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in) if check_in else nullcontext()

@@ -1,36 +1,36 @@
 """`status` and `history`: what runs where, and what was done."""
 
+from __future__ import annotations
+
 import json as jsonlib
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import JSON, task
-from tagship.deploy.observed import Observed, Standing
-from tagship.engine import containers
 from tagship.errors import CheckError, ConnectionFailedError, LedgerError, UsageError
-from tagship.names import Place
-from tagship.project import here
-from tagship.project.schema import Config
-from tagship.proof import ledger
-from tagship.proof.ledger import Entry
-from tagship.reporting.table import since
-from tagship.server import connection as services
-from tagship.server import edge, lease, observe
-from tagship.server.connection import Session
-from tagship.server.lease import Held
-from tagship.server.observe import Reader
 
 Row = dict[str, object]
+
+if TYPE_CHECKING:
+    from tagship.deploy.observed import Observed, Standing
+    from tagship.names import Place
+    from tagship.project.schema import Config
+    from tagship.proof.ledger import Entry
+    from tagship.server.connection import Session
+    from tagship.server.lease import Held
 
 
 @task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """What runs where: each environment's live release, since when, and whether somebody is deploying."""
+    from tagship.project import here
+
     config = here.config()
     rows = [_status(config, name) for name in ([env] if env else config.environments)]
     if json:
@@ -52,6 +52,10 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 )
 def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, json: bool = False) -> None:
     """The ledger: every deploy and rollback, how it ended and how long it took."""
+    from tagship.project import here
+    from tagship.server import connection as services
+    from tagship.server.observe import Reader
+
     if limit < 0:
         raise UsageError(f"--limit {limit} is no number of entries.", hint="0 or more")
     config = here.config()
@@ -76,6 +80,8 @@ def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, js
 
 def _verify(env: str, lines: tuple[str, ...]) -> None:
     """Raises LedgerError naming every line that isn't what was written."""
+    from tagship.proof import ledger
+
     if found := list(ledger.breaks(lines)):
         raise LedgerError("\n".join(found), hint=f"the lines are in the edge's volume: ledger.jsonl of {env}")
     print(f"The ledger of {env} is whole: {len(lines)} line{'' if len(lines) == 1 else 's'}, each chained to the last.")
@@ -83,6 +89,9 @@ def _verify(env: str, lines: tuple[str, ...]) -> None:
 
 def _refuse_unreadable(session: Session) -> None:
     """Raises CheckError where there is a ledger that nobody can read: its volume is reached through the edge."""
+    from tagship.engine import containers
+    from tagship.server import edge, observe
+
     ours = observe.standings(containers.listed(session.engine), session.place)
     found = edge.find(session.engine)
     if found or ours:
@@ -105,6 +114,10 @@ def _entry(entry: Entry, place: Place) -> str:
 
 def _status(config: Config, name: str) -> Row:
     """One environment: what `--json` prints of it. An empty `edge` means that nothing was ever deployed there."""
+    from tagship.server import connection as services
+    from tagship.server import lease
+    from tagship.server.observe import Reader
+
     row: Row = {
         "environment": name, "live": "", "edge": "", "since": "", "by": "", "containers": "", "idle": [], "lock": "",
     }  # fmt: skip
@@ -132,6 +145,8 @@ def _status(config: Config, name: str) -> Row:
 
 def _lock(held: Held | None, now: float) -> str:
     """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
+    from tagship.reporting.table import since
+
     if held is None:
         return ""
     return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"
@@ -139,6 +154,10 @@ def _lock(held: Held | None, now: float) -> str:
 
 def _without_edge(row: Row, session: Session) -> tuple[Row, Observed]:
     """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
+    from tagship.deploy.observed import Observed
+    from tagship.engine import containers
+    from tagship.server import edge, observe
+
     found = edge.find(session.engine)
     releases = observe.standings(containers.listed(session.engine), session.place)
     live = edge.live_of_stopped(session.engine, found["Id"], session.place) if found else ""

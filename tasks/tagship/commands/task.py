@@ -8,16 +8,15 @@ from invoke.context import Context
 from invoke.tasks import task as _task
 
 from tagship.errors import UsageError
-from tagship.github import gate as approval
-from tagship.project import here
-from tagship.reporting import telemetry
-from tagship.system.signals import interruptible
 
 Body = Callable[..., None]
 
 
 def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's own `task` takes it
     """Declare a task as Invoke does: reported where that is on, and stopped by signals with the exit code 130.
+
+    A module of tasks is imported whenever any task is, or their list. So it imports nothing but `errors` and Python's
+    own at its top; what a task runs, it imports when it runs. A test counts the modules.
 
     `changes`: something outlives it, in an environment, a registry, on GitHub, in Sentry or a file; it has `--dry-run`.
     `trusts`: it goes where tagship.yml says, or shows secrets there. In GitHub Actions it runs on a commit of the
@@ -34,9 +33,15 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
                 raise UsageError("-R shows nothing in advance: it is for shell commands.", hint="--dry-run does")
+            from tagship.reporting import telemetry
+            from tagship.system.signals import interruptible
+
             with telemetry.reported(name), interruptible():
                 if trusts:
-                    approval.refuse_unreviewed(here.folder())
+                    from tagship.github import gate
+                    from tagship.project import here
+
+                    gate.refuse_unreviewed(here.folder())
                 body(*arguments, **options)
 
         declared: Any = _task(run, auto_shortflags=False, **how)

@@ -1,0 +1,59 @@
+"""Whoever lists tasks, asks for help or mistypes doesn't wait for what tasks run: counted in modules, not in time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULES = """
+import json, sys
+{started}
+bare = set(sys.modules)
+{does}
+print(json.dumps(sorted(set(sys.modules) - bare)))
+"""
+INVOKE = "import invoke.main, invoke.parser, invoke.loader"
+TYPED = """
+import contextlib, io
+from tagship import cli
+sys.argv = ["tagship", *{argv}]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    cli.main()
+"""
+MOST = 24
+"""Modules that Tagship adds to Invoke's own; a new module of tasks is one more."""
+
+
+def imported(does: str, folder: Path) -> list[str]:
+    """The modules that a fresh Python imports for something, beyond Invoke's."""
+    code = MODULES.format(started=INVOKE, does=does)
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder)
+    return [str(name) for name in json.loads(ran.stdout)]
+
+
+def test_a_tasks_py_imports_the_modules_of_tasks_and_nothing_that_they_run(tmp_path: Path) -> None:
+    modules = imported("from tagship import namespace", tmp_path)
+
+    heavy = [name for name in modules if not name.startswith(("tagship.commands", "__future__"))]
+    assert heavy == ["tagship", "tagship.errors"]
+    assert len(modules) <= MOST
+
+
+@pytest.mark.parametrize("argv", [[], ["--list"], ["--help"], ["deploy", "--help"], ["--version"]], ids=str)
+def test_what_only_prints_loads_no_library_but_invoke(argv: list[str], tmp_path: Path) -> None:
+    modules = imported(TYPED.format(argv=argv), tmp_path)
+
+    assert {name.partition(".")[0] for name in modules} & {"pydantic", "yaml", "rich", "docker", "requests"} == set()
+    assert {"ssl", "http", "socket"} & set(modules) == set()
+
+
+def test_a_task_that_reaches_no_server_loads_nothing_of_one(tmp_path: Path) -> None:
+    (tmp_path / "tagship.yml").write_text(
+        'app: shop\nenvironments: {local: {engine: local, url: "http://x.localhost"}}\n'
+    )
+
+    modules = imported(TYPED.format(argv=["lint"]), tmp_path)
+
+    assert [name for name in modules if name.startswith(("tagship.server", "tagship.engine", "tagship.images"))] == []
