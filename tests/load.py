@@ -43,8 +43,8 @@ class Result:
     failures: list[str] = field(default_factory=list)
     releases: Counter[str] = field(default_factory=Counter)
     """The edge's release header → how many answers bore it."""
-    silence: float = 0.0
-    """The longest time, in seconds, between two good answers to anyone."""
+    outage: float = 0.0
+    """Seconds from the first failed request to the last."""
 
 
 class Load:
@@ -56,7 +56,7 @@ class Load:
         self._address = urlsplit(url)
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._answered = time.monotonic()
+        self._failed_first = 0.0
         self._threads = [threading.Thread(target=self._run, args=(client,)) for client in clients]
 
     def start(self) -> None:
@@ -104,12 +104,11 @@ class Load:
             self.result.requests += 1
             if problem:
                 kept = "kept" if client.keep else "new"
-                clock = time.strftime("%H:%M:%S")
+                now, clock = time.monotonic(), time.strftime("%H:%M:%S")
+                self._failed_first = self._failed_first or now
+                self.result.outage = now - self._failed_first
                 self.result.failures.append(f"{clock} {client.method} {client.path} ({kept}): {problem}")
             else:
-                now = time.monotonic()
-                self.result.silence = max(self.result.silence, now - self._answered)
-                self._answered = now
                 self.result.releases[release] += 1
 
 
