@@ -106,9 +106,9 @@ def main() -> int:
         programs(Path(name), words.before) as found,
     ):
         bench = Bench(rig, rig.hosts[words.host - 1], Path(name), found, words.only)
-        about = machine(bench, words.rounds)
         try:
             measure(bench, SCENES, words.rounds)
+            about = machine(bench, words.rounds)
         finally:
             tidy(bench)
     rows = [row for scene in SCENES for row in scene.rows() if row.name in words.only]

@@ -1,6 +1,6 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import crowded, far, loaded, many, near, starting, three
+from tests.bench.rows import crowded, far, loaded, many, migrating, near, starting, three
 from tests.bench.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
@@ -8,6 +8,7 @@ SCENES: tuple[Scene, ...] = (
     far.SCENE,
     three.SCENE,
     starting.SCENE,
+    migrating.SCENE,
     loaded.SCENE,
     *many.SCENES,
     *crowded.SCENES,
