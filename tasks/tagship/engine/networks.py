@@ -33,16 +33,16 @@ def listed(engine: Engine) -> Networks:
 
 def ensure(  # noqa: PLR0913 - what a network is made of
     engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str], there: Networks = ()
-) -> None:
-    """Make a network of that name unless it is there; tries subnets until one overlaps nothing.
+) -> Mapping[str, Any]:
+    """Make a network of that name unless it is there; tries subnets until one overlaps nothing. Returns it.
 
     `there`: the engine's networks as they were listed before, to save a call; an engine refuses what overlaps anyway.
 
     Raises CheckError when the range has none left.
     """
     known = there or listed(engine)
-    if any(network["Name"] == name for network in known):
-        return
+    if found := next((network for network in known if network["Name"] == name), None):
+        return found
     used = [
         ipaddress.ip_network(config["Subnet"], strict=False)
         for network in known
@@ -59,14 +59,14 @@ def ensure(  # noqa: PLR0913 - what a network is made of
             "IPAM": {"Config": [{"Subnet": str(subnet), "IPRange": str(next(subnet.subnets()))}]},
         }
         try:
-            engine.call("POST", "/networks/create", wanted)
+            made: Mapping[str, Any] = engine.call("POST", "/networks/create", wanted)
         except EngineError as error:
-            if f"{name} already exists" in error.problem:
-                return  # somebody else's first deploy was quicker
+            if f"{name} already exists" in error.problem:  # somebody else's first deploy was quicker
+                return next(network for network in listed(engine) if network["Name"] == name)
             if not any(words in error.problem for words in _TAKEN):
                 raise
         else:
-            return
+            return {**wanted, **made}
     raise CheckError(f"No subnet is free in {within} for the network {name}.", hint="widen edge.networks")
 
 

@@ -1,6 +1,7 @@
 """Images on an engine, by digest: what it has, under whatever name, and what it pulls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.images.credentials import Credentials
@@ -10,12 +11,22 @@ from tagship.system.parallel import settled
 _BESIDE_US = "localhost"
 
 
-def known(engine: Engine, images: Iterable[str]) -> dict[str, str]:
+Listed = Sequence[Mapping[str, Any]]
+"""Images as an engine lists them."""
+
+
+def listed(engine: Engine) -> Listed:
+    """Every image of an engine."""
+    found: Listed = engine.get("/images/json")
+    return found
+
+
+def known(engine: Engine, images: Iterable[str], there: Listed | None = None) -> dict[str, str]:
     """Image by digest → what the engine knows it by, for those it has: whatever it was pulled as, it is the same."""
     wanted = [image for image in images if "@" in image]
     by_digest: dict[str, str] = {}
     names: set[str] = set()
-    for image in engine.get("/images/json") if wanted else ():
+    for image in (listed(engine) if there is None else there) if wanted else ():
         references = image.get("RepoDigests") or ()
         names |= {*references}
         by_digest |= {reference.rpartition("@")[2]: reference for reference in references}
@@ -23,14 +34,16 @@ def known(engine: Engine, images: Iterable[str]) -> dict[str, str]:
     return {image: name for image, name in found.items() if name}
 
 
-def bring(engine: Engine, images: Iterable[str], credentials: Credentials) -> dict[str, str]:
+def bring(
+    engine: Engine, images: Iterable[str], credentials: Credentials, there: Listed | None = None
+) -> dict[str, str]:
     """Pull what isn't there, all at once. Returns image → what the engine knows it by. Raises EngineError.
 
     A registry beside us, `localhost:PORT`, is lent to the engine of a server for as long as the connection stands, and
     has another port there: what is pulled from it is known by that one.
     """
     wanted = tuple(images)
-    found = known(engine, wanted)
+    found = known(engine, wanted, there)
     missing = [image for image in wanted if image not in found and "@" in image]
     names = {image: _reachable(engine, image) for image in missing}
     settled(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)

@@ -2,9 +2,10 @@
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tagship import names
@@ -12,7 +13,7 @@ from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.target import Onlooker
-from tagship.engine import compose, containers, images, networks, quirks, volumes
+from tagship.engine import compose, compose_socket, containers, images, networks, quirks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
@@ -33,7 +34,7 @@ from tagship.server.lease import Lease
 from tagship.server.observe import Reader
 from tagship.server.state import Files
 from tagship.server.traffic import Edge
-from tagship.system.parallel import ahead, settled
+from tagship.system.parallel import ahead, settled, together
 
 DRAIN_POLL = 0.05
 
@@ -63,6 +64,8 @@ class LockedServer(Reader):
         super().__init__(engine, edge, settings.place, settings.url, planning=True)
         self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
         self.credentials = credentials
+        self.images: Callable[[], pulls.Listed] = lambda: pulls.listed(engine)
+        """The engine's images, as listed beside the last observation."""
         self.edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
 
     @property
@@ -79,6 +82,7 @@ class LockedServer(Reader):
         return self._observed(self._read)
 
     def _read(self) -> Files:
+        self.images = ahead(lambda: pulls.listed(self.engine))
         files = self.edge.read(prepare=True)
         refuse_old(files.caddy)
         return files
@@ -110,6 +114,10 @@ class Server:
         self._place = environment.settings.place
         self._known: dict[str, str] = {}
         """Image → what the engine knows it by."""
+        self._images: dict[str, dict[str, Any]] = {}
+        """What the engine says of the release's images."""
+        self._answers: dict[str, Any] = {}
+        """What else Compose would ask the engine for, and is known."""
         self._seen: dict[str, list[Container]] = {}
         """Other releases' containers, as listed when this one's were started."""
 
@@ -131,7 +139,7 @@ class Server:
 
     def pull(self, images: Sequence[str]) -> None:
         """All at once; one that is there already costs no word with the registry."""
-        self._known |= pulls.bring(self._engine, images, self._environment.credentials)
+        self._known |= pulls.bring(self._engine, images, self._environment.credentials, self._environment.images())
 
     def revive(self, accessories: Sequence[str]) -> None:
         """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
@@ -144,19 +152,25 @@ class Server:
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
         kept = ahead(lambda: self._edge.keep(rendered.name, ledger.encode_record(rendered.record)))
-        self._refuse_unwatched(rendered, self._images_without_probe(rendered))
+        version = ahead(lambda: self._engine.get("/version"))
+        looked = ahead(lambda: self._look_at_images(rendered))
+        if self._silent(rendered):
+            looked()
+            self._refuse_unwatched(rendered, self._images_without_probe(rendered))
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
         size = networks.prefix_for(sum(map(rendered.replicas, rendered.order)))
         there = self._environment.networks
-        networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels, there=there)
+        network = networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels, there=there)
         kept()
+        looked()
+        self._answers = {"/version": version(), compose_socket.network_query(rendered.name): [network]}
         volumes.ensure(self._engine, rendered.volumes, labels, self._secrets)
 
     def create(self, rendered: Rendered) -> None:
         """By Compose, on the release's own network."""
-        with self._hiding():
-            compose.create(self._engine.socket, self._runnable(rendered.model), self._named(rendered))
+        with self._hiding(), self._compose_socket(rendered) as socket:
+            compose.create(socket, self._runnable(rendered.model), self._named(rendered))
         self._refuse_unwatched(rendered, self._containers_without_probe(rendered))
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
@@ -259,10 +273,14 @@ class Server:
         """Containers and network."""
         containers.remove(self._engine, release)
 
+    def _silent(self, rendered: Rendered) -> set[str]:
+        """The routed services that the Compose file gives no healthcheck."""
+        routed = {route.service for route in rendered.release.shape.routes}
+        return {name for name in routed if not rendered.model["services"][name].get("healthcheck")}
+
     def _refuse_unwatched(self, rendered: Rendered, unwatched: Iterable[str]) -> None:
         """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""
-        routed = {route.service for route in rendered.release.shape.routes}
-        silent = {name for name in routed if not rendered.model["services"][name].get("healthcheck")}
+        silent = self._silent(rendered)
         if names := sorted(silent & set(unwatched) if silent else ()):
             raise CheckError(
                 f"{', '.join(names)} has no healthcheck, so nobody could tell when it is ready.",
@@ -272,9 +290,26 @@ class Server:
     def _images_without_probe(self, rendered: Rendered) -> Iterator[str]:
         """Known once images are pulled, and before a migration; one that Compose is yet to pull is looked at later."""
         for name, settings in rendered.model["services"].items():
-            config = images.image_config(self._engine, settings.get("image", ""))
-            if config is not None and not containers.probe(config):
+            image = self._images.get(self._name(settings.get("image", "")))
+            if image is not None and not containers.probe(image.get("Config") or {}):
                 yield name
+
+    def _look_at_images(self, rendered: Rendered) -> None:
+        """What the engine says of each of a release's images that it has."""
+        names = sorted({self._name(settings.get("image", "")) for settings in rendered.model["services"].values()})
+        found = together(lambda name: images.image(self._engine, name) if name else None, names)
+        self._images = {name: image for name, image in zip(names, found, strict=True) if image}
+
+    @contextmanager
+    def _compose_socket(self, rendered: Rendered) -> Iterator[Path]:
+        """What Compose speaks to; the engine itself where it may have to pull an image, or where little is known."""
+        names = {self._name(settings.get("image", "")) for settings in rendered.model["services"].values()}
+        if not self._answers or not names <= self._images.keys():
+            yield self._engine.socket
+            return
+        known = self._answers | {f"/images/{name}/json": self._images[name] for name in names}
+        with compose_socket.answering(self._engine, known) as socket:
+            yield socket
 
     def _containers_without_probe(self, rendered: Rendered) -> Iterator[str]:
         for container in containers.of(self._engine, rendered.name):

@@ -65,9 +65,13 @@ def test_what_overlaps_something_the_engine_alone_knows_of_is_passed_over(daemon
 
 
 def test_somebody_who_made_it_first_is_as_good(daemon: Server, engine: Engine) -> None:
-    already = Answer(409, {"message": "network with name ours already exists"})
+    theirs = network("ours", "10.213.16.0/26")
+    daemon.answers |= {
+        "GET /networks": [Answer(body=[]), Answer(body=[theirs])],
+        "POST /networks/create": Answer(409, {"message": "network with name ours already exists"}),
+    }
 
-    ensured(daemon, engine, says=[already])
+    assert networks.ensure(engine, "ours", "10.213.0.0/16", prefix=networks.PREFIX, labels={}) == theirs
 
 
 def test_any_other_refusal_is_an_error_at_once(daemon: Server, engine: Engine) -> None:
