@@ -81,7 +81,7 @@ class RegistryError(TagshipError):
 
 
 class ConnectionFailedError(TagshipError):
-    """The server or its engine can't be reached."""
+    """The server or its engine can't be reached. `status` shows all others first, and ends with this for one."""
 
     exit_code = 8
 

@@ -15,30 +15,28 @@ from invoke.context import Context
 from tagship.commands.task import JSON, task
 from tagship.errors import CheckError, ConnectionFailedError, LedgerError, UsageError
 
-Row = dict[str, object]
-
 if TYPE_CHECKING:
-    from tagship.deploy.observed import Observed, Standing
     from tagship.names import Place
-    from tagship.project.schema import Config
     from tagship.proof.ledger import Entry
     from tagship.server.connection import Session
-    from tagship.server.lease import Held
+    from tagship.server.overview import Overview
 
 
 @task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """What runs where: each environment's live release, since when, and whether somebody is deploying."""
     from tagship.project import here
+    from tagship.server import overview
 
     config = here.config()
-    rows = [_status(config, name) for name in ([env] if env else config.environments)]
+    found = overview.of([config.environment(env)] if env else config.environments.values())
     if json:
-        print(jsonlib.dumps(rows))
-        return
-    width = max(len(str(row["environment"])) for row in rows) + 2
-    for row in rows:
-        print(_block(str(row["environment"]), _told(row), width))
+        print(jsonlib.dumps([asdict(each) for each in found]))
+    else:
+        width = max(len(each.environment) for each in found) + 2
+        print("\n".join(_block(each.environment, _told(each), width) for each in found))
+    if lost := [each.environment for each in found if each.problem]:
+        raise ConnectionFailedError(f"Not reached: {', '.join(lost)}.", hint="see above why")
 
 
 @task(
@@ -112,85 +110,24 @@ def _entry(entry: Entry, place: Place) -> str:
     return _block(at, [*lines, *([entry.why] if entry.why else [])], len(at) + 2)
 
 
-def _status(config: Config, name: str) -> Row:
-    """One environment: what `--json` prints of it. An empty `edge` means that nothing was ever deployed there."""
-    from tagship.server import connection as services
-    from tagship.server import lease
-    from tagship.server.observe import Reader
-
-    row: Row = {
-        "environment": name, "live": "", "edge": "", "since": "", "by": "", "containers": "", "idle": [], "lock": "",
-    }  # fmt: skip
-    try:
-        with services.connect(config.environment(name)) as opening:
-            session = opening.session()
-            with session.files() as files:
-                observed = Reader(session.engine, files, session.place).observe()
-            if files is None:
-                row, observed = _without_edge(row, session)
-            else:
-                row["edge"] = "running"
-            held = lease.read(session.engine, session.place)
-    except ConnectionFailedError as error:
-        return row | {"live": f"unreachable: {error.problem}"}
-    entry = next((e for e in reversed(observed.history) if e.release == observed.live), None)
-    return row | {
-        "live": observed.live or row["live"] or "nothing yet",
-        "since": entry.at if entry else "",
-        "by": entry.by if entry else "",
-        "lock": _lock(held, session.engine.now()),
-        **_counted(observed.standing(observed.live), live=observed.live),
-    }
-
-
-def _lock(held: Held | None, now: float) -> str:
-    """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
-    from tagship.reporting.table import since
-
-    if held is None:
-        return ""
-    return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"
-
-
-def _without_edge(row: Row, session: Session) -> tuple[Row, Observed]:
-    """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
-    from tagship.deploy.observed import Observed
-    from tagship.engine import containers
-    from tagship.server import edge, observe
-
-    found = edge.find(session.engine)
-    releases = observe.standings(containers.listed(session.engine), session.place)
-    live = edge.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
-    running = [release.name for release in releases if release.runs]
-    state = "stopped" if found else "gone" if releases else ""
-    unknown = (", ".join(running) or "no release runs") if releases and not live else ""
-    return row | {"edge": state, "live": unknown}, Observed(live=live, releases=releases)
-
-
-def _counted(standing: Standing | None, *, live: str) -> Row:
-    if standing is None:
-        return {"containers": "gone" if live else "", "idle": []}
-    running, wanted = sum(standing.running.values()), sum(standing.present.values())
-    idle = sorted(name for name, count in standing.present.items() if standing.running.get(name, 0) < count)
-    return {"containers": f"{running} of {wanted} running" if running else "stopped", "idle": idle}
-
-
-def _told(row: Row) -> Iterator[str]:
+def _told(found: Overview) -> Iterator[str]:
     """One environment's lines: what, since when, and what is wrong with it."""
-    yield str(row["live"])
-    if row["since"]:
-        by = f" by {row['by']}" if row["by"] else ""
-        yield f"since {str(row['since'])[:16].replace('T', ' ')}{by}"
-    if row["edge"] in {"stopped", "gone"}:
-        yield f"the edge is {row['edge']}, so nothing is served: the next deploy mends that"
-    if row["containers"] == "gone":
+    if found.problem:
+        yield f"unreachable: {found.problem}"
+        return
+    yield found.live
+    if found.since:
+        yield f"since {found.since[:16].replace('T', ' ')}" + (f" by {found.by}" if found.by else "")
+    if found.edge in {"stopped", "gone"}:
+        yield f"the edge is {found.edge}, so nothing is served: the next deploy mends that"
+    if found.containers == "gone":
         yield "its containers are gone: deploy it again"
-    elif row["containers"]:
-        idle = row["idle"]
-        names = f"; not running: {', '.join(idle)}" if isinstance(idle, list) and idle else ""
-        yield f"{row['containers']}{names if row['containers'] != 'stopped' else ': the next deploy starts it'}"
-    if row["lock"]:
-        yield f"locked by {row['lock']}"
+    elif found.containers == "stopped":
+        yield "stopped: the next deploy starts it"
+    elif found.containers:
+        yield found.containers + (f"; not running: {', '.join(found.idle)}" if found.idle else "")
+    if found.lock:
+        yield f"locked by {found.lock}"
 
 
 def _block(title: str, lines: Iterator[str] | list[str], width: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -107,8 +107,7 @@ def reach(app: Path, daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyP
 
     @contextmanager
     def connect(settings: Environment) -> Iterator[Reach]:
-        reached.settings = settings
-        yield reached
+        yield replace(reached, settings=settings)
 
     monkeypatch.setattr(services, "connect", connect)
     return reached

@@ -5,15 +5,18 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tagship.project.schema import Environment
 from tagship.proof import ledger
+from tagship.server import connection
 from tests.fakes.builders import entry, rendered
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server
-from tests.unit.commands.conftest import Reach, Run
+from tests.unit.commands.conftest import CONFIG, Reach, Run
 
 OLD, NEW = rendered("a"), rendered("b")
 
@@ -55,13 +58,15 @@ def deployed(reach: Reach, daemon: Server) -> Reach:
 
 @pytest.mark.usefixtures("deployed")
 def test_status_shows_what_runs_where_and_an_environment_out_of_reach(run: Run) -> None:
-    live, at, running, lock, production = run("status").out.splitlines()
+    done = run("status")
+    live, at, running, lock, production = done.out.splitlines()
 
     assert live == f"staging     {NEW.name}"
     assert at == "            since 2026-01-01 00:00 by me"
     assert running == "            1 of 2 running; not running: web"
     assert lock.startswith("            locked by ci for ")
     assert production == "production  unreachable: SSH failed."
+    assert (done.code, done.err.splitlines()[0]) == (8, "Not reached: production.")
 
 
 @pytest.mark.usefixtures("deployed")
@@ -70,6 +75,32 @@ def test_status_of_one_environment_as_json(run: Run) -> None:
 
     assert (row["environment"], row["live"], row["edge"]) == ("staging", NEW.name, "running")
     assert (row["containers"], row["idle"]) == ("1 of 2 running", ["web"])
+
+
+@pytest.mark.usefixtures("deployed")
+def test_status_as_json_has_the_problem_of_an_environment_out_of_reach(run: Run) -> None:
+    done = run("status", "--json")
+
+    staging, production = json.loads(done.out)
+    assert (staging["live"], staging["problem"]) == (NEW.name, "")
+    assert (production["live"], production["problem"]) == ("", "SSH failed.")
+    assert done.code == 8
+
+
+@pytest.mark.usefixtures("deployed")
+def test_environments_of_one_server_share_a_connection(run: Run, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (app / "tagship.yml").write_text(CONFIG.replace("ssh://deploy@nowhere.example", "local"))
+    connected: list[str] = []
+    connect = connection.connect
+
+    def counted(settings: Environment) -> connection.Opening:
+        connected.append(settings.engine)
+        return connect(settings)
+
+    monkeypatch.setattr(connection, "connect", counted)
+
+    assert "production  " in run("status").out
+    assert connected == ["local"]
 
 
 @pytest.mark.parametrize("edge", [True, False])

@@ -1,0 +1,100 @@
+"""What runs where, for who asks: environments side by side, over one connection for those of one server."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from tagship.deploy.observed import Observed, Standing
+from tagship.engine import containers
+from tagship.errors import ConnectionFailedError, EngineError
+from tagship.project.schema import Environment
+from tagship.reporting.table import since
+from tagship.server import connection, edge, lease, observe
+from tagship.server.connection import Session
+from tagship.server.lease import Held
+from tagship.server.observe import Reader
+from tagship.system.parallel import ahead, together
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One environment: what `status --json` prints of it."""
+
+    environment: str
+    live: str = ""
+    edge: str = ""
+    """`running`, `stopped` or `gone`; empty where nothing was ever deployed."""
+    since: str = ""
+    by: str = ""
+    containers: str = ""
+    idle: Sequence[str] = field(default_factory=list)
+    """Services of which fewer containers run than there are."""
+    lock: str = ""
+    problem: str = ""
+    """Why nothing is known of it; empty where it was reached."""
+
+
+def of(environments: Iterable[Environment]) -> list[Overview]:
+    """An overview of each, in their order; one that can't be reached has its problem in it."""
+    wanted = list(environments)
+    servers: dict[str, list[Environment]] = {}
+    for settings in wanted:
+        servers.setdefault(settings.engine, []).append(settings)
+    found = {each.environment: each for server in together(_on_one_server, servers.values()) for each in server}
+    return [found[settings.name] for settings in wanted]
+
+
+def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
+    try:
+        with connection.connect(environments[0]) as opening:
+            session = opening.session()
+            return together(_overview, [replace(session, settings=settings) for settings in environments])
+    except ConnectionFailedError as error:
+        return [Overview(settings.name, problem=error.problem) for settings in environments]
+
+
+def _overview(session: Session) -> Overview:
+    try:
+        held = ahead(lambda: lease.read(session.engine, session.place))
+        with session.files() as files:
+            if files is None:
+                found, observed = _without_edge(session)
+            else:
+                observed = Reader(session.engine, files, session.place).observe()
+                found = Overview(session.settings.name, edge="running")
+        locked = _lock(held(), session.engine.now())
+    except EngineError as error:
+        return Overview(session.settings.name, problem=error.problem)
+    entry = next((e for e in reversed(observed.history) if e.release == observed.live), None)
+    return replace(
+        _counted(found, observed.standing(observed.live), live=observed.live),
+        live=observed.live or found.live or "nothing yet",
+        since=entry.at if entry else "",
+        by=entry.by if entry else "",
+        lock=locked,
+    )
+
+
+def _without_edge(session: Session) -> tuple[Overview, Observed]:
+    """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
+    found = edge.find(session.engine)
+    releases = observe.standings(containers.listed(session.engine), session.place)
+    live = edge.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
+    running = [release.name for release in releases if release.runs]
+    state = "stopped" if found else "gone" if releases else ""
+    unknown = (", ".join(running) or "no release runs") if releases and not live else ""
+    return Overview(session.settings.name, unknown, state), Observed(live=live, releases=releases)
+
+
+def _counted(found: Overview, standing: Standing | None, *, live: str) -> Overview:
+    if standing is None:
+        return replace(found, containers="gone" if live else "")
+    running, present = sum(standing.running.values()), sum(standing.present.values())
+    idle = sorted(name for name, count in standing.present.items() if standing.running.get(name, 0) < count)
+    return replace(found, containers=f"{running} of {present} running" if running else "stopped", idle=idle)
+
+
+def _lock(held: Held | None, now: float) -> str:
+    """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
+    if held is None:
+        return ""
+    return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"
