@@ -1,5 +1,6 @@
 """A small HTTP server that says what a test tells it: on a port of this machine, or on a socket as an engine's is."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -41,6 +42,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     lines: Iterable[object] | None = None
     hijack: Callable[[BinaryIO, BinaryIO], None] | None = None
+    early: bytes = b""
+    """What a hijacked connection says in the same breath as the head of the answer."""
+    last: bool = False
+    """Whether the connection is closed after it, unannounced."""
     hang: threading.Event | None = None
     """Nothing is said until this is set."""
 
@@ -58,6 +63,8 @@ class Server:
         """What every answer carries."""
         self.requests: list[Request] = []
         self.connections = 0
+        self.ended = 0
+        """How many of them have been closed."""
         self.port = 0
 
     def asked(self, line: str) -> list[Request]:
@@ -80,6 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.says.connections += 1
+
+    def finish(self) -> None:
+        super().finish()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.says.ended += 1
 
     def handle_one_request(self) -> None:
         try:
@@ -105,11 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Date": self.date_time_string(), **self.says.headers, **answer.headers}.items():
             self.send_header(name, value)
         if answer.hijack:
-            self._hijacked(answer.hijack)
+            self._hijacked(answer.hijack, answer.early)
         elif answer.lines is not None:
             self._lines(answer.lines)
         else:
             self._whole(answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode())
+        self.close_connection = self.close_connection or answer.last
 
     def _whole(self, body: bytes) -> None:
         self.send_header("Content-Length", str(len(body)))
@@ -125,9 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
         self.wfile.write(b"0\r\n\r\n")
 
-    def _hijacked(self, hijack: Callable[[BinaryIO, BinaryIO], None]) -> None:
+    def _hijacked(self, hijack: Callable[[BinaryIO, BinaryIO], None], early: bytes) -> None:
         self.send_header("Connection", "Upgrade")
-        self.end_headers()
+        self._headers_buffer.append(b"\r\n" + early)
+        self.flush_headers()
         self.wfile.flush()
         hijack(self.rfile, self.wfile)  # type: ignore[arg-type]
         self.wfile.flush()
@@ -144,6 +159,7 @@ class _Tcp(ThreadingMixIn, TCPServer):
 
 
 class _Unix(ThreadingMixIn, UnixStreamServer):
+    request_queue_size = 64
     daemon_threads = True
     block_on_close = False
 

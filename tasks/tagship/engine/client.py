@@ -1,26 +1,35 @@
-"""One Docker engine, spoken to over its socket: the few calls a deploy makes, each one round trip.
+"""One Docker engine, spoken to over its socket by Docker's own client: the few calls a deploy makes, a round trip each.
 
-Docker's Engine API, https://docs.docker.com/reference/api/engine/; why not its SDK: docs/decisions/engine-client.md.
+Docker's Engine API, https://docs.docker.com/reference/api/engine/; what docker-py does for us and what it doesn't:
+docs/decisions/engine-client.md.
 """
 
-import base64
+from __future__ import annotations
+
 import email.utils
-import http.client
+import http
+import importlib
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode
 
-from tagship.engine.http_unix import Hijacked, Pool, UnixConnection
 from tagship.errors import ConnectionFailedError, EngineError
+
+if TYPE_CHECKING:
+    import requests
+
+    from tagship.engine.transport import Client, Hijacked
 
 NEWEST_API = (1, 51)
 """The newest API version this client was tried with; an engine that speaks less is spoken to in its own."""
 OLDEST_API = (1, 41)
 """Docker 20.10's."""
+_LIBRARIES = ("docker", "requests", "urllib3")
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up; a pull reports progress long before."""
 
@@ -41,6 +50,11 @@ class Link(Protocol):
         """What to say of a call that failed."""
 
 
+def prepare() -> None:
+    """Start importing Docker's client, to be ready by the time that ssh has connected."""
+    threading.Thread(target=importlib.import_module, args=("tagship.engine.transport",)).start()
+
+
 class Engine:
     """Speaks to a Docker socket; over SSH, to one that OpenSSH forwards to this machine.
 
@@ -54,7 +68,9 @@ class Engine:
         self.distance = 0.0
         """Seconds that reaching it took: a connection and a call, about two round trips."""
         self._link = link
-        self._pool = Pool(socket, CALL_TIMEOUT)
+        self._path = socket
+        self._changing = threading.Lock()
+        self._client = self._new()
 
     @property
     def socket(self) -> Path:
@@ -64,12 +80,13 @@ class Engine:
     def connect(self) -> dict[str, Any]:
         """Agree on an API version. Returns the engine's `/info`. Raises ConnectionFailedError or EngineError."""
         with self._response("GET", "/info") as response:
-            info = json.loads(response.read())
+            info = json.loads(response.content)
             spoken = response.headers.get("Api-Version", "0.0")
         major, _, minor = spoken.partition(".")
         self.api = min((int(major), int(minor)), NEWEST_API)
         if self.api < OLDEST_API:
             raise EngineError(f"The engine speaks API {spoken}.", hint="Docker 20.10 or later is needed")
+        self._client = self._new(self._reached())
         return cast("dict[str, Any]", info)
 
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
@@ -78,11 +95,8 @@ class Engine:
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """One call: JSON in, JSON out (None for an empty answer). Raises EngineError with the status."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if data else {}
-        with self._response(method, path, data, headers, query) as response:
-            answer = response.read()
-        return json.loads(answer) if answer else None
+        with self._response(method, path, query, body=body) as response:
+            return json.loads(response.content) if response.content else None
 
     def exists(self, path: str) -> bool:
         """Whether a GET of that path finds something."""
@@ -96,73 +110,67 @@ class Engine:
 
     def put_archive(self, container: str, folder: str, tar: bytes) -> None:
         """Unpack a tar into a container's file system, started or not."""
-        path = f"/containers/{quote(container)}/archive"
-        with self._response("PUT", path, tar, {"Content-Type": "application/x-tar"}, {"path": folder}) as response:
-            response.read()
+        with self._docker() as docker:
+            docker.put_archive(container, folder, tar)
 
     @contextmanager
-    def archive(self, container: str, path: str) -> Iterator[http.client.HTTPResponse]:
+    def archive(self, container: str, path: str) -> Iterator[Any]:
         """A path of a container's file system, as a tar to be read as it comes."""
-        with self._response("GET", f"/containers/{quote(container)}/archive", query={"path": path}) as response:
-            yield response
+        asked = f"/containers/{quote(container)}/archive"
+        with self._response("GET", asked, {"path": path}, stream=True) as response:
+            yield response.raw
 
     def get_archive(self, container: str, path: str) -> bytes:
         """The same, whole."""
         with self.archive(container, path) as tar:
-            return tar.read()
+            return cast("bytes", tar.read())
 
     def load(self, tar: bytes, repository: str, tag: str) -> None:
         """Import a root file system as an image."""
-        query = {"fromSrc": "-", "repo": repository, "tag": tag}
-        with self._response("POST", "/images/create", tar, {"Content-Type": "application/x-tar"}, query) as response:
-            response.read()
+        with self._docker() as docker:
+            docker.import_image_from_data(tar, repository, tag)
 
-    def stream(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, **query: object
-    ) -> Iterator[dict[str, Any]]:
+    def stream(self, method: str, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """One call's answer as it comes, a JSON object a line; ends with the answer, or when the caller stops."""
-        with self._response(method, path, None, headers or {}, query, keep=False) as response:
-            while line := response.readline():
-                yield json.loads(line)
+        return self._lines(method, path, query, {})
 
     def text(self, path: str, **query: object) -> bytes:
         """GET raw bytes."""
-        with self._response("GET", path, query=query) as response:
-            return response.read()
+        with self._response("GET", path, query) as response:
+            return response.content
 
     def pull(self, repository: str, digest: str, credentials: Mapping[str, str] | None = None) -> None:
         """Pull by digest; credentials travel in this one request's header. Raises EngineError."""
-        headers = {"X-Registry-Auth": encode_credentials(credentials or {})}
-        for line in self.stream("POST", "/images/create", headers, fromImage=repository, tag=digest):
-            if "error" in line:
-                raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
+        with self._docker() as docker:
+            said = docker.pull(repository, digest, stream=True, decode=True, auth_config=dict(credentials or {}))
+            for line in said:
+                if "error" in line:
+                    raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
+
+    def push(self, repository: str, tag: str, credentials: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Push a tag; what the engine says of it, as it comes. Raises EngineError."""
+        from docker.auth import encode_header  # noqa: PLC0415 - see `transport`
+
+        headers = {"X-Registry-Auth": encode_header(dict(credentials)).decode()}
+        return self._lines("POST", f"/images/{repository}/push", {"tag": tag}, headers)
 
     def hijack(self, container: str, argv: list[str]) -> Hijacked:
         """Run a program in a running container, its stdin and output ours. Raises EngineError."""
-        wanted = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": argv}
-        started = self.call("POST", f"/containers/{quote(container)}/exec", wanted)
-        connection = UnixConnection(self.socket, CALL_TIMEOUT)
-        body = json.dumps({"Detach": False, "Tty": False})
-        headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
-        self.calls += 1
-        try:
-            connection.request("POST", self._url(f"/exec/{started['Id']}/start", {}), body, headers)
-            # http.client ends a response of status 101 at once: read its head here, and leave the stream to the caller
-            reader = connection.sock.makefile("rb")
-            status = int(reader.readline().split()[1])
-            http.client.parse_headers(reader)
-        except (OSError, http.client.HTTPException, IndexError) as error:
-            connection.close()
-            raise self.unreachable(error) from error
-        stream = Hijacked(connection, reader, started["Id"])
-        if status >= http.HTTPStatus.BAD_REQUEST:
-            stream.close()
-            raise EngineError(f"The engine can't run {argv[0]} in {container[:12]}.", status=status)
-        return stream
+        from tagship.engine.transport import APIError, Hijacked  # noqa: PLC0415 - heavy, and loaded by now
+
+        with self._docker() as docker:
+            created = docker.exec_create(container, argv, stdin=True)["Id"]
+        with self._docker() as docker:  # which may be another by now, over a new link
+            try:
+                return Hijacked(docker.exec_start(created, socket=True), created)
+            except APIError as error:
+                status = error.status_code or 0
+                raise EngineError(f"The engine can't run {argv[0]} in {container[:12]}.", status=status) from error
 
     def exit_code(self, stream: Hijacked) -> int:
         """How a hijacked program ended."""
-        return int(self.get(f"/exec/{stream.id}/json")["ExitCode"])
+        with self._docker() as docker:
+            return int(docker.exec_inspect(stream.id)["ExitCode"])
 
     def lend(self, port: int) -> int:
         """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
@@ -174,10 +182,11 @@ class Engine:
 
     def unreachable(self, error: Exception) -> ConnectionFailedError:
         """What to say of a call that failed."""
+        cause = _cause(error)
         if self._link:
-            return self._link.explain(error)
+            return self._link.explain(cause)
         return ConnectionFailedError(
-            f"The engine at {self._pool.path} doesn't answer: {error or type(error).__name__}.",
+            f"The engine at {self._path} doesn't answer: {cause or type(cause).__name__}.",
             hint="is Docker running there, and may you use its socket?",
         )
 
@@ -187,65 +196,97 @@ class Engine:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._pool.close()
+        self._client.close()
 
-    def _reached(self) -> Pool:
-        """Connections to where the socket is now."""
-        socket = self._link.socket() if self._link else self._pool.path
-        if socket != self._pool.path:
-            self._pool.close()
-            self._pool = Pool(socket, CALL_TIMEOUT)
-        return self._pool
+    def _reached(self) -> Client:
+        """Docker's client, on the socket that leads to the engine now."""
+        path = self._link.socket() if self._link else self._path
+        if self._client.path != path:
+            with self._changing:
+                if self._client.path != path:
+                    self.close()
+                    self._path = path
+                    self._client = self._new()
+        return self._client
 
-    def _url(self, path: str, query: Mapping[str, object]) -> str:
-        version = f"/v{self.api[0]}.{self.api[1]}" if self.api[0] else ""
-        text = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in query.items()}
-        return f"{version}{path}?{urlencode(text)}" if text else f"{version}{path}"
+    def _new(self, before: Client | None = None) -> Client:
+        """A client that speaks the version agreed on, with the connections of the one before."""
+        from tagship.engine.transport import Client  # noqa: PLC0415 - heavy
+
+        version = "{}.{}".format(*self.api if self.api[0] else OLDEST_API)
+        client = Client(self._path, version, CALL_TIMEOUT, before.connections if before else None)
+        client.hooks["response"].append(self._note)
+        return client
+
+    def _note(self, response: requests.Response, **_: object) -> None:
+        """Count an answer, and what the engine's clock says."""
+        self.calls += 1
+        if date := response.headers.get("Date"):
+            self.clock_skew = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+
+    @contextmanager
+    def _docker(self) -> Iterator[Client]:
+        """Docker's client, its errors turned into ours."""
+        client = self._reached()
+        from tagship.engine.transport import FAILURES, APIError  # noqa: PLC0415 - heavy, and loaded by now
+
+        try:
+            yield client
+        except APIError as error:  # an OSError, too
+            if error.response is None:
+                raise self.unreachable(error) from error
+            raise EngineError(_message(error.response), status=error.response.status_code) from error
+        except FAILURES as error:
+            raise self.unreachable(error) from error
 
     @contextmanager
     def _response(  # noqa: PLR0913 - one door for every call
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
         query: Mapping[str, object] | None = None,
         *,
-        keep: bool = True,
-    ) -> Iterator[http.client.HTTPResponse]:
-        pool = self._reached()
-        connection = pool.take() if keep else UnixConnection(pool.path, None)
-        self.calls += 1
-        try:
-            connection.request(method, self._url(path, query or {}), body, dict(headers or {}))
-            response = connection.getresponse()
-            self._note_clock(response)
-            if response.status >= http.HTTPStatus.BAD_REQUEST:
-                raise EngineError(_message(response), status=response.status)
-            yield response
-            # an answer that wasn't read to its end would be read as the next one's
-            if keep and response.isclosed():
-                pool.give(connection)
-                connection = None  # type: ignore[assignment]
-        except (OSError, http.client.HTTPException) as error:
-            raise self.unreachable(error) from error
-        finally:
-            if connection:
-                connection.close()
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> Iterator[requests.Response]:
+        """The answer to one request; with `stream` only its head is here, and the rest may take as long as it likes."""
+        with self._docker() as docker:
+            version = f"/v{docker.api_version}" if self.api[0] else ""
+            text = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in (query or {}).items()}
+            url = f"{docker.base_url}{version}{path}{'?' if text else ''}{urlencode(text)}"
+            within = None if stream else CALL_TIMEOUT
+            response = docker.request(
+                method, url, json=body, headers=headers, stream=stream, timeout=within, allow_redirects=False
+            )
+            try:
+                if response.status_code >= http.HTTPStatus.BAD_REQUEST:
+                    raise EngineError(_message(response), status=response.status_code)
+                yield response
+            finally:
+                response.close()
 
-    def _note_clock(self, response: http.client.HTTPResponse) -> None:
-        if date := response.headers.get("Date"):
-            self.clock_skew = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
-
-
-def encode_credentials(credentials: Mapping[str, str]) -> str:
-    """The X-Registry-Auth header: JSON `{username, password, serveraddress}` in URL-safe base64."""
-    return base64.urlsafe_b64encode(json.dumps(dict(credentials)).encode()).decode()
+    def _lines(
+        self, method: str, path: str, query: Mapping[str, object], headers: Mapping[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        with self._response(method, path, query, stream=True, headers=headers) as response:
+            for line in response.iter_lines(chunk_size=None):
+                if line:
+                    yield json.loads(line)
 
 
-def _message(response: http.client.HTTPResponse) -> str:
-    body = response.read().decode(errors="replace")
+def _cause(error: Exception) -> Exception:
+    """What the system said at the bottom of requests' and urllib3's errors."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and type(found).__module__.partition(".")[0] not in _LIBRARIES:
+            return found
+        found = found.__cause__ or found.__context__
+    return error
+
+
+def _message(response: requests.Response) -> str:
     try:
-        return f"The engine says: {json.loads(body)['message'].rstrip('.')}."
+        return f"The engine says: {json.loads(response.content)['message'].rstrip('.')}."
     except (ValueError, KeyError, TypeError):
-        return f"The engine says {response.status}: {body[:200]}."
+        return f"The engine says {response.status_code}: {response.text[:200]}."

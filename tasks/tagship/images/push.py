@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tagship.engine.client import Engine, encode_credentials
+from tagship.engine.client import Engine
 from tagship.engine.images import image, pushed_digests
 from tagship.errors import RegistryError
 from tagship.images.commit import Images
@@ -23,11 +23,10 @@ _PERMANENT = (
 
 def push_tag(engine: Engine, repository: str, tag: str, credentials: Mapping[str, str]) -> Digest:
     """Push one tag; transient failures are tried again. Returns its digest. Raises RegistryError."""
-    headers = {"X-Registry-Auth": encode_credentials(credentials)}
     problem = ""
     for _ in range(PUSH_TRIES):
         digest, problem = "", ""
-        for line in engine.stream("POST", f"/images/{repository}/push", headers, tag=tag):
+        for line in engine.push(repository, tag, credentials):
             digest = (line.get("aux") or {}).get("Digest", digest)
             problem = line.get("error", problem)
         if digest and not problem:

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from tagship.engine import local
+from tagship.engine import client, local
 from tagship.engine.client import Engine
 from tagship.errors import TagshipError
 from tagship.images import embedded
@@ -110,6 +110,7 @@ class Opening:
         if settings.engine != "local":
             lends = settings.registry == "embedded"
             self._tunnel = self._stack.enter_context(Tunnel(settings.engine, lends=lends))
+        client.prepare()
         scratch.sweep()
 
     def session(self) -> Session:

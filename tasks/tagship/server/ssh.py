@@ -173,17 +173,14 @@ class Tunnel:
 
     def cut(self, within: float = 0.1) -> ConnectionFailedError | None:
         """What to say when the connection is gone, or goes now; None while it stands."""
-        if not self._connection.ended(within):
-            return None
-        why = self._connection.said() or "ssh ended without a word"
-        return ConnectionFailedError(
-            f"The SSH connection to {self.engine} was cut: {why}.", hint="is the network well, and sshd running there?"
-        )
+        return self._was_cut(self._connection.said()) if self._connection.ended(within) else None
 
     def explain(self, error: Exception) -> ConnectionFailedError:
         """What to say of a call that failed: the connection is gone, or the user may not use Docker's socket."""
         if cut := self.cut(_PAUSE):
             return cut
+        if isinstance(error, FileNotFoundError):  # the near end went with ssh; another thread has made a new one since
+            return self._was_cut("")
         user = urlsplit(self.engine).username or "the SSH user"
         if "open failed" in self._connection.said():
             return ConnectionFailedError(
@@ -205,6 +202,12 @@ class Tunnel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _was_cut(self, said: str) -> ConnectionFailedError:
+        why = said or "ssh ended without a word"
+        return ConnectionFailedError(
+            f"The SSH connection to {self.engine} was cut: {why}.", hint="is the network well, and sshd running there?"
+        )
 
     def _mend(self) -> None:
         if self._given_up:

@@ -4,16 +4,16 @@ import base64
 import datetime as dt
 import email.utils
 import json
-import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from typing import BinaryIO
 
 import pytest
 
-from tagship.engine.client import Engine, encode_credentials
-from tagship.errors import ConnectionFailedError, EngineError
+from tagship.engine.client import Engine
+from tagship.errors import ConfigError, ConnectionFailedError, EngineError
 from tests.fakes.links import Link
 from tests.fakes.servers import Answer, Request, Server, on_socket
 
@@ -126,16 +126,83 @@ def test_a_call_after_a_cut_goes_over_the_new_link(daemon: Server, tmp_path: Pat
     link.path = tmp_path / "nobody.sock"
     with pytest.raises(ConnectionFailedError, match="The SSH connection was cut"):
         engine.get("/x")
+    engine.close()
 
 
 def test_a_kept_connection_that_the_engine_closed_is_not_used_again(daemon: Server, engine: Engine) -> None:
-    daemon.answers["GET /x"] = Answer(body=1)
-    engine.get("/x")
-    kept = engine._pool.take()  # noqa: SLF001 - what becomes of it is the pool's alone
-    kept.sock.shutdown(socket.SHUT_RDWR)
-    engine._pool.give(kept)  # noqa: SLF001
+    daemon.answers |= {"GET /last": Answer(body=1, last=True), "GET /x": Answer(body=1)}
+    engine.get("/last")
+    deadline = time.monotonic() + 10
+    while not daemon.ended and time.monotonic() < deadline:
+        time.sleep(0.001)
 
     assert engine.get("/x") == 1
+    assert daemon.connections == 2
+
+
+def test_calls_at_once_have_a_connection_each_and_later_ones_use_those(daemon: Server, engine: Engine) -> None:
+    together = Barrier(4, timeout=10)
+
+    def meet(_: Request) -> Answer:
+        together.wait()
+        return Answer(body=1)
+
+    daemon.answers |= {f"GET /{n}": meet for n in range(4)}
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(2):
+            list(threads.map(engine.get, [f"/{n}" for n in range(4)]))
+
+    assert daemon.connections == 4
+
+
+def test_more_calls_at_once_than_urllib3_keeps_by_itself_are_kept(daemon: Server, engine: Engine) -> None:
+    together = Barrier(20, timeout=10)
+
+    def meet(_: Request) -> Answer:
+        together.wait()
+        return Answer(body=1)
+
+    daemon.answers["GET /x"] = meet
+    with ThreadPoolExecutor(20) as threads:
+        for _ in range(2):
+            list(threads.map(engine.get, ["/x"] * 20))
+
+    assert daemon.connections == 20
+
+
+def test_closing_hangs_up_what_is_idle_and_the_next_call_connects_again(daemon: Server, engine: Engine) -> None:
+    engine.get("/info")
+
+    engine.close()
+
+    assert engine.get("/info") == {"Name": "fake"}
+    assert daemon.connections == 2
+
+
+@pytest.mark.usefixtures("daemon")
+def test_neither_proxies_nor_netrc_come_between(
+    engine: Engine, daemon: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+    engine.get("/info")
+
+    assert "Authorization" not in daemon.requests[0].headers
+
+
+@pytest.mark.parametrize("kept", ['{"auths": {"r.example": {"auth": "?"}}}', '{"auths": {"r.example": 1}}', "[]"])
+@pytest.mark.usefixtures("daemon")
+def test_a_configuration_of_dockers_that_makes_no_sense_is_named(
+    kept: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(kept)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    with pytest.raises(ConfigError, match=r"Docker's config\.json can't be read"):
+        Engine(tmp_path / "docker.sock").connect()
 
 
 def test_queries_say_json_where_the_engine_wants_it(daemon: Server, engine: Engine) -> None:
@@ -193,10 +260,14 @@ def test_a_pull_that_fails_on_its_way_is_an_error(daemon: Server, engine: Engine
         engine.pull("r.example/web", "sha256:1")
 
 
-def test_credentials_travel_in_an_alphabet_that_headers_take() -> None:
-    encoded = encode_credentials({"password": "ÿ?>~\n⟦x⟧"})
+def test_pushes_with_credentials_in_an_alphabet_that_headers_take(daemon: Server, engine: Engine) -> None:
+    daemon.answers["POST /images/r.example/web/push"] = Answer(lines=[{"aux": {"Digest": "sha256:1"}}])
 
-    assert encoded.isascii()
+    assert list(engine.push("r.example/web", "tag", {"password": "ÿ?>~\n⟦x⟧"})) == [{"aux": {"Digest": "sha256:1"}}]
+
+    (request,) = daemon.requests
+    encoded = request.headers["X-Registry-Auth"]
+    assert request.query == {"tag": "tag"}
     assert not set(encoded) & set("+/\n")
     assert json.loads(base64.urlsafe_b64decode(encoded)) == {"password": "ÿ?>~\n⟦x⟧"}
 
@@ -252,6 +323,36 @@ def test_a_program_in_a_container_is_written_to_and_read_from_frame_by_frame(dae
     assert frames == [(2, b"a"), (2, b"b\n"), (1, b"cd\n"), (0, b"")]
     assert daemon.requests[0].json()["Cmd"] == ["sh", "-c", "x"]
     assert engine.exit_code(stream) == 3
+
+
+def test_what_a_program_says_along_with_the_answers_head_is_not_lost(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "POST /containers/c1/exec": Answer(201, {"Id": "e1"}),
+        "POST /exec/e1/start": Answer(101, hijack=lambda _, __: None, early=b"\x01\0\0\0\0\0\0\x02hi"),
+    }
+
+    stream = engine.hijack("c1", ["cat", "/x"])
+
+    assert [stream.read(), stream.read()] == [(1, b"hi"), (0, b"")]
+    stream.close()
+
+
+def silent(commands: BinaryIO, _: BinaryIO) -> None:
+    """A program that reads to the end of its input."""
+    commands.read()
+
+
+def test_a_program_that_says_nothing_for_too_long_is_given_up(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "POST /containers/c1/exec": Answer(201, {"Id": "e1"}),
+        "POST /exec/e1/start": Answer(101, hijack=silent),
+    }
+    stream = engine.hijack("c1", ["sh"])
+    stream.limit(0.01)
+
+    with pytest.raises(TimeoutError):
+        stream.read()
+    stream.close()
 
 
 def test_hanging_up_lets_a_program_see_the_end_of_its_input(daemon: Server, engine: Engine) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tagship.engine.client import Engine
-from tagship.engine.http_unix import Hijacked
+from tagship.engine.transport import Hijacked
 from tagship.errors import ConnectionFailedError, EngineError
 from tagship.server.shell import Shell, encoded, quote, replace_file
 from tests.fakes.links import Link

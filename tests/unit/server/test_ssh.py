@@ -181,6 +181,19 @@ def test_a_connection_that_can_not_be_made_again_is_given_up_once(
                 tunnel.socket()
 
 
+def test_a_call_that_came_too_late_for_a_connection_made_again_meanwhile_was_cut(machine: Machine) -> None:
+    machine.ssh(connects(machine.folder))
+    with Tunnel("ssh://deploy@example.com") as tunnel:
+        tunnel.wait()
+        os.kill(machine.process, signal.SIGKILL)
+        assert tunnel.cut(5)
+        tunnel.socket()
+
+        said = tunnel.explain(FileNotFoundError("No such file or directory"))
+
+    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
+
+
 def test_a_user_who_may_not_use_docker_is_named_and_the_group_too(machine: Machine) -> None:
     machine.ssh(f"echo 'channel 1: open failed: connect failed: open failed' >&2; {connects(machine.folder)}")
     with Tunnel("ssh://ada@example.com") as tunnel:

@@ -1,0 +1,90 @@
+"""Docker's own Python client on one socket. Imported only when an engine is spoken to: it brings 250 modules along."""
+
+import socket
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import requests
+from docker.api.client import APIClient
+from docker.errors import APIError, DockerException
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.util.wait import wait_for_read
+
+from tagship.errors import ConfigError
+
+__all__ = ["FAILURES", "APIError", "Client", "Hijacked"]
+
+FAILURES = (OSError, HTTPError)
+"""What is raised when a connection breaks: requests' errors are OSErrors, urllib3's come from answers read raw."""
+CONNECTIONS = 100
+"""Idle connections that are kept; a deploy has as many calls at once as there are containers."""
+
+
+class Client(APIClient):
+    """Docker's client, with one kept-alive connection for each thread that calls at the same time."""
+
+    def __init__(self, path: Path, version: str, timeout: float, connections: UnixHTTPAdapter | None = None) -> None:
+        try:
+            super().__init__(f"unix://{path}", version, timeout=int(timeout))
+        except (DockerException, ValueError, TypeError, AttributeError) as error:
+            # it reads that file before anybody asks for credentials
+            raise ConfigError(f"Docker's config.json can't be read: {error}.", hint="correct its `auths`") from None
+        self.path = path
+        self.connections = connections or Connections(f"http+unix://{path}", int(timeout), max_pool_size=CONNECTIONS)
+        self.mount("http+docker://", self.connections)
+        # neither a proxy nor a password of ~/.netrc has any business on a unix socket
+        self.trust_env = False
+
+
+class Connections(UnixHTTPAdapter):
+    """docker-py keeps a pool for each URL, so a connection would serve calls of one path only: here one serves all."""
+
+    def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:
+        """The one pool, whatever the path."""
+        del url
+        return super().get_connection("http+docker://localhost", proxies)
+
+
+class Hijacked:
+    """A connection that stopped speaking HTTP: ours to write to, frames of the container's output to read.
+
+    A frame is one byte for the stream (1 stdout, 2 stderr), three of nothing, the length in four, big-endian, then as
+    many bytes of output (Docker's API, "Attach to a container: stream format"). docker-py's `frames_iter` reads them
+    from the socket alone: it loses those that came with the answer's head, and knows no time limit.
+    """
+
+    def __init__(self, started: Any, exec_id: str) -> None:  # noqa: ANN401 - types-docker has a union of all platforms'
+        """`started`: what `exec_start(socket=True)` returns."""
+        self.id = exec_id
+        # where docker-py keeps them: the answer, and the reader that may have read frames along with the answer's head
+        self._response: requests.Response = started._response  # noqa: SLF001
+        self._reader: BinaryIO = self._response.raw._fp.fp  # noqa: SLF001
+        self._socket: socket.socket = self._response.raw.connection.sock
+
+    @property
+    def ended(self) -> bool:
+        """Whether the other end has hung up, as far as is known here."""
+        try:
+            return wait_for_read(self._socket, timeout=0) and not self._socket.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
+
+    def limit(self, seconds: float) -> None:
+        """From now on, reading raises TimeoutError when nothing comes for so long."""
+        self._socket.settimeout(seconds)
+
+    def write(self, data: bytes) -> None:
+        """Send to the container's stdin. Raises OSError."""
+        self._socket.sendall(data)
+
+    def read(self) -> tuple[int, bytes]:
+        """The next frame: its stream and its bytes; `(0, b"")` at the end. Raises OSError."""
+        head = self._reader.read(8)
+        if len(head) < 8:  # noqa: PLR2004 - the frame's header, above
+            return 0, b""
+        return head[0], self._reader.read(int.from_bytes(head[4:8], "big"))
+
+    def close(self) -> None:
+        """Hang up; the container's process sees the end of its stdin."""
+        self._response.close()
