@@ -18,7 +18,7 @@ from tagship.release import markers, selection
 from tagship.release.model import Release, Rendered, Shape, Sources, Volume
 from tagship.source import checkout, compose_file
 from tagship.variables import resolve as configured
-from tagship.variables.resolve import Resolved
+from tagship.variables.resolve import Resolution
 from tests.fakes.builders import sha
 from tests.fakes.repositories import Repository
 
@@ -45,7 +45,7 @@ def sources(folder: Path, *files: Mapping[str, Any], committed: Mapping[str, str
     return compose_file.sources(tuple(names), folder, lambda: frozenset(committed or {}), "shop")
 
 
-def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), **settings: object) -> Resolved:
+def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), **settings: object) -> Resolution:
     """Those services with the environment's values in them."""
     environment = Environment.model_validate(
         {"name": "staging", "app": "shop", "engine": "local", "url": "https://shop.example.com", **settings}
@@ -53,7 +53,7 @@ def resolve(folder: Path, found: Sources, services: tuple[str, ...] = ("web",), 
     return configured.of_services(environment, found, services, sha("a"), folder)
 
 
-def rendered(resolved: Resolved, shape: Shape | None = None) -> Rendered:
+def rendered(resolved: Resolution, shape: Shape | None = None) -> Rendered:
     """The release's Compose project."""
     return resolved.rendered(Release(Version(sha("a")), IMAGES, Sources({}), shape or Shape(("web",))), b"key")
 

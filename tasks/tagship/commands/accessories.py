@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tagship.reporting.progress import Progress
     from tagship.server.accessories import Differences
     from tagship.server.connection import Session
-    from tagship.variables.resolve import Resolved
+    from tagship.variables.resolve import Resolution
 
 
 @task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})
@@ -94,7 +94,7 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 
 
 @contextmanager
-def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]]:
+def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
     """An environment within reach, and its accessories as the current commit's Compose file says."""
     from tagship.project import here
     from tagship.release import findings
@@ -120,7 +120,7 @@ def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolved]
         yield session, resolved
 
 
-def _starting(resolved: Resolved) -> str:
+def _starting(resolved: Resolution) -> str:
     return f"Start {', '.join(resolved.model['services']) or 'no accessory'}"
 
 

@@ -27,7 +27,7 @@ from tagship.server.connection import Opening, Session
 from tagship.server.lease import holder
 from tagship.source import checkout, git
 from tagship.variables import resolve
-from tagship.variables.resolve import Resolved
+from tagship.variables.resolve import Resolution
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _companion(session: Session, progress: Progress) -> Companion:
     return SentryCompanion(session.settings, session.settings.sentry, session.engine, session.credentials, progress)
 
 
-def preview_ship(config: Config, settings: Environment, found: commit.Images, resolved: Resolved, how: How) -> None:
+def preview_ship(config: Config, settings: Environment, found: commit.Images, resolved: Resolution, how: How) -> None:
     """What `ship` would do: the suites, the images that are lacking, and the deploy's own plan."""
     with connection.connect(settings) as opening:
         session = reach(opening, how.progress)
@@ -125,7 +125,7 @@ def preview_ship(config: Config, settings: Environment, found: commit.Images, re
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, found.version.tag)
 
 
-def just(release: Release, resolved: Resolved) -> Choice:
+def just(release: Release, resolved: Resolution) -> Choice:
     """That release and no other, whatever is observed."""
     return lambda observed, _: Candidate(resolved.rendered(release, observed.key), resolved.secrets)
 

@@ -1,4 +1,4 @@
-"""`sentry-release` and `watch`: what Sentry is told of a release, and what it has seen of it."""
+"""`sentry-release` and `watch`: what Tagship reports to Sentry of a release, and what Sentry has seen of it."""
 
 from __future__ import annotations
 

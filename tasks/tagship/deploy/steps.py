@@ -68,7 +68,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Serve:
-    """Have the edge serve these routes: the candidate's to who bears the deploy's key, the live ones to everyone."""
+    """Have the edge serve these routes: the candidate's to requests with the deploy's key, the live ones to all."""
 
     candidate: Served
     live: Served

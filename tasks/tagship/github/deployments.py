@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tagship.github.api import GitHubError, Repository, repository
-from tagship.github.gate import ALLOW, JOB, approve
+from tagship.github.gate import ALLOW, JOB, require_protection
 from tagship.project.schema import Environment
 from tagship.reporting import events
 
@@ -25,7 +25,7 @@ def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]
     in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
     deployment = _of_this_job(repo, settings.name) if repo and in_actions else None
     remark = action
-    if in_actions and settings.approval == "required" and not approve(repo, settings, deployment):
+    if in_actions and settings.approval == "required" and not require_protection(repo, settings, deployment):
         remark = f"{action} UNPROTECTED ({ALLOW})"
     if repo is None or (in_actions and deployment is None):
         yield

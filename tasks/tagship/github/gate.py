@@ -44,7 +44,7 @@ def refuse_unreviewed(folder: Path, sha: str = "") -> None:
     )
 
 
-def approve(repo: Repository | None, settings: Environment, deployment: int | None) -> bool:
+def require_protection(repo: Repository | None, settings: Environment, deployment: int | None) -> bool:
     """Whether the environment is protected; False where that is overridden. Raises ApprovalError, also when unsure."""
     try:
         lacking = check(repo, settings, deployment)

@@ -15,7 +15,7 @@ from tagship.release.shape import shape
 from tagship.source import compose_file, git
 from tagship.system.parallel import together
 from tagship.variables import resolve
-from tagship.variables.resolve import Resolved
+from tagship.variables.resolve import Resolution
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
     return Images(version, sources, found, folder, names, prefix, registry, tuple(problems))
 
 
-def checked(images: Images, settings: Environment, folder: Path, more: Iterable[str] = ()) -> Resolved:
+def checked(images: Images, settings: Environment, folder: Path, more: Iterable[str] = ()) -> Resolution:
     """The commit's Compose file with an environment's values in it, refused with whatever files alone tell is wrong.
 
     `more`: problems that are known already. Raises ConfigError with all of them at once: before anything is built,

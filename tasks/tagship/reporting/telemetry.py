@@ -144,7 +144,7 @@ def _init(sentry_sdk: Any) -> None:  # noqa: ANN401 - a module
 
 @contextmanager
 def _spans(transaction: "Span") -> Iterator[None]:
-    """A span for each step that is told of meanwhile."""
+    """A span for each step that is reported meanwhile."""
     open_spans: list[Span] = []
 
     def hear(kind: str, facts: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""What Sentry is told of a release, part by part: one that fails stops no other."""
+"""What Tagship reports to Sentry of a release, part by part: one that fails stops no other."""
 
 import sys
 import traceback

@@ -28,7 +28,7 @@ def short(version: str) -> str:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Assessment:
     """What one look at Sentry gave."""
 
     signals: tuple[Signal, ...]
@@ -61,7 +61,7 @@ class Watch:
     limits: Limits
     clock: Callable[[], float] = time.time
 
-    def look(self) -> Looked:
+    def look(self) -> Assessment:
         """Ask Sentry now, all questions at once: what it can't say is None, and why is a remark."""
         now, api, remarks = self.clock(), self.api, dict[str, None]()
         new, old, where = self.version, self.before, self.environment
@@ -88,9 +88,11 @@ class Watch:
                 errors_before = ask(lambda: api.errors(old, where, as_long))
                 before = Seen(sessions=ask(lambda: api.sessions(old, where, a_day))(), errors=errors_before())
             found = Seen(issues(), errors(), sessions())
-        return Looked(judge(found, before, self.limits), tuple(remarks))
+        return Assessment(judge(found, before, self.limits), tuple(remarks))
 
-    def until(self, seconds: float, show: Callable[[Looked], object], sleep: Callable[[float], object]) -> Looked:
+    def until(
+        self, seconds: float, show: Callable[[Assessment], object], sleep: Callable[[float], object]
+    ) -> Assessment:
         """Look again and again, for so long; a bad release is bad at once. Shows every look but the last."""
         end = self.clock() + seconds
         while True:

@@ -18,7 +18,7 @@ from tagship.server import divergence
 from tagship.server.connection import Session
 from tagship.server.lease import Lease
 from tagship.system.signals import uninterrupted
-from tagship.variables.resolve import Resolved
+from tagship.variables.resolve import Resolution
 
 _HALF_MADE = re.compile(r"[0-9a-f]{12}_")
 """How Compose names a container before it takes its predecessor's place."""
@@ -35,12 +35,12 @@ class Brought:
     differ: Differences
 
 
-def up(session: Session, resolved: Resolved, holder: Holder) -> Brought:
+def up(session: Session, resolved: Resolution, holder: Holder) -> Brought:
     """Create those that are missing, start those that don't run, and wait until they are ready.
 
     One that exists is never recreated, whatever the Compose file says by now: its data is in use.
     """
-    wanted = _Wanted(session, resolved)
+    wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
         wanted.prepare()
         there = _tidied(session.engine, wanted.project)
@@ -53,19 +53,19 @@ def up(session: Session, resolved: Resolved, holder: Holder) -> Brought:
         return Brought(tuple(started), wanted.differences(there))
 
 
-def compare(session: Session, resolved: Resolved) -> Differences:
+def compare(session: Session, resolved: Resolution) -> Differences:
     """How those that exist differ from what the Compose file says by now."""
-    wanted = _Wanted(session, resolved)
+    wanted = _Accessories(session, resolved)
     return wanted.differences(containers.of(session.engine, wanted.project))
 
 
-def recreate(session: Session, resolved: Resolved, name: str, holder: Holder) -> None:
+def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) -> None:
     """Replace one by what the Compose file says by now, its volumes kept, and wait until it is ready.
 
     Its image is pulled first; what happens between its stop and its start, its users see. Raises CheckError when there
     is none to replace.
     """
-    wanted = _Wanted(session, resolved)
+    wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
         if not _count(_tidied(session.engine, wanted.project), name):
             raise CheckError(f"There is no {name} yet.", hint="`tagship accessories.up` makes it")
@@ -80,10 +80,10 @@ def status(session: Session) -> list[Container]:
     return containers.of(session.engine, session.place.accessories)
 
 
-class _Wanted:
+class _Accessories:
     """The accessories as the Compose file says by now."""
 
-    def __init__(self, session: Session, resolved: Resolved) -> None:
+    def __init__(self, session: Session, resolved: Resolution) -> None:
         self.project = session.place.accessories
         self.described = divergence.describe(render.render_accessories(session.place, resolved.model, resolved.files))
         self.model = quirks.adapt(self.described, session.engine.api)

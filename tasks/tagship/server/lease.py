@@ -34,7 +34,7 @@ _CONFLICT, _MISSING = 409, 404
 
 
 @dataclass(frozen=True)
-class Held:
+class Lock:
     """A lock as it stands. Times are the engine's, seconds since the epoch."""
 
     id: str
@@ -43,7 +43,7 @@ class Held:
     expires: float
 
 
-def read(engine: Engine, place: Place) -> Held | None:
+def read(engine: Engine, place: Place) -> Lock | None:
     """Whoever holds the lock, or None."""
     try:
         found = engine.get(f"/containers/{_name(place)}/json")
@@ -54,10 +54,10 @@ def read(engine: Engine, place: Place) -> Held | None:
     labels = found["Config"]["Labels"]
     holder = Holder(**json.loads(labels[f"{LABEL}.holder"]))
     since = float(labels[f"{LABEL}.since"])
-    return Held(found["Id"], holder, since, _expiry(engine, found["Id"]) or since + TTL)
+    return Lock(found["Id"], holder, since, _expiry(engine, found["Id"]) or since + TTL)
 
 
-def release(engine: Engine, held: Held) -> None:
+def release(engine: Engine, held: Lock) -> None:
     """Remove a lock by its id; gone already is as good."""
     try:
         engine.call("DELETE", f"/containers/{held.id}", force=True)
@@ -70,7 +70,7 @@ class Lease:
     """The lock, held and renewed while the block runs."""
 
     def __init__(self, engine: Engine, place: Place, holder: Holder, *, wait: float = 0) -> None:
-        self.took_over: Held | None = None
+        self.took_over: Lock | None = None
         self._engine = engine
         self._place = place
         self._holder = holder
@@ -134,7 +134,7 @@ class Lease:
         with contextlib.suppress(TagshipError):
             self._looked()
         try:
-            release(self._engine, Held(self._id, self._holder, 0, 0))
+            release(self._engine, Lock(self._id, self._holder, 0, 0))
         except ConnectionFailedError:  # it expires by itself, and what was done is done
             if isinstance(error, TagshipError):
                 error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
@@ -194,7 +194,7 @@ class Lease:
                 return True
             if container and container not in ours:
                 break
-        release(self._engine, Held(self._id, self._holder, 0, 0))
+        release(self._engine, Lock(self._id, self._holder, 0, 0))
         return False
 
     def _happened(self, within: float) -> Iterator[tuple[str, str]]:
@@ -234,7 +234,7 @@ def _tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _told(place: Place, held: Held, now: float) -> str:
+def _told(place: Place, held: Lock, now: float) -> str:
     run = f", {held.holder.run}" if held.holder.run else ""
     return f"{place} is locked by {held.holder.who} ({held.holder.doing}{run}) for {now - held.since:.0f} s."
 

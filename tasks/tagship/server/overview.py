@@ -10,7 +10,7 @@ from tagship.project.schema import Environment
 from tagship.reporting.table import since
 from tagship.server import connection, edge, lease, observe
 from tagship.server.connection import Session
-from tagship.server.lease import Held
+from tagship.server.lease import Lock
 from tagship.server.observe import Reader
 from tagship.system.parallel import ahead, together
 
@@ -93,7 +93,7 @@ def _counted(found: Overview, standing: Standing | None, *, live: str) -> Overvi
     return replace(found, containers=f"{running} of {present} running" if running else "stopped", idle=idle)
 
 
-def _lock(held: Held | None, now: float) -> str:
+def _lock(held: Lock | None, now: float) -> str:
     """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
     if held is None:
         return ""

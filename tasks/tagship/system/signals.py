@@ -1,4 +1,4 @@
-"""Ctrl-C and cancelled runs: they stop a deploy where it is, and the way back is walked to its end."""
+"""Ctrl-C and cancelled runs: they stop a deploy where it is, and the recovery then runs to its end."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Within, the same signals are let pass: half a way back is no way back."""
+    """Within, the same signals change nothing: a recovery that stops half-way would leave less than it found."""
     with _handling(signal.SIG_IGN):
         yield
 

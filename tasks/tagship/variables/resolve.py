@@ -22,7 +22,7 @@ _HASHED = 16
 
 
 @dataclass(frozen=True)
-class Resolved:
+class Resolution:
     """Some services of a Compose file, `${…}` resolved; secrets stand in it by name.
 
     `secrets` holds their values, and those of every variable that Compose takes from its own environment.
@@ -52,12 +52,12 @@ class Resolved:
         return Configuration(self.variables, secrets, keyed(key, [settings, dict(self.files), image, secrets]))
 
 
-def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolved:
+def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolution:
     """A release's services with an environment's values in them. Raises ConfigError."""
     return _reporting(of_services(settings, sources, shape.services, version.tag, folder), settings, version)
 
 
-def again(settings: Environment, record: Record, folder: Path) -> Resolved:
+def again(settings: Environment, record: Record, folder: Path) -> Resolution:
     """A recorded release's services with the variables that it had, and today's secrets. Raises ConfigError."""
     found, kept = record.release, record.configuration
     recorded = kept.variables if kept else None
@@ -65,7 +65,7 @@ def again(settings: Environment, record: Record, folder: Path) -> Resolved:
     return _reporting(resolved, settings, found.version)
 
 
-def _reporting(resolved: Resolved, settings: Environment, version: Version) -> Resolved:
+def _reporting(resolved: Resolution, settings: Environment, version: Version) -> Resolution:
     """The same with what Sentry's SDKs look for, where Sentry is configured: a release's, never an accessory's."""
     if settings.sentry is None:
         return resolved
@@ -81,7 +81,7 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     folder: Path,
     *,
     recorded: Mapping[str, str] | None = None,
-) -> Resolved:
+) -> Resolution:
     """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to.
 
     `recorded`: the values that a release had when it was deployed; they win over today's.
@@ -105,7 +105,7 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     # what Compose calls a secret isn't kept, even where a file of variables gives it
     plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
     kept = {name: given[name] for name in plain if name in given}
-    return Resolved(place, model, wanted.files, secrets | taken | files, kept)
+    return Resolution(place, model, wanted.files, secrets | taken | files, kept)
 
 
 def _refuse_missing(place: Place, settings: Environment, needed: references.Needs, given: Mapping[str, str]) -> None:

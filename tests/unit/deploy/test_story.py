@@ -34,7 +34,7 @@ from tagship.proof.ledger import Action
 from tagship.release.model import Record, Rendered
 from tagship.reporting.progress import Progress
 from tagship.testing import MemoryTarget
-from tagship.variables.resolve import Resolved
+from tagship.variables.resolve import Resolution
 from tests.fakes.builders import MIGRATIONS, PLACE, Services, entry, observed, rendered
 
 OLD, NEW = rendered("a"), rendered("b", migrations=MIGRATIONS)
@@ -310,14 +310,14 @@ def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
 
 def choice(release: Rendered = NEW) -> Choice:
     """Chooses that release, whatever is observed."""
-    resolved = Resolved(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
+    resolved = Resolution(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
     return lambda observed, _: Candidate(resolved.rendered(release.release, observed.key), resolved.secrets)
 
 
 def again(observed: Observed, record: Record) -> Candidate:
     """What was deployed, as it was."""
     model = NEW.model if record.release == NEW.release else OLD.model
-    resolved = Resolved(PLACE, model, {}, {"PASSWORD": "s3cr3t"})
+    resolved = Resolution(PLACE, model, {}, {"PASSWORD": "s3cr3t"})
     return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tagship.errors import UnhealthyError
 from tagship.sentry.api import SentryApi
 from tagship.sentry.health import Limits, Verdict
-from tagship.sentry.watch import LOOK_EVERY, Bake, Looked, Watch
+from tagship.sentry.watch import LOOK_EVERY, Assessment, Bake, Watch
 from tagship.system.deadline import Deadline
 from tests.fakes import sentries
 from tests.fakes.sentries import OLD, ORG, VERSION, Sentry
@@ -56,7 +56,7 @@ def bake(sentry: Sentry, *, goes_back: bool = False) -> Bake:
 
 
 def test_a_healthy_release_is_watched_to_the_end(sentry: Sentry) -> None:
-    clock, seen = Clock(), list[Looked]()
+    clock, seen = Clock(), list[Assessment]()
 
     looked = watch(sentry, clock).until(40, seen.append, clock.sleep)
 

@@ -9,7 +9,7 @@ from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
 from tagship.names import Holder
 from tagship.server import lease
-from tagship.server.lease import Held, Lease
+from tagship.server.lease import Lease, Lock
 from tests.fakes.builders import PLACE
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server
@@ -132,7 +132,7 @@ def test_waits_for_a_lock_as_long_as_it_is_told(engine: Engine, locks: Locks, da
 def test_a_stale_lock_is_removed_by_the_id_that_was_read(engine: Engine, locks: Locks) -> None:
     locks.hold(OTHER)
 
-    lease.release(engine, Held("lock0", OTHER, 0, 0))
+    lease.release(engine, Lock("lock0", OTHER, 0, 0))
 
     assert list(locks.held) == ["lock1"]
 
@@ -260,4 +260,4 @@ def test_a_lock_that_can_not_be_freed_is_an_error(engine: Engine, daemon: Server
     daemon.answers["DELETE /containers/lock1"] = Answer(500, {"message": "driver failed"})
 
     with pytest.raises(EngineError, match="driver failed"):
-        lease.release(engine, Held("lock1", OTHER, 0, 0))
+        lease.release(engine, Lock("lock1", OTHER, 0, 0))
