@@ -22,8 +22,8 @@ path = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
 near = socket.socket(socket.AF_UNIX)
 near.bind(path)
 time.sleep(float(sys.argv[1]))
-near.listen()
 open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
+near.listen()
 while True:
     there, _ = near.accept()
     there.close()
