@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from docs import architecture
 from tagship import errors, namespace
 from tagship.project import schema as config
 
@@ -65,7 +66,11 @@ _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes or no", 
 
 def files() -> dict[Path, str]:
     """Each generated file and what it should say."""
-    return {FOLDER / "reference.md": reference(), FOLDER / "tagship.schema.json": schema()}
+    return {
+        FOLDER / "architecture.md": architecture.page(),
+        FOLDER / "reference.md": reference(),
+        FOLDER / "tagship.schema.json": schema(),
+    }
 
 
 def reference() -> str:

@@ -1,40 +1,12 @@
 """The folders of the package have an order: imports run downward only, and in no circle."""
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "tasks" / "tagship"
-ORDER = (
-    "commands", "testing", "server", "sentry", "deploy", "images", "github", "migrations", "variables", "checks",
-    "engine", "source", "proof", "release", "project", "reporting", "system",
-)  # fmt: skip
-"""Highest first; the package's own modules stand below them all, but for those that start it."""
+from docs.architecture import ORDER, PACKAGE, folder, imports
+
 STARTS = {"__init__", "cli"}
 PURE = {"deploy": {"proof", "release", "reporting", "system.signals"}, "proof": {"release"}, "release": {"project"}}
 """Folders that touch nothing of the world, and what else than themselves they may import."""
-
-
-def imports() -> Iterator[tuple[str, str]]:
-    """`(importer, imported)`, both as modules below the package: `deploy.story`, `errors`."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tagship":
-                for alias in node.names:
-                    dotted = f"{node.module}.{alias.name}".partition(".")[2]
-                    yield name, dotted if _file(dotted) else dotted.rpartition(".")[0]
-
-
-def _file(dotted: str) -> bool:
-    return (PACKAGE / (dotted.replace(".", "/") + ".py")).is_file()
-
-
-def folder(module: str) -> str:
-    """A module's folder; empty for the package's own modules."""
-    return module.partition(".")[0] if "." in module else ""
 
 
 EDGES = sorted(set(imports()))

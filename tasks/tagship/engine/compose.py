@@ -6,7 +6,7 @@ from typing import Any
 
 from tagship.errors import RolloutError
 from tagship.system import programs, scratch
-from tagship.system.compose_program import _compose, _yaml
+from tagship.system.compose_program import as_yaml, command
 
 
 def create(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ def run_once(
 def _project(
     socket: Path, model: Mapping[str, Any], words: list[str], environment: Mapping[str, str]
 ) -> programs.Finished:
-    argv = [*_compose(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *words]
+    argv = [*command(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *words]
     env = {**environment, "DOCKER_HOST": f"unix://{socket}"}
     with scratch.folder() as empty:
-        return programs.run(argv, stdin=_yaml(model), cwd=empty, env=env, fails_as=RolloutError)
+        return programs.run(argv, stdin=as_yaml(model), cwd=empty, env=env, fails_as=RolloutError)

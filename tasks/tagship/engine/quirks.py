@@ -3,7 +3,7 @@
 from typing import Any
 
 from tagship.release.markers import Model
-from tagship.release.selection import _without
+from tagship.release.selection import without
 
 START_INTERVAL_API = (1, 44)
 """Engine 25: probes at an interval of their own while a container starts."""
@@ -22,6 +22,6 @@ def adapt(model: Model, api: tuple[int, int]) -> dict[str, Any]:
         if check and api >= START_INTERVAL_API:
             check = {"start_interval": START_INTERVAL, **check, "start_period": START_PERIOD}
         elif check:
-            check = _without(check, ("start_interval",))
+            check = without(check, ("start_interval",))
         services[name] = {**settings, **({"healthcheck": check} if check else {})}
     return {**model, "services": services}

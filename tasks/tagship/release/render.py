@@ -12,12 +12,12 @@ from tagship.errors import ConfigError
 from tagship.names import DNS_LABEL, LABEL, RESTART, Place
 from tagship.release.markers import Model, file_secret, secret_names
 from tagship.release.model import Release, Rendered, Volume, ends, replicas
-from tagship.release.selection import _BUILDING, _without
+from tagship.release.selection import BUILDING, without
 
 LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
 
 
-_DROPPED = (*_BUILDING, "env_file", "networks", "pull_policy")
+_DROPPED = (*BUILDING, "env_file", "networks", "pull_policy")
 
 
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
@@ -66,14 +66,14 @@ def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
 
 
 def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, ends: bool) -> dict[str, Any]:
-    rendered = _without(settings, _DROPPED)
+    rendered = without(settings, _DROPPED)
     if image:
         rendered |= {"image": image, "pull_policy": "never"}
     aliases = sorted({a for net in (settings.get("networks") or {}).values() for a in (net or {}).get("aliases") or ()})
     if "network_mode" not in settings:
         rendered["networks"] = {"default": {"aliases": aliases} if aliases else None}
     if deploy := settings.get("deploy"):
-        rendered["deploy"] = _without(deploy, ("restart_policy",))  # Compose lets it win over `restart`
+        rendered["deploy"] = without(deploy, ("restart_policy",))  # Compose lets it win over `restart`
     policy = "no" if ends or _never_restarts(settings) else "always"
     rendered["restart"] = "no"
     rendered.setdefault("logging", LOGGING)

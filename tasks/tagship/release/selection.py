@@ -7,7 +7,7 @@ from tagship.errors import ConfigError
 from tagship.release.markers import Model
 from tagship.release.model import Sources
 
-_BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
+BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
 
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
@@ -23,7 +23,7 @@ def select(sources: Sources, services: tuple[str, ...]) -> Sources:
     kept = {name: _service_to_run(sources.model["services"][name], services) for name in services}
     model = {**sources.model, "services": kept}
     for kind in ("volumes", "configs", "secrets"):
-        used = {_source(item) for service in kept.values() for item in service.get(kind) or ()}
+        used = {source_name(item) for service in kept.values() for item in service.get(kind) or ()}
         model[kind] = {name: value for name, value in (sources.model.get(kind) or {}).items() if name in used}
     needed = [
         *(item["path"] for item in _env_files(kept) if item.get("required", True) or item["path"] in sources.files),
@@ -42,7 +42,7 @@ def build_part(sources: Sources) -> Sources:
     services = {
         name: {"build": service["build"]} for name, service in sources.model["services"].items() if service.get("build")
     }
-    used = {_source(item) for service in services.values() for item in service["build"].get("secrets") or ()}
+    used = {source_name(item) for service in services.values() for item in service["build"].get("secrets") or ()}
     secrets = {name: item for name, item in (sources.model.get("secrets") or {}).items() if name in used}
     return Sources({"name": sources.model["name"], "services": services, "secrets": secrets})
 
@@ -51,7 +51,7 @@ def _service_to_run(settings: Model, services: tuple[str, ...]) -> dict[str, Any
     """What running a service needs. One that is built has no image yet, and Compose refuses it without any."""
     wanted = {other: how for other, how in (settings.get("depends_on") or {}).items() if other in services}
     changed = {"depends_on": wanted, "image": settings.get("image") or "built"}
-    kept = {**_without(settings, _BUILDING), **changed}
+    kept = {**without(settings, BUILDING), **changed}
     return {key: value for key, value in kept.items() if value not in _EMPTY or (key in _CLEARED and value is not None)}
 
 
@@ -59,9 +59,11 @@ def _env_files(services: Model) -> Iterator[Model]:
     return (item for service in services.values() for item in service.get("env_file") or ())
 
 
-def _source(item: Any) -> str:  # noqa: ANN401 - short or long form
+def source_name(item: Any) -> str:  # noqa: ANN401 - short or long form
+    """What a mount, config or secret of a service names, in Compose's short form or its long one."""
     return str(item.get("source", "")) if isinstance(item, Mapping) else str(item).partition(":")[0]
 
 
-def _without(mapping: Model, keys: tuple[str, ...]) -> dict[str, Any]:
+def without(mapping: Model, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The mapping but for those keys."""
     return {key: value for key, value in mapping.items() if key not in keys}

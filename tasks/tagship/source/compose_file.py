@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from tagship.errors import ConfigError
 from tagship.release.model import Sources
 from tagship.system import programs, scratch
-from tagship.system.compose_program import _compose, _yaml
+from tagship.system.compose_program import as_yaml, command
 
 _READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
 """YAML: Compose's JSON of a file that isn't interpolated prints `entrypoint: []` as null, as if it weren't there."""
@@ -19,6 +20,16 @@ _READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
 
 class _Printed(yaml.CSafeLoader):
     """Reads YAML as Go prints it (yaml.v3): every string that could be taken for something else is quoted."""
+
+
+_Printed.yaml_implicit_resolvers = {}
+for _tag, _form, _first in (
+    ("bool", r"true|false", "tf"),
+    ("int", r"-?[0-9]+", "-0123456789"),
+    ("float", r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?", "-0123456789"),
+    ("null", r"null", "n"),
+):
+    _Printed.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), list(_first))
 
 
 def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]], name: str) -> Sources:
@@ -31,7 +42,7 @@ def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozen
     given = [word for file in files for word in ("-f", file)]
     project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
     argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
-    said = programs.run([*_compose(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    said = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
     model = yaml.load(said.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
         raise ConfigError(f"{', '.join(files)} names no services.")
@@ -54,7 +65,7 @@ def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]
             file.write_text(content)
         argv = ["--env-file", "/dev/null", "-f", "-", "config", "--no-path-resolution", "--format", "json"]
         said = programs.run(
-            [*_compose(), *argv], stdin=_yaml(wanted.model), cwd=folder, env=variables, fails_as=ConfigError
+            [*command(), *argv], stdin=as_yaml(wanted.model), cwd=folder, env=variables, fails_as=ConfigError
         )
     resolved: dict[str, Any] = json.loads(said.out)
     return resolved
