@@ -13,8 +13,8 @@ from tagship.errors import ToolError
 from tagship.names import Holder, Place
 from tagship.project.schema import Environment
 from tagship.server import edge, observe
-from tagship.server.connection import Session
 from tagship.server.routes import ADMIN_PORT, STATE
+from tagship.server.session import Session
 from tagship.server.shell import Shell, quote
 from tagship.server.target import Server
 from tagship.system import programs

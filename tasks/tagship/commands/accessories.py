@@ -17,7 +17,7 @@ from tagship.errors import CheckError, ConfigError
 if TYPE_CHECKING:
     from tagship.reporting.progress import Progress
     from tagship.server.accessories import Differences
-    from tagship.server.connection import Session
+    from tagship.server.session import Session
     from tagship.variables.resolve import Resolution
 
 

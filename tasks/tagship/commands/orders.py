@@ -23,8 +23,9 @@ from tagship.release.model import Record, Release
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.server import connection
-from tagship.server.connection import Opening, Session
+from tagship.server.connection import Opening
 from tagship.server.lease import holder
+from tagship.server.session import Session
 from tagship.source import checkout, git
 from tagship.variables import resolve
 from tagship.variables.resolve import Resolution

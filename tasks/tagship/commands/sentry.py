@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tagship.proof import ledger
     from tagship.release.model import Release
     from tagship.sentry.release import Subject
-    from tagship.server import connection as services
+    from tagship.server.session import Session
 
 
 @task(
@@ -172,7 +172,7 @@ def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
     return settings, settings.sentry
 
 
-def _deployed(session: services.Session, sha: str) -> _Deployed:
+def _deployed(session: Session, sha: str) -> _Deployed:
     """The last good deploy of the live release, or of that commit. Raises SourceError."""
     from tagship.server.observe import Reader
 

@@ -6,8 +6,8 @@ import json as jsonlib
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -17,19 +17,19 @@ from tagship.errors import CheckError, ConnectionFailedError, LedgerError, Usage
 
 if TYPE_CHECKING:
     from tagship.names import Place
+    from tagship.project.schema import Environment
     from tagship.proof.ledger import Entry
-    from tagship.server.connection import Session
     from tagship.server.overview import Overview
+    from tagship.server.session import Session
 
 
 @task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
     """What runs where: each environment's live release, since when, and whether somebody is deploying."""
     from tagship.project import here
-    from tagship.server import overview
 
     config = here.config()
-    found = overview.of([config.environment(env)] if env else config.environments.values())
+    found = _overviews([config.environment(env)] if env else list(config.environments.values()))
     if json:
         print(jsonlib.dumps([asdict(each) for each in found]))
     else:
@@ -108,6 +108,33 @@ def _entry(entry: Entry, place: Place) -> str:
         f"{entry.seconds:.1f} s" + (f", by {entry.by}" * bool(entry.by)),
     ]
     return _block(at, [*lines, *([entry.why] if entry.why else [])], len(at) + 2)
+
+
+def _overviews(environments: Sequence[Environment]) -> list[Overview]:
+    """All servers side by side, over one connection each; what can't be reached has its problem in it."""
+    from tagship.system.parallel import together
+
+    servers: dict[str, list[Environment]] = {}
+    for settings in environments:
+        servers.setdefault(settings.engine, []).append(settings)
+    found = {each.environment: each for server in together(_on_one_server, servers.values()) for each in server}
+    return [found[settings.name] for settings in environments]
+
+
+def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
+    from tagship.server import connection
+    from tagship.system.parallel import together
+
+    try:
+        with connection.connect(environments[0]) as opening:
+            from tagship.server import overview  # while ssh connects
+
+            session = opening.session()
+            return together(overview.read, [replace(session, settings=settings) for settings in environments])
+    except ConnectionFailedError as error:
+        from tagship.server.overview import Overview
+
+        return [Overview(settings.name, problem=error.problem) for settings in environments]
 
 
 def _told(found: Overview) -> Iterator[str]:

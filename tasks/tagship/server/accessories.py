@@ -15,8 +15,8 @@ from tagship.names import Holder
 from tagship.release import markers, render
 from tagship.release.model import Volume
 from tagship.server import divergence
-from tagship.server.connection import Session
 from tagship.server.lease import Lease
+from tagship.server.session import Session
 from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolution
 

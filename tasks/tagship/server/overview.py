@@ -1,18 +1,17 @@
-"""What runs where, for who asks: environments side by side, over one connection for those of one server."""
+"""What runs in an environment, for who asks: its live release, since when, and who is deploying."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tagship.deploy.observed import Observed, Standing
 from tagship.engine import containers
-from tagship.errors import ConnectionFailedError, EngineError
-from tagship.project.schema import Environment
+from tagship.errors import EngineError
 from tagship.reporting.table import since
-from tagship.server import connection, edge, lease, observe
-from tagship.server.connection import Session
+from tagship.server import edge, lease, observe
 from tagship.server.lease import Lock
 from tagship.server.observe import Reader
-from tagship.system.parallel import ahead, together
+from tagship.server.session import Session
+from tagship.system.parallel import ahead
 
 
 @dataclass(frozen=True)
@@ -33,26 +32,8 @@ class Overview:
     """Why nothing is known of it; empty where it was reached."""
 
 
-def of(environments: Iterable[Environment]) -> list[Overview]:
-    """An overview of each, in their order; one that can't be reached has its problem in it."""
-    wanted = list(environments)
-    servers: dict[str, list[Environment]] = {}
-    for settings in wanted:
-        servers.setdefault(settings.engine, []).append(settings)
-    found = {each.environment: each for server in together(_on_one_server, servers.values()) for each in server}
-    return [found[settings.name] for settings in wanted]
-
-
-def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
-    try:
-        with connection.connect(environments[0]) as opening:
-            session = opening.session()
-            return together(_overview, [replace(session, settings=settings) for settings in environments])
-    except ConnectionFailedError as error:
-        return [Overview(settings.name, problem=error.problem) for settings in environments]
-
-
-def _overview(session: Session) -> Overview:
+def read(session: Session) -> Overview:
+    """What runs in an environment. Raises ConnectionFailedError."""
     try:
         held = ahead(lambda: lease.read(session.engine, session.place))
         with session.files() as files:

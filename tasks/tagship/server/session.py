@@ -1,0 +1,96 @@
+"""An environment within reach: its engine, its lock, its files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from tagship.engine.client import Engine
+from tagship.errors import TagshipError
+from tagship.images import embedded
+from tagship.images.credentials import Credentials, known
+from tagship.images.registry import split
+from tagship.names import Holder, Place
+from tagship.project.schema import Environment
+from tagship.server import edge
+from tagship.server.lease import Lease
+from tagship.server.observe import Reader
+from tagship.server.shell import Shell
+from tagship.server.target import LockedServer
+from tagship.server.traffic import Edge
+from tagship.system.parallel import ahead
+from tagship.system.signals import interruptible
+
+
+@dataclass
+class Session:
+    """An environment within reach: its engine, and what to name things there."""
+
+    engine: Engine
+    settings: Environment
+
+    @property
+    def place(self) -> Place:
+        """What everything of it is named after."""
+        return self.settings.place
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What is known of the registries that its images come from."""
+        prefix = embedded.prefix(self.place.app) if self.settings.registry == "embedded" else self.settings.registry
+        return known(split(f"{prefix}/x")[0])
+
+    @contextmanager
+    def locked(self, holder: Holder, *, wait: float = 0) -> Iterator[LockedServer]:
+        """The environment, ours alone, its edge running. Raises LockedError, CheckError."""
+        edge.refuse_unreachable(self.settings.url, self.settings.edge)
+        with interruptible(), ExitStack() as stack:
+            # while the lock is taken, the edge is looked for, and a shell opened in it
+            found, early = ahead(lambda: edge.find(self.engine)), ahead(lambda: Shell(self.engine, edge.NAME))
+            stack.callback(_close, early)
+            lease = stack.enter_context(Lease(self.engine, self.place, holder, wait=wait))
+            container = edge.ensure(self.engine, self.settings.edge, found())
+            shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
+            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
+            stack.callback(reached.close)
+            yield LockedServer(
+                self.engine, reached, self.settings, edge_container=container, lease=lease,
+                credentials=self.credentials,
+            )  # fmt: skip
+
+    @contextmanager
+    def looked_at(self) -> Iterator[Reader]:
+        """The environment to plan for, without changing anything."""
+        with self.files() as files:
+            yield Reader(self.engine, files, self.place, self.settings.url, planning=True)
+
+    @contextmanager
+    def files(self) -> Iterator[Edge | None]:
+        """The environment's files to read, without changing anything; None where there is no edge."""
+        early = ahead(lambda: Shell(self.engine, edge.NAME))  # while the edge is looked for
+        try:
+            container = edge.find(self.engine)
+            if container is None or container["State"] != "running":
+                yield None
+                return
+            shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
+            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
+            try:
+                yield reached
+            finally:
+                reached.close()
+        finally:
+            _close(early)
+
+
+def _opened(shell: Callable[[], Shell]) -> Shell | None:
+    """One that was begun to be opened; None where that failed, as the edge wasn't there or didn't run."""
+    try:
+        return shell()
+    except TagshipError:
+        return None
+
+
+def _close(early: Callable[[], Shell]) -> None:
+    if shell := _opened(early):
+        shell.close()
