@@ -11,10 +11,20 @@ from pathlib import Path
 import pytest
 
 from tagship.engine.client import Engine
+from tagship.system import web as web_
 from tests.fakes import sentries
 from tests.fakes.repositories import Repository
 from tests.fakes.sentries import TOKEN, Sentry
 from tests.fakes.servers import Server, on_port, on_socket
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's own bundles and proxies are no part of a test, and a connection is none of the next one."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    web_.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 from tagship.errors import SmokeTestError
 from tagship.names import RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
-from tagship.system import web
+from tagship.system import direct
 from tagship.system.programs import environment
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
@@ -62,7 +62,7 @@ def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
 
 def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
     began = time.monotonic()
-    connection = web.connection(url, check.within)
+    connection = direct.connection(url, check.within)
     try:
         connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
         response = connection.getresponse()

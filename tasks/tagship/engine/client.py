@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode
 
 from tagship.errors import ConnectionFailedError, EngineError
+from tagship.system import web
 
 if TYPE_CHECKING:
     import requests
@@ -29,7 +30,6 @@ NEWEST_API = (1, 51)
 """The newest API version this client was tried with; an engine that speaks less is spoken to in its own."""
 OLDEST_API = (1, 41)
 """Docker 20.10's."""
-_LIBRARIES = ("docker", "requests", "urllib3")
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up; a pull reports progress long before."""
 
@@ -182,7 +182,7 @@ class Engine:
 
     def unreachable(self, error: Exception) -> ConnectionFailedError:
         """What to say of a call that failed."""
-        cause = _cause(error)
+        cause = web.cause(error) or error
         if self._link:
             return self._link.explain(cause)
         return ConnectionFailedError(
@@ -273,16 +273,6 @@ class Engine:
             for line in response.iter_lines(chunk_size=None):
                 if line:
                     yield json.loads(line)
-
-
-def _cause(error: Exception) -> Exception:
-    """What the system said at the bottom of requests' and urllib3's errors."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and type(found).__module__.partition(".")[0] not in _LIBRARIES:
-            return found
-        found = found.__cause__ or found.__context__
-    return error
 
 
 def _message(response: requests.Response) -> str:

@@ -3,7 +3,6 @@
 Reference: https://docs.github.com/rest/deployments
 """
 
-import http.client
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -131,14 +130,17 @@ class Repository:
         for attempt in range(TRIES):
             try:
                 reply = self._request(method, where, body)
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 problem = str(error) or type(error).__name__
+                if method == "POST":  # GitHub may have done it
+                    break
                 self._sleep(2.0**attempt / 2)
                 continue
             if reply.status < 300:  # noqa: PLR2004 - HTTP
                 return json.loads(reply.body) if reply.body else None
             problem = f"{reply.status}: {_message(reply.body)}"
-            wait = _wait(reply.status, reply.headers, attempt)
+            done = method == "POST" and reply.status >= _SERVER  # perhaps
+            wait = None if done else _wait(reply.status, reply.headers, attempt)
             if wait is None:
                 asked = f"{method} {where.partition('?')[0]}"
                 raise GitHubError(f"GitHub answered {problem} ({asked}).", status=reply.status)

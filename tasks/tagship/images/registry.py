@@ -3,17 +3,23 @@
 The distribution API, https://distribution.github.io/distribution/spec/api/.
 """
 
+from __future__ import annotations
+
 import base64
-import http.client
-import ipaddress
+import http
 import json
 import re
 import ssl
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from tagship.errors import RegistryError
 from tagship.images.credentials import credentials
 from tagship.names import Digest
+from tagship.system import web
+
+if TYPE_CHECKING:
+    from tagship.images.registry_auth import RegistryAuth
 
 TIMEOUT = 10.0
 MANIFESTS = (
@@ -45,72 +51,63 @@ class Registry:
         self.host = host
         self.credentials = credentials(host)
         self._insecure = insecure
-        self._authorization: dict[str, dict[str, str]] = {}
-        """Repository → the header that signs a request about it; a token is good for one repository."""
+        self._signing: dict[str, RegistryAuth] = {}
 
     def digest(self, name: str, tag: str) -> Digest | None:
         """What a tag names; None when there is no such tag. Raises RegistryError, its subclass when nobody answers."""
-        path = f"/v2/{name}/manifests/{tag}"
-        status, headers = self._head(path, self._authorization.get(name, {}))
-        if status == http.HTTPStatus.UNAUTHORIZED:
-            self._sign_in(headers.get("WWW-Authenticate", ""), name)
-            status, headers = self._head(path, self._authorization.get(name, {}))
-        if status == http.HTTPStatus.NOT_FOUND:
-            return None
-        if status != http.HTTPStatus.OK:
-            raise RegistryError(f"{self.host} answers {status} for {name}:{tag}.", hint=_HINTS.get(status, ""))
-        if "Docker-Content-Digest" not in headers:
-            raise RegistryError(f"{self.host} names no digest for {name}:{tag}.", hint="is a proxy dropping headers?")
-        return Digest(headers["Docker-Content-Digest"])
-
-    def _head(self, path: str, signed: dict[str, str]) -> tuple[int, http.client.HTTPMessage]:
+        host = _HUB[1] if self.host == _HUB[0] else self.host
+        scheme = "http" if self._insecure or web.is_loopback(f"//{host}") else "https"
+        url = f"{scheme}://{host}/v2/{name}/manifests/{tag}"
         try:
-            connection = self._connect()
-            connection.request("HEAD", path, headers={"Accept": MANIFESTS, **signed})
-            response = connection.getresponse()
-            response.read()
-            connection.close()
+            reply = web.request("HEAD", url, {"Accept": MANIFESTS}, within=TIMEOUT, auth=self._auth(name))
         except ssl.SSLError as error:
             raise RegistryError(f"{self.host} can't be spoken to by HTTPS: {error}.", hint=_INSECURE) from error
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise UnreachableRegistryError(f"The registry {self.host} doesn't answer: {error}.") from error
-        return response.status, response.headers
+        if reply.status == http.HTTPStatus.NOT_FOUND:
+            return None
+        if reply.status != http.HTTPStatus.OK:
+            raise RegistryError(
+                f"{self.host} answers {reply.status} for {name}:{tag}.", hint=_HINTS.get(reply.status, "")
+            )
+        if "docker-content-digest" not in reply.headers:
+            raise RegistryError(f"{self.host} names no digest for {name}:{tag}.", hint="is a proxy dropping headers?")
+        return Digest(reply.headers["docker-content-digest"])
 
-    def _connect(self) -> http.client.HTTPConnection:
-        host = _HUB[1] if self.host == _HUB[0] else self.host
-        return _connection(host, plain=self._insecure or _is_here(host))
+    def _auth(self, name: str) -> RegistryAuth:
+        """What signs requests about a repository: a token is good for one."""
+        from tagship.images.registry_auth import RegistryAuth  # noqa: PLC0415 - requests is heavy
 
-    def _sign_in(self, challenge: str, name: str) -> None:
+        if name not in self._signing:
+            self._signing[name] = RegistryAuth(lambda challenge: self._authorization(challenge, name))
+        return self._signing[name]
+
+    def _authorization(self, challenge: str, name: str) -> str:
+        """The header that answers a challenge; empty where we have none."""
         kind, _, rest = challenge.partition(" ")
         wanted = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() == "basic" and self.credentials:
-            self._authorization[name] = {"Authorization": f"Basic {self._basic()}"}
-        elif kind.lower() == "bearer" and (realm := wanted.get("realm", "")):
+            return f"Basic {self._basic()}"
+        if kind.lower() == "bearer" and (realm := wanted.get("realm", "")):
             if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
                 raise RegistryError(f"{self.host} wants a password sent in clear, to {realm}.", hint=_INSECURE)
-            token = self._token(realm, wanted.get("service", ""), f"repository:{name}:pull")
-            self._authorization[name] = {"Authorization": f"Bearer {token}"}
+            return f"Bearer {self._token(realm, wanted.get('service', ''), f'repository:{name}:pull')}"
+        return ""
 
     def _token(self, realm: str, service: str, scope: str) -> str:
         """A bearer token of the registry's authorization server (distribution spec, "token authentication")."""
-        address = urlsplit(realm)
-        connection = _connection(address.netloc, plain=address.scheme == "http")
+        where = urlsplit(realm).netloc
         headers = {"Authorization": f"Basic {self._basic()}"} if self.credentials else {}
+        query = urlencode({"service": service, "scope": scope})
         try:
-            connection.request(
-                "GET", f"{address.path}?{urlencode({'service': service, 'scope': scope})}", headers=headers
-            )
-            response = connection.getresponse()
-            body = response.read()
+            reply = web.request("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", headers, within=TIMEOUT)
         except ssl.SSLError as error:
-            raise RegistryError(f"{address.netloc} can't be spoken to by HTTPS: {error}.") from error
+            raise RegistryError(f"{where} can't be spoken to by HTTPS: {error}.") from error
         except OSError as error:
-            raise UnreachableRegistryError(f"{address.netloc} doesn't answer: {error}.") from error
-        finally:
-            connection.close()
-        if response.status != http.HTTPStatus.OK:
-            raise RegistryError(f"{address.netloc} refused to sign in ({response.status}).", hint=_HINTS[401])
-        said = json.loads(body)
+            raise UnreachableRegistryError(f"{where} doesn't answer: {error}.") from error
+        if reply.status != http.HTTPStatus.OK:
+            raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])
+        said = json.loads(reply.body)
         return str(said.get("token") or said["access_token"])
 
     def _basic(self) -> str:
@@ -123,18 +120,3 @@ _HINTS = {
     403: "may this account read that repository?",
     429: "the registry limits how often it may be asked; try again later",
 }
-
-
-def _connection(host: str, *, plain: bool) -> http.client.HTTPConnection:
-    if plain:
-        return http.client.HTTPConnection(host, timeout=TIMEOUT)
-    return http.client.HTTPSConnection(host, timeout=TIMEOUT, context=ssl.create_default_context())
-
-
-def _is_here(host: str) -> bool:
-    """Whether it is this machine: what is said to it passes over no wire."""
-    name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

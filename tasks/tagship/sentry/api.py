@@ -155,7 +155,7 @@ class SentryApi:
         try:
             within = min(WITHIN, self._until.left)
             reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
         if reply.status >= http.client.BAD_REQUEST:
             said = self._account.hide(reply.body[:200].decode(errors="replace").strip())

@@ -1,7 +1,9 @@
 """Caddy's admin API, on the edge's own loopback: requests as scripts of the edge's shell, and their answers."""
 
+import io
 import json
 from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from tagship.server import routes
@@ -27,25 +29,25 @@ def application(answer: tuple[int, str, Any]) -> routes.Json:
 
 
 def answered(answer: bytes) -> tuple[int, str, Any]:
-    """An answer's status, Etag and decoded body; status 0 for what is none."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    first, *lines = head.decode(errors="replace").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    if headers.get("transfer-encoding") == "chunked":
-        body = _unchunked(body)
-    status = int(first.split()[1]) if first.startswith("HTTP/") else 0
+    """An answer's status, Etag and decoded body; status 0 for what is none, or isn't whole."""
+    response = HTTPResponse(_Socket(answer))  # type: ignore[arg-type]
     try:
-        return status, headers.get("etag", ""), json.loads(body) if body.strip() else None
+        response.begin()
+        status, etag, body = response.status, response.headers.get("Etag", ""), response.read()
+    except (HTTPException, ValueError):
+        status, etag, body = 0, "", answer
+    try:
+        return status, etag, json.loads(body) if body.strip() else None
     except ValueError:
-        return status, headers.get("etag", ""), body.decode(errors="replace")
+        return status, etag, body.decode(errors="replace")
 
 
-def _unchunked(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        length = int(size, 16)
-        if not length:
-            break
-        whole, body = whole + rest[:length], rest[length + 2 :]
-    return whole
+class _Socket:
+    """As much of one as http.client reads an answer from."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def makefile(self, _: str) -> io.BytesIO:
+        """What came."""
+        return io.BytesIO(self._answer)

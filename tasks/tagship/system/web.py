@@ -1,13 +1,25 @@
-"""HTTP and HTTPS to the world outside: one request on one connection, with a time limit."""
+"""HTTP to the world outside: one way to ask an API, with this machine's proxies and certificates."""
 
-import http.client
-import ssl
+from __future__ import annotations
+
+import ipaddress
+import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+    from requests.auth import AuthBase
+
 _PART = 65536
+_LIBRARIES = ("docker", "requests", "urllib3")
+_TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+FOLLOWED = ("GET", "HEAD")
+"""What may be asked somewhere else, or once more, without doing anything twice."""
 
 
 @dataclass(frozen=True)
@@ -19,29 +31,80 @@ class Reply:
     body: bytes = b""
 
 
-def connection(url: str, within: float) -> http.client.HTTPConnection:
-    """A connection to the host of a URL, not opened yet; certificates are checked."""
-    address = urlsplit(url)
-    host, port = address.hostname or "", address.port
-    if address.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=within, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=within)
+_sessions: dict[tuple[str, ...], requests.Session] = {}
+"""By the certificates that are trusted."""
 
 
-def request(method: str, url: str, headers: Mapping[str, str], body: str | None = None, *, within: float) -> Reply:
-    """Ask once. Raises OSError or http.client.HTTPException; `within`: seconds to connect, and for the whole answer."""
-    address = urlsplit(url)
-    path = f"{address.path or '/'}?{address.query}" if address.query else address.path or "/"
-    line = connection(url, within)
+def session() -> requests.Session:
+    """The session for everything that isn't an engine. It asks again by itself what is only read."""
+    trusted = tuple(os.environ.get(name, "") for name in _TRUST)
+    if trusted not in _sessions:
+        from tagship.system import requesting  # noqa: PLC0415 - requests is heavy: imported when something is asked
+
+        _sessions[trusted] = requesting.session(FOLLOWED)
+    return _sessions[trusted]
+
+
+def close() -> None:
+    """Close what is kept open."""
+    while _sessions:
+        _sessions.popitem()[1].close()
+
+
+def request(  # noqa: PLR0913 - one door
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: str | None = None,
+    *,
+    within: float,
+    auth: AuthBase | None = None,
+) -> Reply:
+    """Ask. Raises OSError; `within`: seconds to connect, and for the whole answer.
+
+    Only what is read follows redirects, and credentials don't go along to another host. With `auth`, which has
+    credentials to give when it is asked for them, nothing does.
+    """
+    end = time.monotonic() + within
+    data = None if body is None else body.encode()
+    # an environment's proxy is never meant for this machine itself
+    proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
     try:
-        end = time.monotonic() + within
-        line.request(method, path, body=body, headers=dict(headers))
-        response = line.getresponse()
-        read = bytearray()
-        while part := response.read1(_PART):
-            read += part
-            if time.monotonic() > end:
-                raise TimeoutError(f"the answer took longer than {within:g} s")
-        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, bytes(read))
-    finally:
-        line.close()
+        with session().request(
+            method, url, headers=dict(headers), data=data, timeout=within, stream=True, proxies=proxies, auth=auth,
+            allow_redirects=method in FOLLOWED and auth is None,
+        ) as response:  # fmt: skip
+            read = bytearray()
+            while part := response.raw.read1(_PART, decode_content=True):
+                read += part
+                if time.monotonic() > end:
+                    raise TimeoutError(f"the answer took longer than {within:g} s")  # noqa: TRY301 - as any other
+            return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(read))
+    except Exception as error:  # noqa: BLE001 - urllib3's errors have no base that could be named without importing it
+        _fail(error)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine: what is said to it passes over no wire."""
+    name = (urlsplit(url).hostname or "").removesuffix(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def cause(error: BaseException) -> OSError | None:
+    """What the system said, at the bottom of requests' and urllib3's errors."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and type(found).__module__.partition(".")[0] not in _LIBRARIES:
+            return found
+        found = found.__cause__ or found.__context__
+    return None
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Errors of the libraries as what the system said, or at least as OSError; others as they are."""
+    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+        raise cause(error) or OSError(str(error)) from None
+    raise error

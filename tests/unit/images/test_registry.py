@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from urllib3.util import connection
 
 from tagship.errors import RegistryError
 from tagship.images import credentials
@@ -37,12 +38,12 @@ def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def private(web: Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same server at an address of a private network, `HOST:PORT`."""
-    connect = socket.create_connection
+    connect = connection.create_connection
 
-    def redirected(address: tuple[str, int], *rest: Any) -> socket.socket:  # noqa: ANN401 - as it takes them
-        return connect(("127.0.0.1", address[1]), *rest)
+    def redirected(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:  # noqa: ANN401 - as it takes them
+        return connect(("127.0.0.1", address[1]), *rest, **more)
 
-    monkeypatch.setattr(socket, "create_connection", redirected)
+    monkeypatch.setattr(connection, "create_connection", redirected)
     return f"10.0.0.7:{web.port}"
 
 

@@ -1,0 +1,39 @@
+"""Signing in to a registry as requests does such things: shown nothing unasked, and asked once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from requests import PreparedRequest, Response, codes
+from requests.auth import AuthBase
+
+
+class RegistryAuth(AuthBase):
+    """Answers a registry's challenge, and signs what comes after it in the same way."""
+
+    def __init__(self, answer: Callable[[str], str]) -> None:
+        """`answer`: WWW-Authenticate → Authorization, empty when there is nothing to say."""
+        self._answer = answer
+        self._authorization = ""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign, once it is known how."""
+        if self._authorization:
+            request.headers["Authorization"] = self._authorization
+        request.register_hook("response", self._challenged)  # type: ignore[no-untyped-call]
+        return request
+
+    def _challenged(self, response: Response, **sending: Any) -> Response:  # noqa: ANN401 - as requests calls it
+        """Send it once more, signed, when the registry asks for that."""
+        if response.status_code != codes["unauthorized"]:
+            return response
+        _ = response.content  # so that the connection serves again
+        response.close()
+        self._authorization = self._answer(response.headers.get("WWW-Authenticate", ""))
+        if not self._authorization:
+            return response
+        request = response.request.copy()
+        request.headers["Authorization"] = self._authorization
+        again: Response = response.connection.send(request, **sending)
+        again.history.append(response)
+        again.request = request
+        return again

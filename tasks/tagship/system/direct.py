@@ -1,0 +1,67 @@
+"""A connection of one's own: for smoke tests, which need the server's certificate and follow no redirect."""
+
+import base64
+import http.client
+import ipaddress
+import socket
+import ssl
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+
+def connection(url: str, within: float) -> http.client.HTTPConnection:
+    """A connection to the host of a URL, not opened yet; certificates are checked.
+
+    Through the proxy that the environment names, but for this machine, private addresses and NO_PROXY.
+    """
+    address = urlsplit(url)
+    host = address.hostname or ""
+    port = address.port or (http.client.HTTPS_PORT if address.scheme == "https" else http.client.HTTP_PORT)
+    proxy = _proxy(address)
+    if address.scheme == "https":
+        context = ssl.create_default_context()
+        if not proxy:
+            return http.client.HTTPSConnection(host, port, timeout=within, context=context)
+        through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, timeout=within, context=context)
+        through.set_tunnel(host, port, _signed(proxy))
+        return through
+    return _Proxied(proxy, address, within) if proxy else http.client.HTTPConnection(host, port, timeout=within)
+
+
+class _Proxied(http.client.HTTPConnection):
+    """Plain HTTP through a proxy: requests name the whole URL."""
+
+    def __init__(self, proxy: SplitResult, origin: SplitResult, within: float) -> None:
+        super().__init__(proxy.hostname or "", proxy.port, timeout=within)
+        self._proxy = proxy
+        self._origin = origin
+
+    def putrequest(self, method: str, url: str, *rest: Any, **more: Any) -> None:  # noqa: ANN401 - as it is called
+        """Begin a request."""
+        super().putrequest(method, f"http://{self._origin.netloc}{url}", *rest, **more)
+        for name, value in _signed(self._proxy).items():
+            self.putheader(name, value)
+
+
+def _proxy(address: SplitResult) -> SplitResult | None:
+    proxy = getproxies().get(address.scheme)
+    if not proxy or proxy_bypass(address.netloc) or _is_near(address.hostname or ""):
+        return None
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine or in a private network; one that only a proxy can resolve isn't."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        return all(ipaddress.ip_address(address.partition("%")[0]).is_private for address in found)
+    except (OSError, ValueError):
+        return False
+
+
+def _signed(proxy: SplitResult) -> dict[str, str]:
+    if not proxy.username:
+        return {}
+    words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(words.encode()).decode()}"}

@@ -1,0 +1,159 @@
+"""Asking the world outside: proxies, redirects, and what is asked again."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tagship.system import web as client
+from tagship.system.direct import connection
+from tests.fakes.servers import Answer, Request, Server, on_port
+
+SECRET = {"Authorization": "Bearer t0ken"}
+
+
+def ask(server: Server, method: str = "GET", path: str = "/x", body: str | None = None) -> client.Reply:
+    """One request, signed."""
+    return client.request(method, f"http://localhost:{server.port}{path}", SECRET, body, within=5)
+
+
+def test_a_redirect_takes_no_credentials_to_another_host(web: Server) -> None:
+    with on_port({"GET /there": Answer(body="there")}) as other:
+        web.answers["GET /x"] = Answer(307, headers={"Location": f"http://127.0.0.1:{other.port}/there"})
+
+        assert ask(web).body == b'"there"'
+
+    assert "Authorization" not in other.requests[0].headers
+    assert web.requests[0].headers["Authorization"] == "Bearer t0ken"
+
+
+def test_a_redirect_on_the_same_host_takes_them_along(web: Server) -> None:
+    web.answers |= {"GET /x": Answer(301, headers={"Location": "/there"}), "GET /there": Answer(body=1)}
+
+    assert ask(web).body == b"1"
+    assert web.requests[1].headers["Authorization"] == "Bearer t0ken"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_changes_something_follows_no_redirect(web: Server, method: str) -> None:
+    web.answers[f"{method} /x"] = Answer(302, headers={"Location": "/there"})
+
+    assert ask(web, method, body="{}").status == 302
+    assert len(web.requests) == 1
+
+
+def breaks_first(asked: list[str]) -> Callable[[Request], Answer]:
+    """An answer that comes the second time; the first time the connection breaks."""
+
+    def answer(request: Request) -> Answer:
+        asked.append(request.method)
+        if len(asked) == 1:
+            raise ConnectionError
+        return Answer(body=1)
+
+    return answer
+
+
+def test_what_is_only_read_is_asked_again_when_the_connection_breaks(web: Server) -> None:
+    asked: list[str] = []
+    web.answers["GET /x"] = breaks_first(asked)
+
+    assert ask(web).status == 200
+    assert asked == ["GET", "GET"]
+
+
+def test_what_changes_something_is_said_once(web: Server) -> None:
+    asked: list[str] = []
+    web.answers["POST /x"] = breaks_first(asked)
+
+    with pytest.raises(OSError, match="closed connection"):
+        ask(web, "POST", body="{}")
+    assert asked == ["POST"]
+
+
+def test_a_failure_is_said_in_the_systems_words_without_the_address() -> None:
+    with pytest.raises(ConnectionRefusedError) as caught:
+        client.request("GET", "http://127.0.0.1:1/secret?token=x", {}, within=5)
+
+    assert "secret" not in str(caught.value)
+
+
+def test_an_answer_that_trickles_is_given_up(web: Server) -> None:
+    def trickle(_: BinaryIO, out: BinaryIO) -> None:
+        for _n in range(40):
+            out.write(b"x")
+            time.sleep(0.01)
+
+    web.answers["GET /x"] = Answer(headers={"Content-Length": "1000"}, hijack=trickle)
+
+    with pytest.raises(TimeoutError, match=r"longer than 0\.1 s"):
+        client.request("GET", f"http://localhost:{web.port}/x", {}, within=0.1)
+
+
+def test_netrc_does_not_take_the_tokens_place(web: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.answers["GET /x"] = Answer(body=1)
+
+    ask(web)
+
+    assert web.requests[0].headers["Authorization"] == "Bearer t0ken"
+
+
+@pytest.fixture
+def proxy(web: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A proxy that the environment names."""
+    monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{web.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    web.answers["GET /x"] = Answer(body="proxied")
+    return web
+
+
+def test_apis_are_asked_through_the_proxy_that_the_environment_names(proxy: Server) -> None:
+    assert client.request("GET", "http://api.example/x", {}, within=5).body == b'"proxied"'
+    assert proxy.requests[0].line == "http://api.example/x"
+
+
+def test_no_proxy_comes_between_us_and_this_machine(proxy: Server) -> None:
+    with on_port({"GET /x": Answer(body="direct")}) as direct:
+        assert ask(direct).body == b'"direct"'
+    assert proxy.requests == []
+
+
+def test_a_smoke_test_goes_through_the_proxy_to_what_is_far_away(proxy: Server) -> None:
+    line = connection("http://staging.example:8080", 5)
+    line.request("GET", "/x")
+    said = line.getresponse().read()
+    line.close()
+
+    assert said == b'"proxied"'
+    (request,) = proxy.requests
+    assert request.line == "http://staging.example:8080/x"
+    assert request.headers["Host"] == "staging.example:8080"
+    assert request.headers["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.1", "[::1]"])
+@pytest.mark.usefixtures("proxy")
+def test_a_smoke_test_goes_straight_to_what_is_near(host: str) -> None:
+    assert connection(f"http://{host}/", 5).host == host.strip("[]")
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_smoke_test_goes_straight_where_no_proxy_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", ".example")
+
+    assert connection("http://staging.example/", 5).host == "staging.example"
+
+
+def test_a_smoke_test_by_https_has_the_proxy_open_a_tunnel(monkeypatch: pytest.MonkeyPatch, web: Server) -> None:
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{web.port}")
+    line = connection("https://staging.example/", 5)
+
+    with pytest.raises(OSError, match="Tunnel connection failed: 404"):
+        line.request("GET", "/")
+    line.close()
+    assert web.requests[0].line == "staging.example:443"
