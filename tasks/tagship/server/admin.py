@@ -32,6 +32,8 @@ def answered(answer: bytes) -> tuple[int, str, Any]:
     """An answer's status, Etag and decoded body; status 0 for what is none, or isn't whole."""
     response = HTTPResponse(_Socket(answer))  # type: ignore[arg-type]
     try:
+        if b"\r\n\r\n" not in answer:  # http.client takes headers that were cut short for all of them
+            raise HTTPException  # noqa: TRY301 - the same as any other answer that isn't whole
         response.begin()
         status, etag, body = response.status, response.headers.get("Etag", ""), response.read()
     except (HTTPException, ValueError):
