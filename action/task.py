@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tagship.project import here
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tasks")]  # -I leaves the script's own folder out
 
@@ -20,6 +18,7 @@ from action.errors import ActionError
 from tagship import cli, namespace
 from tagship.errors import TagshipError
 from tagship.github import gate as approval
+from tagship.project import here
 from tagship.project.schema import Config
 from tagship.reporting import events
 from tagship.system.signals import interruptible
