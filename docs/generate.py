@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from docs import architecture
-from tagship import errors, namespace
+from tagship import JOURNEY, errors, namespace
 from tagship.project import schema as config
 
 Table = type[BaseModel]
@@ -91,8 +91,9 @@ def tables() -> Iterator[str]:
 
 
 def tasks() -> Iterator[str]:
-    """A section for each task, in the order of the package's contents page: what `--help` says."""
-    for context in namespace.to_contexts():
+    """A section for each task, in the order in which a person meets them: what `--help` says."""
+    contexts = {context.name: context for context in namespace.to_contexts()}
+    for context in (contexts[name] for names in JOURNEY.values() for name in names):
         rows = []
         for argument in context.args.values():
             flags, text = context.help_for(f"--{argument.name.strip('_').replace('_', '-')}")

@@ -28,4 +28,15 @@ namespace = Collection(
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
 
-__all__ = ["namespace"]
+JOURNEY = {
+    "Start": ("demo", "github.workflows", "github.protect", "github.check"),
+    "Check": ("test", "lint"),
+    "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
+    "Look": ("status", "history", "watch"),
+    "Go back": ("rollback",),
+    "Data": ("accessories.up", "accessories.status", "accessories.recreate"),
+    "Server": ("lock.status", "lock.release"),
+}
+"""Every task, in the order in which a person meets it."""
+
+__all__ = ["JOURNEY", "namespace"]

@@ -1,25 +1,37 @@
 """The console command: the same tasks as under `inv`, in any folder with a tagship.yml."""
 
+import inspect
+import os
 import re
-from collections.abc import Iterable
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
 
-from invoke.exceptions import ParseError
+from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
-from tagship import namespace
+from tagship import JOURNEY, namespace
 from tagship.errors import UsageError
 from tagship.version import VERSION
 
+WIDEST = 100
+"""Columns that a screen uses at most."""
+_MARGIN = 2
 _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 
 def main() -> None:
     """Run the command line."""
-    Console(name="tagship", binary="tagship", namespace=namespace, version=VERSION).run()
+    try:
+        Console(name="tagship", binary="tagship", namespace=namespace, version=VERSION).run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has read enough: `tagship --list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Console(Program):
-    """Invoke's own, which says of a word it doesn't know what was meant perhaps."""
+    """Invoke's own, with a screen of ours; says of a word it doesn't know what was meant perhaps."""
 
     def parse_tasks(self) -> None:
         """Raises UsageError."""
@@ -29,6 +41,51 @@ class Console(Program):
             raise explained(error) from None
         except ValueError as error:  # a word where an option wants a number
             raise UsageError(f"An option wants a number: {error}.", hint="see --help") from None
+
+    def no_tasks_given(self) -> None:
+        """What `tagship` alone shows."""
+        print("\n".join(_screen()))
+        raise Exit
+
+    def print_help(self) -> None:
+        """The same, and Invoke's options below it."""
+        print("\n".join(_screen()))
+        print("\nOptions before the task, Invoke's own:\n")
+        self.print_columns(self.initial_context.help_tuples())
+
+    def list_flat(self) -> None:
+        """All tasks by what they are for; those of one collection as Invoke lists them."""
+        if self.list_root or self.list_depth:
+            super().list_flat()
+        else:
+            print("\n".join(_listed()))
+
+
+def _screen() -> Iterator[str]:
+    yield from _wrapped(f"Tagship {VERSION}: a Docker Compose app from commit to proven release, and back.")
+    yield ""
+    yield "Usage: tagship TASK [--option …]"
+    yield ""
+    yield from _listed()
+    yield ""
+    yield "tagship TASK --help  shows a task's options"
+    yield "tagship --help       shows Invoke's options, too"
+
+
+def _listed() -> Iterator[str]:
+    """The tasks, a line each where there is room, under what they are for."""
+    column = max(len(name) for names in JOURNEY.values() for name in names) + 2 * _MARGIN
+    for at, (what, names) in enumerate(JOURNEY.items()):
+        yield from ([""] if at else [])
+        yield what
+        for name in names:
+            does = (inspect.getdoc(namespace[name]) or "").partition("\n")[0].rstrip(".")
+            yield from _wrapped(f"{'':{_MARGIN}}{name}".ljust(column) + does, column)
+
+
+def _wrapped(text: str, indent: int = 0) -> list[str]:
+    columns = min(shutil.get_terminal_size().columns, WIDEST)
+    return textwrap.wrap(text, max(columns, indent + 20), subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def explained(error: ParseError) -> UsageError:

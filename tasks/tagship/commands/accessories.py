@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})
 def up(_: Context, env: str = "", dry_run: bool = False) -> None:
-    """Start the accessories that don't run yet, and wait until they are ready; one that exists is left as it is.
+    """Start the accessories that don't run yet.
 
-    Says what of one that exists isn't as the Compose file says by now.
+    Waits until they are ready. One that exists is left as it is; says what of it isn't as the Compose file says by now.
     """
     from tagship.reporting.progress import Progress
     from tagship.server import accessories, lease
@@ -55,7 +55,10 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
     }
 )
 def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_run: bool = False) -> None:
-    """Replace one accessory by what the Compose file says by now. Its volumes are kept; whoever uses it has to wait."""
+    """Replace an accessory as the Compose file says by now.
+
+    Its volumes are kept; whoever uses it has to wait.
+    """
     from tagship.reporting.progress import Progress
     from tagship.server import accessories, lease
 

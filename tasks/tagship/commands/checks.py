@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
-    """Run the tests of every component, side by side, with their coverage floors."""
+    """Run the tests of every component, side by side.
+
+    Fails below a coverage floor, too.
+    """
     from tagship.project import here
 
     _run("test", here.config().test, component)

@@ -14,7 +14,10 @@ CHECKOUT = Path(__file__).parents[3]
 
 @task(changes=False, trusts=False)
 def demo(_: Context) -> None:
-    """Ship the example application to two servers on this machine, under load: live, changed, refused, rolled back."""
+    """Ship the example app to two servers on this machine.
+
+    Under load: it goes live, is changed, refused and rolled back.
+    """
     if not (CHECKOUT / "tests" / "demo").is_dir():
         raise ToolError(
             "The demo needs Tagship's repository: its example application and its servers are not in the package.",

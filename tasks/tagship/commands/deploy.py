@@ -26,7 +26,10 @@ def deploy(  # noqa: PLR0913 - its options
     wait: int = 0,
     json: bool = False,
 ) -> None:
-    """Bring an environment to one commit's release, without dropping a request."""
+    """Bring an environment to one commit's release.
+
+    No request is dropped: the new release starts beside the old one, is smoke-tested, then switched to.
+    """
     from tagship.commands.orders import How, bring, meant, order, released
     from tagship.project import here
     from tagship.proof.ledger import Action
@@ -51,7 +54,10 @@ def deploy(  # noqa: PLR0913 - its options
     }
 )
 def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
-    """Go back to the previous good release, with the variables it had: ready, smoke-tested, then switched to."""
+    """Go back to the previous good release.
+
+    With the variables it had; it is made ready and smoke-tested, then switched to.
+    """
     from tagship.commands.orders import How, bring, former, order
     from tagship.project import here
     from tagship.proof.ledger import Action
@@ -78,7 +84,7 @@ def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wai
 def ship(
     _: Context, env: str = "", dirty: bool = False, dry_run: bool = False, wait: int = 0, json: bool = False
 ) -> None:
-    """All of it, as CI does on a branch: test, lint, build, push, deploy."""
+    """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks
     from tagship.commands.orders import How, bring, just, meant, of_branch, order, preview_ship, reach
     from tagship.engine import local

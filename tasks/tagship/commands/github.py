@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     },
 )
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
-    """Write the workflows that ship this app into .github, rendered from tagship.yml."""
+    """Write the GitHub workflows that ship this app.
+
+    Into .github, rendered from tagship.yml.
+    """
     from tagship.github import workflows as starters
     from tagship.project import here
 
@@ -59,7 +62,10 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
 def protect(
     _: Context, reviewer: list[str], variable: list[str], env: str = "", wait_minutes: int = 0, dry_run: bool = False
 ) -> None:
-    """Create or tighten the environments on GitHub; what is stricter already stays."""
+    """Create or tighten the environments on GitHub.
+
+    What is stricter already stays.
+    """
     from tagship.github import api
     from tagship.project import here
 
@@ -73,7 +79,10 @@ def protect(
 
 @task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
 def check(_: Context, env: str = "", json: bool = False) -> None:
-    """Whether the environments that need approval are protected on GitHub; fails when one isn't."""
+    """Whether the environments are protected on GitHub.
+
+    Those that need approval, or the named one; fails when one isn't.
+    """
     from tagship.github import api, protection
     from tagship.github import gate as approval
     from tagship.project import here

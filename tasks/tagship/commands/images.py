@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
 def build(_: Context, dirty: bool = False, json: bool = False) -> None:
-    """Build every image of the current commit, in one parallel build, tagged by SHA."""
+    """Build all images of the commit, tagged by its SHA.
+
+    One parallel build; images that the registry has already are left out.
+    """
     from tagship.engine import local
     from tagship.images import embedded
     from tagship.images.build import build as build_images
@@ -48,7 +51,10 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     }
 )
 def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
-    """Push the current commit's images; prints their digests. A SHA's images are never replaced."""
+    """Push the commit's images and print their digests.
+
+    A SHA's images are never replaced.
+    """
     from tagship.engine import local
     from tagship.images import embedded
     from tagship.images.push import push as push_images

@@ -10,7 +10,10 @@ from tagship.commands.task import ENV, JSON, task
 
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
-    """Who holds the lock of an environment, since when, and when it expires by itself."""
+    """Who is deploying to an environment, and since when.
+
+    Who holds its lock, and when that expires by itself.
+    """
     from tagship.project import here
     from tagship.reporting.table import since
     from tagship.server import connection as services
@@ -34,7 +37,10 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 
 @task(help={"env": ENV, "dry-run": "Only say whose it is."})
 def release(_: Context, env: str = "", dry_run: bool = False) -> None:
-    """Free the lock of an environment. A deploy that still runs notices, and stops before its next change."""
+    """Free the lock of an environment.
+
+    A deploy that still runs notices, and stops before its next change.
+    """
     from tagship.project import here
     from tagship.server import connection as services
     from tagship.server import lease

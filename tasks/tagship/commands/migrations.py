@@ -20,7 +20,10 @@ from tagship.errors import ConfigError
     }
 )
 def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
-    """Apply a commit's pending migrations with its own image, and verify that none is left."""
+    """Apply a commit's pending migrations.
+
+    With its own image; then verifies that none is left.
+    """
     from tagship.commands.orders import meant, order, released
     from tagship.deploy import story
     from tagship.github import deployments

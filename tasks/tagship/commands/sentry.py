@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     }
 )
 def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
-    """Tell Sentry of a release that was deployed: commits, source maps, finalize, deploy record. May be repeated."""
+    """Tell Sentry of a release that was deployed.
+
+    Its commits and source maps, finalized, with a deploy record. May be repeated.
+    """
     from tagship.project import here
     from tagship.reporting.progress import Progress
     from tagship.reporting.table import table
@@ -78,7 +81,10 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
     },
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
-    """Watch the live release in Sentry: healthy (exit code 0), unhealthy (17) or inconclusive (18)."""
+    """Watch how the live release does in Sentry.
+
+    Ends with healthy (exit code 0), unhealthy (17) or inconclusive (18).
+    """
     from tagship.project import here
     from tagship.reporting.table import table
     from tagship.sentry import account as sentry_account

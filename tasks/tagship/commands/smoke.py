@@ -16,7 +16,7 @@ from tagship.commands.task import ENV, task
     },
 )
 def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
-    """Run the smoke tests of tagship.yml against an environment's URL."""
+    """Run the smoke tests against an environment's URL."""
     from tagship.checks import smoke
     from tagship.project import here
     from tagship.reporting import telemetry

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
-    """What runs where: each environment's live release, since when, and whether somebody is deploying."""
+    """What runs where, since when, and who is deploying."""
     from tagship.project import here
 
     config = here.config()
@@ -49,7 +49,10 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     },
 )
 def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, json: bool = False) -> None:
-    """The ledger: every deploy and rollback, how it ended and how long it took."""
+    """Every deploy and rollback, and how it ended.
+
+    The ledger, newest last: what was done when, by whom, and how long it took.
+    """
     from tagship.project import here
     from tagship.server import connection as services
     from tagship.server.observe import Reader

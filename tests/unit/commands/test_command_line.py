@@ -4,13 +4,15 @@ import copy
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from invoke.parser.argument import Argument
 
-from tagship import namespace
+from tagship import JOURNEY, namespace
 from tests.unit.commands.conftest import Run
 
 # Invoke forgets a task's help once it was asked for it: ask a copy
@@ -29,6 +31,57 @@ def test_every_task_says_what_it_does_and_what_its_options_mean(name: str) -> No
 @pytest.mark.parametrize("name", TASKS)
 def test_options_are_spelt_out(name: str) -> None:
     assert [option.name for option in OPTIONS[name] if min(map(len, option.names)) < 2] == []
+
+
+def test_every_task_has_one_place_on_the_journey() -> None:
+    assert sorted(name for names in JOURNEY.values() for name in names) == sorted(TASKS)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_a_task_does_is_one_line_of_any_list(name: str) -> None:
+    assert len((TASKS[name].__doc__ or "").splitlines()[0]) <= 54
+
+
+@pytest.mark.parametrize("argv", [[], ["--list"]], ids=str)
+def test_the_screen_leads_from_start_to_server_a_line_a_task(run: Run, argv: list[str]) -> None:
+    ran = run(*argv)
+
+    lines = ran.out.splitlines()
+    assert [line for line in lines if line in JOURNEY] == list(JOURNEY)
+    named = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert named == [name for names in JOURNEY.values() for name in names]
+    assert max(map(len, lines)) <= 80
+    assert ran.code == 0
+
+
+def test_the_screen_of_a_narrow_terminal_goes_on_below(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert max(map(len, run().out.splitlines())) <= 60
+
+
+def test_invokes_own_options_are_below_the_tasks_and_only_under_help(run: Run) -> None:
+    assert "--prompt-for-sudo-password" not in run().out
+    assert "--prompt-for-sudo-password" in run("--help").out.partition("lock.release")[2]
+
+
+def test_the_tasks_of_one_collection_are_listed_alone(run: Run) -> None:
+    said = run("--list", "accessories").out
+
+    assert ".recreate" in said
+    assert "deploy " not in said
+
+
+def test_who_reads_a_few_lines_of_the_screen_sees_no_traceback() -> None:
+    code = "from tagship.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as shown:
+        assert shown.stdout
+        assert shown.stderr
+        shown.stdout.close()
+
+        assert shown.stderr.read() == ""
 
 
 @pytest.mark.parametrize("name", CHANGING)
