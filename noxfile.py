@@ -34,6 +34,12 @@ def unit(session: nox.Session) -> None:
 
 
 @shared
+def contract(session: nox.Session) -> None:
+    """The same assertions on the fakes the package ships and on the real thing."""
+    run(session, "pytest", "tests/contract", *session.posargs)
+
+
+@shared
 def e2e(session: nox.Session) -> None:
     """The tests against a real engine, registry, sshd and edge."""
     run(session, "pytest", "tests/e2e", *session.posargs)
