@@ -51,7 +51,7 @@ def test_tagships_own_runs_are_traces_and_scheduled_ones_check_in(hello: Hello, 
     hello.tagship("smoke-test", "--env", "host1", "--check-in", "17 */6 * * *", env=reporting)
 
     (transaction,) = (item.payload for item in sentry.received(project, "transaction"))
-    assert transaction["transaction"] == "release.smoke_test"
+    assert transaction["transaction"] == "smoke.smoke_test"
     assert [span["description"] for span in transaction["spans"]] == [
         f"Smoke-test {hello.settings['environments']['host1']['url']}"
     ]

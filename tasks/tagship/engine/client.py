@@ -118,6 +118,7 @@ class Engine:
         """A path of a container's file system, as a tar to be read as it comes."""
         asked = f"/containers/{quote(container)}/archive"
         with self._response("GET", asked, {"path": path}, stream=True) as response:
+            response.raw.decode_content = True  # engines compress what goes to whoever takes it compressed
             yield response.raw
 
     def get_archive(self, container: str, path: str) -> bytes:

@@ -3,7 +3,10 @@
 import base64
 import datetime as dt
 import email.utils
+import gzip
+import io
 import json
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -270,6 +273,23 @@ def test_pushes_with_credentials_in_an_alphabet_that_headers_take(daemon: Server
     assert request.query == {"tag": "tag"}
     assert not set(encoded) & set("+/\n")
     assert json.loads(base64.urlsafe_b64decode(encoded)) == {"password": "ÿ?>~\n⟦x⟧"}
+
+
+def test_an_archive_that_the_engine_compressed_on_its_way_is_read_as_a_tar(daemon: Server, engine: Engine) -> None:
+    content = b"x" * 100_000
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as written:
+        entry = tarfile.TarInfo("app.js")
+        entry.size = len(content)
+        written.addfile(entry, io.BytesIO(content))
+    packed = gzip.compress(buffer.getvalue())
+    daemon.answers["GET /containers/c1/archive"] = Answer(body=packed, headers={"Content-Encoding": "gzip"})
+
+    with engine.archive("c1", "/srv") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        (found,) = [file.read() for member in tar if (file := tar.extractfile(member))]
+
+    assert found == content
+    assert engine.get_archive("c1", "/srv") == buffer.getvalue()
 
 
 def test_archives_go_in_and_come_out_as_they_are(daemon: Server, engine: Engine) -> None:
