@@ -1,4 +1,4 @@
-"""Performs a plan: one match, the complete list of planned effects, each looked at the lock before."""
+"""Performs a plan: one match, the complete list of planned effects, with a look at the lock beside each change."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -48,7 +48,7 @@ class Target(Protocol):
         """Look at everything a plan depends on."""
 
     def still_ours(self) -> None:
-        """Look at the lock again. Raises LockedError when it was lost."""
+        """Look at the lock beside the next change. Raises LockedError when the look before found it lost."""
 
     def pull(self, images: Sequence[str]) -> None:
         """Fetch images by digest, all at once, those that aren't there."""

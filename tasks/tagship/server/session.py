@@ -1,5 +1,6 @@
 """An environment within reach: its engine, its lock, its files."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from tagship.server.target import LockedServer
 from tagship.server.traffic import Edge
 from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
+
+FRESH = 5.0
+"""Seconds: who waited longer for the lock looks for the edge again, which the other deploy may have made anew."""
 
 
 @dataclass
@@ -48,8 +52,10 @@ class Session:
             # while the lock is taken, the edge is looked for, and a shell opened in it
             found, early = ahead(lambda: edge.find(self.engine)), ahead(lambda: Shell(self.engine, edge.NAME))
             stack.callback(_close, early)
+            began = time.monotonic()
             lease = stack.enter_context(Lease(self.engine, self.place, holder, wait=wait))
-            container = edge.ensure(self.engine, self.settings.edge, found())
+            fresh = time.monotonic() - began < FRESH
+            container = edge.ensure(self.engine, self.settings.edge, found() if fresh else None)
             shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
             reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
             stack.callback(reached.close)

@@ -134,7 +134,7 @@ class Server:
         self._environment.record(entry)
 
     def still_ours(self) -> None:
-        """Write the lease's expiry, which fails when the lease is gone."""
+        """A look goes out; what the one before it found is raised."""
         self._lease.check()
 
     def pull(self, images: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from tagship.errors import CheckError, EngineError
 from tagship.names import Place
 from tagship.project.schema import EdgeSettings
 from tagship.release.model import Served
-from tagship.server import routes, sites
+from tagship.server import routes, sites, state
 from tagship.server.edge import ensure, find, refuse_old, refuse_unreachable
 from tagship.server.shell import Shell
 from tagship.server.traffic import Edge
@@ -102,6 +102,28 @@ def test_routes_that_are_served_already_are_left_alone(edge: Edge, admin: Admin)
 
     assert len(admin.asked) == 1
     assert admin.asked[0].startswith("GET /config/apps/http HTTP/1.1\nHost: 127.0.0.1:2019\n")
+
+
+@pytest.mark.parametrize(("status", "asked"), [(200, 1), (500, 2)])
+def test_what_was_read_of_the_edge_is_not_asked_again_and_what_was_not_is(  # noqa: PLR0913, PLR0917 - its parts
+    edge: Edge, admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, asked: int
+) -> None:
+    monkeypatch.setattr(routes, "STATE", str(tmp_path))
+    monkeypatch.setattr(state, "_CADDY", str(tmp_path / "caddy"))
+    admin.says(status, application(SITE))
+    admin.says(200, application(SITE))
+    edge.read()
+
+    assert not edge.serve(SITE)
+
+    assert len(admin.asked) == asked
+
+
+def test_routes_are_taken_out_of_an_edge_that_was_not_read_before(edge: Edge, admin: Admin) -> None:
+    admin.says(200, application(SITE), '"abc"')
+    admin.says(200)
+
+    assert edge.serve(routes.site(PLACE, ["http://shop.example.com"], Served(()), Served(())))
 
 
 def test_other_routes_are_installed_by_one_change_unless_somebody_changed_them_meanwhile(
