@@ -47,9 +47,7 @@ class Edge(State):
 
         Raises CheckError when the edge can't: another environment has the host, or the URL's scheme has no port.
         """
-        if sites.stand(
-            self._http, self.place, wanted
-        ):  # under our lock nobody else changes what is ours
+        if sites.stand(self._http, self.place, wanted):  # under our lock nobody else changes what is ours
             return False
         self._http = {}
         for _ in range(ATTEMPTS):
