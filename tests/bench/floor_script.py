@@ -59,7 +59,7 @@ def connection(words: dict[str, Any]) -> Iterator[str]:
             try:
                 yield near
             finally:
-                ssh.terminate()
+                ssh.kill()  # SIGTERM between its look and its poll() is forgotten: OpenSSH 9.2 then waits for ever
 
 
 def reached(near: str) -> Line:
