@@ -2,10 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tagship import names
@@ -13,38 +11,31 @@ from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.target import Onlooker
-from tagship.engine import compose, compose_socket, containers, images, networks, quirks, volumes
+from tagship.engine import containers, networks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
 from tagship.engine.readiness import Starting
-from tagship.errors import CheckError, MigrationError, RolloutError, SmokeTestError, TagshipError
+from tagship.errors import RolloutError, SmokeTestError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
-from tagship.migrations import frameworks as migrations
 from tagship.names import Holder
 from tagship.project.schema import Environment
 from tagship.proof import ledger
-from tagship.release import markers
-from tagship.release.model import Migrations, Record, Rendered, Served
+from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
-from tagship.server import listening, routes
+from tagship.server import listening, routes, unwatched
+from tagship.server.attach import attachments
+from tagship.server.composer import Composer
 from tagship.server.edge import NETWORK, refuse_old
 from tagship.server.lease import Lease
+from tagship.server.migration import Migration
 from tagship.server.observe import Reader
 from tagship.server.state import Files
 from tagship.server.traffic import Edge
-from tagship.system.parallel import ahead, settled, together
+from tagship.system.parallel import ahead, settled
 
 DRAIN_POLL = 0.05
-
-
-_NOTHING_STAYED = (
-    "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
-    "keep the file on a volume, or the database in an accessory"
-)
-
-
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
@@ -104,7 +95,7 @@ class LockedServer(Reader):
 
 
 class Server:
-    """The `Target` of a real environment. Holds secret values; hands them to Compose alone."""
+    """The `Target` of a real environment: what is done to its containers, and to its edge."""
 
     def __init__(self, environment: LockedServer, secrets: Mapping[str, str]) -> None:
         self._environment = environment
@@ -112,12 +103,7 @@ class Server:
         self._engine, self._edge, self._lease = environment.engine, environment.edge, environment.lease
         self._settings = environment.settings
         self._place = environment.settings.place
-        self._known: dict[str, str] = {}
-        """Image → what the engine knows it by."""
-        self._images: dict[str, dict[str, Any]] = {}
-        """What the engine says of the release's images."""
-        self._answers: dict[str, Any] = {}
-        """What else Compose would ask the engine for, and is known."""
+        self._composer = Composer(environment.engine, secrets)
         self._seen: dict[str, list[Container]] = {}
         """Other releases' containers, as listed when this one's were started."""
 
@@ -139,24 +125,23 @@ class Server:
 
     def pull(self, images: Sequence[str]) -> None:
         """All at once; one that is there already costs no word with the registry."""
-        self._known |= pulls.bring(self._engine, images, self._environment.credentials, self._environment.images())
+        self._composer.pull(images, self._environment.credentials, self._environment.images())
 
     def revive(self, accessories: Sequence[str]) -> None:
         """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
         project = self._place.accessories
         ours = [c for c in containers.of(self._engine, project) if c.service in accessories]
         model = {"name": project, "services": {name: {} for name in accessories}}
-        with self._hiding():
+        with self._composer.hiding():
             Starting(self._engine, model, ours, self._settings.release.ready_within).run()
 
     def prepare(self, rendered: Rendered) -> None:
         """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
         kept = ahead(lambda: self._edge.keep(rendered.name, ledger.encode_record(rendered.record)))
-        version = ahead(lambda: self._engine.get("/version"))
-        looked = ahead(lambda: self._look_at_images(rendered))
-        if self._silent(rendered):
+        looked = ahead(lambda: self._composer.look(rendered))
+        if unwatched.possible(rendered):
             looked()
-            self._refuse_unwatched(rendered, self._images_without_probe(rendered))
+            unwatched.refuse_images(rendered, self._composer)
         labels = {"tagship.app": self._place.app, "tagship.environment": self._place.environment}
         within = self._settings.edge.networks
         size = networks.prefix_for(sum(map(rendered.replicas, rendered.order)))
@@ -164,31 +149,17 @@ class Server:
         network = networks.ensure(self._engine, rendered.name, within, prefix=size, labels=labels, there=there)
         kept()
         looked()
-        self._answers = {"/version": version(), compose_socket.network_query(rendered.name): [network]}
+        self._composer.know(network)
         volumes.ensure(self._engine, rendered.volumes, labels, self._secrets)
 
     def create(self, rendered: Rendered) -> None:
         """By Compose, on the release's own network."""
-        with self._hiding(), self._compose_socket(rendered) as socket:
-            compose.create(socket, self._runnable(rendered.model), self._named(rendered))
-        self._refuse_unwatched(rendered, self._containers_without_probe(rendered))
+        self._composer.create(rendered)
+        unwatched.refuse_containers(rendered, self._engine)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
-        """Pending, apply, verify: each a one-off of the new image on the release's and the environment's networks."""
-        how = rendered.release.shape.migrations
-        if how is None:
-            return Migrated()
-        state = migrations.read(how, self._once(rendered, how, how.pending))
-        if dry_run or not state.pending:
-            return Migrated(state.pending, state.leaves)
-        self._once(rendered, how, how.apply, limited=True)
-        after = migrations.read(how, self._once(rendered, how, how.pending))
-        if after.pending:
-            raise MigrationError(
-                f"Still pending after migrating: {', '.join(after.pending)}.",
-                hint=_NOTHING_STAYED if after.pending == state.pending else "",
-            )
-        return Migrated(state.pending, after.leaves)
+        """Pending, apply, verify."""
+        return Migration(self._engine, self._composer, self._place, rendered).run(dry_run=dry_run)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """First on the networks of the edge and of accessories, without alias: a name means its own release."""
@@ -196,11 +167,12 @@ class Server:
         ours = [c for c in everyone if c.project == rendered.name and c.service in services]
         others = [c for c in everyone if c.project != rendered.name and not c.one_off]
         self._seen = {name: [c for c in others if c.project == name] for name in {c.project for c in others}}
-        self._connect(rendered, ours, everyone)
+        wanted = attachments(rendered, self._place, ours, everyone, self._environment.edge_network)
+        settled(lambda what: containers.connect(self._engine, *what), wanted)
         older = [c for c in everyone if c.project == self._place.accessories and c.running and not c.restart]
         settled(lambda c: containers.come_back(self._engine, c), older)
-        with self._hiding():
-            inject(self._engine, self._filled(rendered.model), ours, self._named(rendered))
+        with self._composer.hiding():
+            inject(self._engine, self._composer.filled(rendered.model), ours, self._composer.variables(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
 
     def serve(
@@ -272,107 +244,3 @@ class Server:
     def remove(self, release: str) -> None:
         """Containers and network."""
         containers.remove(self._engine, release)
-
-    def _silent(self, rendered: Rendered) -> set[str]:
-        """The routed services that the Compose file gives no healthcheck."""
-        routed = {route.service for route in rendered.release.shape.routes}
-        return {name for name in routed if not rendered.model["services"][name].get("healthcheck")}
-
-    def _refuse_unwatched(self, rendered: Rendered, unwatched: Iterable[str]) -> None:
-        """A routed service must say when it is ready, in the Compose file or its image: nobody can tell otherwise."""
-        silent = self._silent(rendered)
-        if names := sorted(silent & set(unwatched) if silent else ()):
-            raise CheckError(
-                f"{', '.join(names)} has no healthcheck, so nobody could tell when it is ready.",
-                hint="give it one in the Compose file",
-            )
-
-    def _images_without_probe(self, rendered: Rendered) -> Iterator[str]:
-        """Known once images are pulled, and before a migration; one that Compose is yet to pull is looked at later."""
-        for name, settings in rendered.model["services"].items():
-            image = self._images.get(self._name(settings.get("image", "")))
-            if image is not None and not containers.probe(image.get("Config") or {}):
-                yield name
-
-    def _look_at_images(self, rendered: Rendered) -> None:
-        """What the engine says of each of a release's images that it has."""
-        names = sorted({self._name(settings.get("image", "")) for settings in rendered.model["services"].values()})
-        found = together(lambda name: images.image(self._engine, name) if name else None, names)
-        self._images = {name: image for name, image in zip(names, found, strict=True) if image}
-
-    @contextmanager
-    def _compose_socket(self, rendered: Rendered) -> Iterator[Path]:
-        """What Compose speaks to; the engine itself where it may have to pull an image, or where little is known."""
-        names = {self._name(settings.get("image", "")) for settings in rendered.model["services"].values()}
-        if not self._answers or not names <= self._images.keys():
-            yield self._engine.socket
-            return
-        known = self._answers | {f"/images/{name}/json": self._images[name] for name in names}
-        with compose_socket.answering(self._engine, known) as socket:
-            yield socket
-
-    def _containers_without_probe(self, rendered: Rendered) -> Iterator[str]:
-        for container in containers.of(self._engine, rendered.name):
-            if not containers.healthcheck(self._engine, container.id):
-                yield container.service
-
-    def _connect(self, rendered: Rendered, ours: Sequence[Container], everyone: Sequence[Container]) -> None:
-        """What a killed deploy connected already is left alone."""
-        subnet = f"{self._environment.edge_network['Gateway']}/{self._environment.edge_network['IPPrefixLen']}"
-        taken = {address for container in everyone if (address := container.addresses.get(NETWORK))}
-        shape = rendered.release.shape
-        routed = {route.service for route in shape.routes}
-        wanted: list[tuple[Container, str, str]] = []
-        for container in ours:
-            if container.service in routed and NETWORK not in container.addresses:
-                address = containers.choose_address(container.name, subnet, taken)
-                taken.add(address)
-                wanted.append((container, NETWORK, address))
-            if shape.accessories and str(self._place) not in container.addresses:
-                wanted.append((container, str(self._place), ""))
-        settled(lambda what: containers.connect(self._engine, *what), wanted)
-
-    def _once(self, rendered: Rendered, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
-        model = migrations.one_off(rendered.model, how.service, str(self._place), rendered.release.shape)
-        if limited:
-            image = images.image_variables(self._engine, self._name(rendered.release.images.get(how.service, "")))
-            model = migrations.limited(model, how, image)
-        filled = self._runnable(quirks.adapt(model, (0, 0)))
-        with self._hiding():
-            try:
-                said = compose.run_once(self._engine.socket, filled, how.service, argv, self._named(rendered))
-            except RolloutError as error:
-                raise MigrationError(error.problem) from error
-        return said.out
-
-    @contextmanager
-    def _hiding(self) -> Iterator[None]:
-        """What a program or a container said goes into an error without the secrets in it."""
-        try:
-            yield
-        except TagshipError as error:
-            if cut := self._engine.cut():  # what a program says of that is not to the point
-                raise cut from None
-            raise type(error)(redaction.hide(error.problem, self._secrets), hint=error.hint) from None
-
-    def _name(self, image: str) -> str:
-        """What the engine knows an image by."""
-        if "@" in image and image not in self._known:
-            self._known |= {image: image, **pulls.known(self._engine, [image])}
-        return self._known.get(image, image)
-
-    def _runnable(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        """With everything filled in, each image as the engine knows it."""
-        filled = self._filled(model)
-        for service in filled["services"].values():
-            if "image" in service:
-                service["image"] = self._name(service["image"])
-        return filled
-
-    def _filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        filled: dict[str, Any] = markers.fill(quirks.adapt(model, self._engine.api), self._secrets)
-        return filled
-
-    def _named(self, rendered: Rendered) -> dict[str, str]:
-        """Compose takes a secret or config by `environment:` from its own: those, and no others."""
-        return {name: self._secrets[name] for name in markers.named(rendered.model) if name in self._secrets}

@@ -1,7 +1,6 @@
 """An environment on a real server where it is not as the fake; what they have in common is in tests/contract."""
 
 import base64
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,14 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from tagship.deploy.candidate import Candidate
-from tagship.deploy.observed import Migrated
 from tagship.engine.client import Engine
-from tagship.errors import CheckError, MigrationError, RolloutError
+from tagship.errors import CheckError, RolloutError
 from tagship.project.schema import Environment
-from tagship.release.model import Rendered, Route
 from tagship.server.lease import Lease
 from tagship.server.target import LockedServer, Server
 from tagship.server.traffic import Edge
 from tests.fakes import servers
-from tests.fakes.builders import MIGRATIONS, WEB, image, rendered
+from tests.fakes.builders import MIGRATIONS, image, rendered
 from tests.fakes.servers import Answer
 
 AWKWARD = 'p"a$s\nw0rd'
@@ -62,25 +59,6 @@ def listed(**changed: object) -> dict[str, Any]:
     return {"Id": "c1", "Names": ["/x"], "Labels": labels, "State": "running", "Status": "Up", "Created": 1} | changed
 
 
-@pytest.fixture
-def composed(daemon: servers.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A `docker-compose` that keeps what it is told, then does what the file named after its last word does."""
-    daemon.answers["GET /images/json"] = Answer(body=[])
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    plugin = tmp_path / "cli-plugins" / "docker-compose"
-    plugin.parent.mkdir()
-    keep = f'printf "%s\\n" "$@" >> {tmp_path}/argv; tee {tmp_path}/stdin >> {tmp_path}/models'
-    plugin.write_text(f'#!/bin/sh\n{keep}; for last; do :; done; . "{tmp_path}/$last"\n')
-    plugin.chmod(0o755)
-    return tmp_path
-
-
-def commands(folder: Path, **scripts: str) -> None:
-    """What migration commands do."""
-    for name, script in scripts.items():
-        (folder / name).write_text(f"{script}\n")
-
-
 def test_pulls_only_what_is_not_there(daemon: servers.Server, engine: Engine) -> None:
     there, id_here, elsewhere = image("web", "1"), "sha256:2", "sha256:3"
     daemon.answers |= {
@@ -94,81 +72,6 @@ def test_pulls_only_what_is_not_there(daemon: servers.Server, engine: Engine) ->
     assert pulled.query == {"fromImage": "registry.example/shop/api", "tag": f"sha256:{'4' * 64}"}
     signed = json.loads(base64.urlsafe_b64decode(pulled.headers["X-Registry-Auth"]))
     assert signed == {"username": "u", "serveraddress": "registry.example"}
-
-
-def test_migrates_what_is_pending_and_looks_again(engine: Engine, composed: Path) -> None:
-    commands(composed, show=f"cat {composed}/pending", apply=f"mv {composed}/none {composed}/pending")
-    (composed / "pending").write_text("0002_more\n")
-    (composed / "none").write_text("")
-
-    assert server(engine).migrate(RELEASE) == Migrated(("0002_more",))
-
-    told = (composed / "argv").read_text()
-    assert told.splitlines().count("run") == 3
-    assert "PGOPTIONS" not in told, "it may hold a secret, and every user of a machine sees argv"
-    assert (composed / "models").read_text().count("-c lock_timeout=5s") == 1
-
-
-def test_looking_applies_nothing(engine: Engine, composed: Path) -> None:
-    commands(composed, show="echo 0002_more", apply="exit 1")
-
-    assert server(engine).migrate(RELEASE, dry_run=True) == Migrated(("0002_more",))
-
-
-def test_a_migration_that_changed_nothing_is_a_failure(engine: Engine, composed: Path) -> None:
-    commands(composed, show="echo 0002_more", apply="true")
-
-    with pytest.raises(MigrationError, match="Still pending after migrating: 0002_more") as caught:
-        server(engine).migrate(RELEASE)
-
-    assert "SQLite" in caught.value.hint
-
-
-def test_a_migration_that_changed_something_else_is_not_said_to_be_lost(engine: Engine, composed: Path) -> None:
-    commands(composed, show=f"cat {composed}/pending", apply=f"echo 0003_last > {composed}/pending")
-    (composed / "pending").write_text("0002_more\n")
-
-    with pytest.raises(MigrationError, match="Still pending after migrating: 0003_last") as caught:
-        server(engine).migrate(RELEASE)
-
-    assert not caught.value.hint
-
-
-def test_a_migration_that_fails_says_why_and_shows_no_secret(engine: Engine, composed: Path) -> None:
-    commands(composed, show="echo 0002_more", apply=f"cat {composed}/stdin >&2; echo no such column >&2; exit 1")
-
-    with pytest.raises(MigrationError, match="no such column") as caught:
-        server(engine).migrate(RELEASE)
-
-    assert "⟦DB⟧" in caught.value.problem
-    for part in ('p"a', "w0rd", "a$s"):
-        assert part not in f"{caught.value} {caught.value!r}"
-
-
-def test_secrets_reach_compose_by_stdin_alone(engine: Engine, composed: Path) -> None:
-    commands(composed, show=f"env > {composed}/env")
-
-    server(engine).migrate(RELEASE)
-
-    said = json.loads((composed / "stdin").read_text())
-    assert said["services"]["web"]["environment"]["DB"] == f"pg://u:{AWKWARD.replace('$', '$$')}@db"
-    assert "w0rd" not in (composed / "argv").read_text() + (composed / "env").read_text()
-
-
-def test_a_secret_that_compose_takes_from_its_environment_is_there_and_no_other(engine: Engine, composed: Path) -> None:
-    commands(composed, show=f"env > {composed}/env")
-    model = {**RELEASE.model, "secrets": {"token": {"environment": "TOKEN"}}}
-    target = server(engine, secrets={"DB": AWKWARD, "TOKEN": "t0k3n"})
-
-    target.migrate(dataclasses.replace(RELEASE, model=model))
-
-    environment = (composed / "env").read_text()
-    assert "TOKEN=t0k3n\n" in environment
-    assert "w0rd" not in environment
-
-
-def test_without_migrations_nothing_is_asked(engine: Engine) -> None:
-    assert server(engine).migrate(rendered("a")) == Migrated()
 
 
 @pytest.mark.parametrize(
@@ -253,82 +156,41 @@ def test_what_outlasts_the_drain_is_not_waited_for(engine: Engine) -> None:
     assert edge.requests == 999_999
 
 
-@pytest.mark.parametrize(
-    ("check", "refused"),
-    [({"Healthcheck": {"Test": ["CMD", "x"]}}, False), ({"Healthcheck": {"Test": ["NONE"]}}, True), ({}, True)],
-)
-def test_a_routed_service_that_nobody_can_tell_is_ready_is_refused(
-    daemon: servers.Server, engine: Engine, composed: Path, check: dict[str, Any], *, refused: bool
-) -> None:
-    (composed / "--no-build").write_text("")
-    daemon.answers |= {
-        "GET /containers/json": Answer(body=[listed(State="created")]),
-        "GET /containers/c1/json": Answer(body={"Config": check}),
-    }
-
-    if refused:
-        with pytest.raises(CheckError, match="web has no healthcheck"):
-            server(engine).create(RELEASE)
-    else:
-        server(engine).create(RELEASE)
-
-
-def test_every_image_without_a_healthcheck_is_said_before_anything_is_made(
+def test_an_image_without_a_healthcheck_is_refused_before_anything_is_made(
     daemon: servers.Server, engine: Engine
 ) -> None:
-    both = rendered(services={"web": {"image": "a"}, "api": {"image": "b"}}, routes=(*WEB, Route("/api", "api", 1)))
-    daemon.answers |= {
-        "GET /images/a/json": Answer(body={"Config": {"Healthcheck": {"Test": ["NONE"]}}}),
-        "GET /images/b/json": Answer(body={"Config": {}}),
-    }
+    release = rendered(services={"web": {"image": "a"}})
+    daemon.answers |= {"GET /images/a/json": Answer(body={"Config": {}}), "GET /version": Answer(body={})}
 
-    with pytest.raises(CheckError, match="api, web has no healthcheck"):
-        server(engine).prepare(both)
+    with pytest.raises(CheckError, match="web has no healthcheck"):
+        server(engine).prepare(release)
 
     assert {request.method for request in daemon.requests} == {"GET"}
 
 
-def connected(daemon: servers.Server, engine: Engine, release: Rendered, *there: dict[str, Any]) -> dict[str, str]:
-    """The networks that starting a release's `web` connects it to, and the address it is to have there."""
-    asked: dict[str, str] = {}
-    for network in ("0-tagship", "shop-staging"):
-
-        def connect(request: servers.Request, network: str = network) -> Answer:
-            asked[network] = request.json()["EndpointConfig"].get("IPAMConfig", {}).get("IPv4Address", "")
-            return Answer()
-
-        daemon.answers[f"POST /networks/{network}/connect"] = connect
+def test_a_container_without_a_healthcheck_is_refused_before_a_migration(
+    daemon: servers.Server, engine: Engine, composed: Path
+) -> None:
+    (composed / "--no-build").write_text("")
     daemon.answers |= {
-        "GET /containers/json": Answer(body=list(there)),
+        "GET /containers/json": Answer(body=[listed(State="created")]),
+        "GET /containers/c1/json": Answer(body={"Config": {}}),
+    }
+
+    with pytest.raises(CheckError, match="web has no healthcheck"):
+        server(engine).create(RELEASE)
+
+
+def test_containers_join_the_edges_network_before_they_start(daemon: servers.Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[listed(State="created")]),
+        "POST /networks/0-tagship/connect": Answer(),
         "POST /containers/c1/start": Answer(204),
         "GET /containers/c1/json": Answer(body={"Config": {}, "State": {"Status": "running"}}),
         "GET /events": Answer(lines=[]),
     }
-    server(engine).start(release, ["web"])
-    return asked
 
+    server(engine).start(RELEASE, ["web"])
 
-def test_a_service_with_a_route_gets_a_fixed_address_on_the_edges_network(
-    daemon: servers.Server, engine: Engine
-) -> None:
-    first = connected(daemon, engine, RELEASE, listed(State="created"))
-    taken = listed(
-        Id="c9", NetworkSettings={"Networks": {"0-tagship": {"IPAMConfig": {"IPv4Address": first["0-tagship"]}}}}
-    )
-
-    second = connected(daemon, engine, RELEASE, listed(State="created"), taken | {"Labels": {"tagship.app": "other"}})
-
-    assert list(first) == ["0-tagship"]
-    assert second["0-tagship"] != first["0-tagship"]
-
-
-def test_a_service_that_uses_accessories_reaches_them(daemon: servers.Server, engine: Engine) -> None:
-    release = rendered("a", routes=(), accessories=("db",))
-
-    assert connected(daemon, engine, release, listed(State="created")) == {"shop-staging": ""}
-
-
-def test_what_a_killed_deploy_connected_is_left_alone(daemon: servers.Server, engine: Engine) -> None:
-    networks = {"0-tagship": {"IPAMConfig": {"IPv4Address": "10.213.8.9"}}}
-
-    assert connected(daemon, engine, RELEASE, listed(State="created", NetworkSettings={"Networks": networks})) == {}
+    changes = [request.path for request in daemon.requests if request.method == "POST"]
+    assert changes.index("/networks/0-tagship/connect") < changes.index("/containers/c1/start")

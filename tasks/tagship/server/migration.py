@@ -1,0 +1,53 @@
+"""A release's migrations on a server: each command runs in a container of its own, of the new image."""
+
+from tagship.deploy.observed import Migrated
+from tagship.engine import images
+from tagship.engine.client import Engine
+from tagship.errors import MigrationError, RolloutError
+from tagship.migrations import frameworks
+from tagship.names import Place
+from tagship.release.model import Migrations, Rendered
+from tagship.server.composer import Composer
+
+_NOTHING_STAYED = (
+    "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
+    "keep the file on a volume, or the database in an accessory"
+)
+
+
+class Migration:
+    """What a release has to migrate, on the release's and the environment's networks."""
+
+    def __init__(self, engine: Engine, composer: Composer, place: Place, rendered: Rendered) -> None:
+        self._engine = engine
+        self._composer = composer
+        self._place = place
+        self._rendered = rendered
+
+    def run(self, *, dry_run: bool) -> Migrated:
+        """Pending, apply, verify. Raises MigrationError when one fails, or is pending still."""
+        how = self._rendered.release.shape.migrations
+        if how is None:
+            return Migrated()
+        state = frameworks.read(how, self._once(how, how.pending))
+        if dry_run or not state.pending:
+            return Migrated(state.pending, state.leaves)
+        self._once(how, how.apply, limited=True)
+        after = frameworks.read(how, self._once(how, how.pending))
+        if after.pending:
+            raise MigrationError(
+                f"Still pending after migrating: {', '.join(after.pending)}.",
+                hint=_NOTHING_STAYED if after.pending == state.pending else "",
+            )
+        return Migrated(state.pending, after.leaves)
+
+    def _once(self, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
+        release = self._rendered.release
+        model = frameworks.one_off(self._rendered.model, how.service, str(self._place), release.shape)
+        if limited:
+            name = self._composer.name(release.images.get(how.service, ""))
+            model = frameworks.limited(model, how, images.image_variables(self._engine, name))
+        try:
+            return self._composer.run_once(self._rendered, model, how.service, argv)
+        except RolloutError as error:
+            raise MigrationError(error.problem) from None

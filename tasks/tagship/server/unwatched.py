@@ -1,0 +1,37 @@
+"""Routed services that nobody could tell are ready: neither the Compose file nor their image has a healthcheck."""
+
+from collections.abc import Iterable
+
+from tagship.engine import containers
+from tagship.engine.client import Engine
+from tagship.errors import CheckError
+from tagship.release.model import Rendered
+from tagship.server.composer import Composer
+
+
+def possible(rendered: Rendered) -> set[str]:
+    """The routed services that the Compose file gives no healthcheck."""
+    routed = {route.service for route in rendered.release.shape.routes}
+    return {name for name in routed if not rendered.model["services"][name].get("healthcheck")}
+
+
+def refuse_images(rendered: Rendered, composer: Composer) -> None:
+    """Before anything is made; an image that Compose is yet to pull isn't looked at. Raises CheckError."""
+    if silent := possible(rendered):
+        images = {name: composer.image(rendered.model["services"][name].get("image", "")) for name in silent}
+        _refuse(name for name, image in images.items() if image and not containers.probe(image.get("Config") or {}))
+
+
+def refuse_containers(rendered: Rendered, engine: Engine) -> None:
+    """Once containers are made, whatever their images came from. Raises CheckError."""
+    if silent := possible(rendered):
+        ours = (c for c in containers.of(engine, rendered.name) if c.service in silent)
+        _refuse(c.service for c in ours if not containers.healthcheck(engine, c.id))
+
+
+def _refuse(unwatched: Iterable[str]) -> None:
+    if names := sorted(set(unwatched)):
+        raise CheckError(
+            f"{', '.join(names)} has no healthcheck, so nobody could tell when it is ready.",
+            hint="give it one in the Compose file",
+        )
