@@ -1,4 +1,4 @@
-"""Draws how the package's folders lean on each other, from the imports themselves."""  # noqa: INP001 - a script among documents
+"""Draws which folders of the package import which, from the import statements."""  # noqa: INP001 - a script among documents
 
 import ast
 from collections.abc import Iterator
@@ -14,20 +14,21 @@ ORDER = (
 _TEXT = """\
 # Architecture
 
-`nox -s docs` writes this page, from the folders' own sentences and from the imports. tests/unit/test_architecture.py
-holds the order: imports run downward only, between folders and between files, and in no circle. `deploy/`, `proof/` and
-`release/` touch nothing of the world: they get what they touch handed in.
+`nox -s docs` writes this page from the docstrings of the folders and from the imports. tests/unit/test_architecture.py
+checks the order: imports go only downward, between folders and between files, without circles. `deploy/`, `proof/` and
+`release/` have no access to the outside world: their callers pass in everything that acts on it.
 
-A deploy reads as a story in `deploy/story.py`: under the environment's lock it observes, chooses a candidate, plans,
-and carries the plan out on a target. `commands/deploy.py` wires it: the connection and the target come from `server/`,
-the release from `images/`, its variables from `variables/`, and what goes beside a rollout is a companion, as `sentry/`
-has one.
+`deploy/story.py` runs a deploy: with the environment's lock held, it observes the server, chooses a candidate, makes a
+plan, and applies the plan to a target. `commands/deploy.py` puts the parts together: the connection and the target come
+from `server/`, the release from `images/`, its variables from `variables/`. Work that runs in parallel with a rollout
+is a companion; `sentry/` has one.
 
 | folder | what it holds | modules |
 | --- | --- | --- |
 {rows}
-Below them all: `names.py`, what everything is named after; `errors.py`, one class for each exit code; `version.py`.
-Above them all: `cli.py`, the program `tagship`, and `__init__.py`, the tasks as Invoke lists them.
+Every folder may import `names.py` (how containers, networks and volumes are named), `errors.py` (one class for each
+exit code) and `version.py`. `cli.py` (the program `tagship`) and `__init__.py` (the tasks, as Invoke lists them) may
+import every folder.
 
 ```mermaid
 graph TD
@@ -58,7 +59,7 @@ def page() -> str:
 
 
 def _direct() -> list[tuple[str, str]]:
-    """Which folder imports which, without those that it reaches through another: the picture stays readable."""
+    """Which folder imports which, without imports that lead through a third folder, so that it stays readable."""
     edges = {(folder(a), folder(b)) for a, b in set(imports())}
     below = {name: {b for a, b in edges if a == name and b not in {"", name}} for name in ORDER}
     reached: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Writes docs/reference.md and docs/tagship.schema.json from the code: `nox -s docs`, or `-- --check` to compare."""  # noqa: INP001 - a script among documents
+"""Writes architecture.md, reference.md and tagship.schema.json from the code: `nox -s docs`; `-- --check` compares."""  # noqa: INP001 - a script among documents
 
 import builtins
 import inspect
@@ -28,44 +28,45 @@ SHARED_KEYS = frozenset(config.Settings.model_fields)
 INTRODUCTION = """\
 # Reference
 
-Written by `nox -s docs` from the code; a test fails when it is stale.
+`nox -s docs` writes this page from the code; a test fails if it is out of date.
 
 [tagship.yml](#tagshipyml) · [Tasks](#tasks) · [Exit codes](#exit-codes)
 """
 CONFIGURATION = """\
 ## tagship.yml
 
-An unknown key is refused, with its line and the nearest known one. A duration is written `500ms`, `2s`, `1m30s`, or as
-a number of seconds; where a list of texts may stand, one text may. [tagship.schema.json](tagship.schema.json) gives
-editors completion: with the YAML language server by this first line, a copy of the schema lying beside the file.
+Tagship refuses an unknown key and names its line and the nearest known key. Write a duration as `500ms`, `2s`,
+`1m30s`, or as a number of seconds. Instead of a list of texts you may write one text.
+[tagship.schema.json](tagship.schema.json) gives completion to editors with the YAML language server: put a copy
+beside the file, and begin the file with this line.
 
 ```yaml
 # yaml-language-server: $schema=./tagship.schema.json
 ```
 """
 SHARED = """\
-Keys marked ◦ may stand in an environment, too. What it says there is merged over the top level: tables key by key,
-lists as a whole.
+You may also write keys marked ◦ in an environment, where they override the top level: tables are merged key by key,
+lists are replaced.
 """
 TASKS = """\
 ## Tasks
 
-The same under `tagship` and, where a tasks.py says `from tagship import namespace`, under `inv`.
+Run them as `tagship …` or, if your tasks.py says `from tagship import namespace`, as `inv …`.
 """
 EXIT_CODES = """\
 ## Exit codes
 """
 
 OTHER_CODES = (
-    ("0", "It went well."),
-    ("1", "The command line wasn't understood, or Tagship has a bug: its traceback is shown."),
+    ("0", "Success."),
+    ("1", "Invoke can't parse the command line, or Tagship has a bug and shows its traceback."),
 )
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes or no", Any: "anything"}
 
 
 def files() -> dict[Path, str]:
-    """Each generated file and what it should say."""
+    """Each generated file with its current text."""
     return {
         FOLDER / "architecture.md": architecture.page(),
         FOLDER / "reference.md": reference(),
@@ -74,12 +75,12 @@ def files() -> dict[Path, str]:
 
 
 def reference() -> str:
-    """The whole page."""
+    """The text of docs/reference.md."""
     return "\n".join((INTRODUCTION, CONFIGURATION, *tables(), TASKS, *tasks(), EXIT_CODES, exit_codes()))
 
 
 def tables() -> Iterator[str]:
-    """A section for each table of tagship.yml, headed by the places where it may stand."""
+    """A section for each table of tagship.yml; its heading lists the keys that hold such a table."""
     headings = {table: " · ".join(places) or "Top level" for table, places in _places().items()}
     for table, heading in headings.items():
         yield f"### {heading}\n\n{_prose(table)}\n"
@@ -91,7 +92,7 @@ def tables() -> Iterator[str]:
 
 
 def tasks() -> Iterator[str]:
-    """A section for each task, in the order in which a person meets them: what `--help` says."""
+    """A section with the `--help` of each task, in the order of `tagship`'s overview."""
     contexts = {context.name: context for context in namespace.to_contexts()}
     for context in (contexts[name] for names in JOURNEY.values() for name in names):
         rows = []
@@ -117,24 +118,24 @@ def schema() -> str:
 
 
 class _Strict(GenerateJsonSchema):
-    """As strict as reading the file is, and without titles that only repeat the key."""
+    """A schema that is as strict as our own validation, without titles that only repeat the key."""
 
     def field_is_present(self, field: core_schema.ModelField) -> bool:  # type: ignore[override]
-        """What is excluded is no key of the file."""
+        """Omit excluded fields, which are no keys of the file."""
         return not field.get("serialization_exclude")
 
     def field_title_should_be_set(self, _schema: object) -> bool:
-        """Whether to repeat the key as a title."""
+        """Give no field a title."""
         return False
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """A name that doesn't match the names' pattern is refused."""
+        """Refuse names that don't match the pattern."""
         made = super().dict_schema(schema)
         return made | {"additionalProperties": False} if "patternProperties" in made else made
 
 
 def _places() -> dict[Table, list[str]]:
-    """Every table and where it may stand, the outer before the inner."""
+    """Every table with the keys that hold it; outer tables come first."""
     found: dict[Table, list[str]] = {config.Config: []}
     waiting: list[tuple[Table, str]] = [(config.Config, "")]
     for table, place in waiting:
@@ -148,7 +149,7 @@ def _places() -> dict[Table, list[str]]:
 
 
 def _own(table: Table) -> dict[str, FieldInfo]:
-    """The keys to describe, those shared with environments last, and not again for an environment."""
+    """The keys to describe. Keys that environments share come last, and only at the top level."""
     shown = {name: field for name, field in table.model_fields.items() if not field.exclude}
     own = {name: field for name, field in shown.items() if name not in SHARED_KEYS}
     return own if table is config.Environment else {**own, **shown}
@@ -159,7 +160,7 @@ def _key(table: Table, name: str, field: FieldInfo) -> str:
 
 
 def _value(field: FieldInfo, headings: Mapping[Table, str]) -> str:
-    """What may be written there, in words."""
+    """The type of a key's value, in words."""
     return "duration" if _is_duration(field) else _type(field.annotation, headings)
 
 
@@ -183,7 +184,7 @@ def _type(annotation: Any, headings: Mapping[Table, str]) -> str:  # noqa: ANN40
 
 
 def _tables(annotation: Any) -> Iterator[Table]:  # noqa: ANN401 - type annotations have no common type
-    """Those a value may hold."""
+    """The tables that a type contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
@@ -204,7 +205,7 @@ def _prose(thing: object) -> str:
 
 
 def _anchor(heading: str) -> str:
-    """What GitHub makes of a heading."""
+    """The anchor that GitHub gives a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -214,14 +215,13 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write what is stale, or with --check only say so; 1 when something was."""
+    """Write outdated files; with --check only list them and return 1 if there are any."""
     stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
     check = "--check" in arguments
     for path, text in stale.items():
         if not check:
             path.write_text(text)
-        said = f"docs/{path.name} is stale: run `nox -s docs`." if check else f"Wrote docs/{path.name}."
-        print(said)  # noqa: T201 - it is a program
+        print(f"docs/{path.name} is out of date: run `nox -s docs`." if check else f"Wrote docs/{path.name}.")  # noqa: T201 - it is a program
     return 1 if stale and check else 0
 
 

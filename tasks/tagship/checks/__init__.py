@@ -1,1 +1,1 @@
-"""What is run to see whether something is well: suites, smoke tests."""
+"""Test and lint suites, and smoke tests."""

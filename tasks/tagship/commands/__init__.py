@@ -1,1 +1,1 @@
-"""What people type: parse, wire, print; nothing else."""
+"""The tasks that people type. They parse, wire the parts together and print."""

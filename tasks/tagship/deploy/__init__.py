@@ -1,1 +1,1 @@
-"""The story of a deploy and its decisions. Pure but for the target it is handed."""
+"""How a deploy goes and what it decides. It touches the outside world only through the target that it is given."""

@@ -1,1 +1,1 @@
-"""One Docker engine: its client, and what is done with containers, networks and volumes."""
+"""One Docker engine: its client, and operations on containers, networks and volumes."""

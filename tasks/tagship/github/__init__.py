@@ -1,1 +1,1 @@
-"""GitHub: its API, the protection of environments, deployments, and the workflows an app starts with."""
+"""GitHub: its API, the protection of environments, deployments, and the starter workflows."""

@@ -1,1 +1,1 @@
-"""The images of a commit: built, pushed, found by digest."""
+"""The images of a commit: building, pushing, and looking up digests."""

@@ -1,1 +1,1 @@
-"""How a database's schema is brought to a release."""
+"""How the frameworks list and apply database migrations."""

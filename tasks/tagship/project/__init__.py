@@ -1,1 +1,1 @@
-"""tagship.yml: its schema, its file, its folder."""
+"""tagship.yml: its schema, its file, and the project's folder."""

@@ -1,1 +1,1 @@
-"""What was done to an environment, and how that is proven."""
+"""The ledger: what was done to an environment, in a hash chain."""

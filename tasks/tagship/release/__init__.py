@@ -1,1 +1,1 @@
-"""What a commit becomes, as pure values: the model, the rendered Compose project."""
+"""A release as pure values: its model, and the Compose project rendered from it."""

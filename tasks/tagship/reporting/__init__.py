@@ -1,1 +1,1 @@
-"""What people and machines get to see: progress, tables, events, Tagship's own telemetry; no secrets."""
+"""What people and machines see: progress, tables, events, and Tagship's own telemetry. Secrets are redacted."""

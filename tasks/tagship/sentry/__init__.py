@@ -1,1 +1,1 @@
-"""Sentry: what it hears of a release, and what it says of one."""
+"""Sentry: what Tagship reports about a release, and what it reads about one."""

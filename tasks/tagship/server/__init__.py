@@ -1,1 +1,1 @@
-"""One server: SSH, Docker, Caddy. Carries out what `deploy` plans."""
+"""One server: SSH, Docker, Caddy. Executes what `deploy` plans."""

@@ -1,1 +1,1 @@
-"""The commit on this machine: git, and the Compose file as the commit has it."""
+"""The commit on this machine: git, and the Compose file in that commit."""

@@ -1,1 +1,1 @@
-"""This machine: programs, temporary folders, signals, threads, the web."""
+"""This machine: programs, temporary folders, signals, threads, HTTP."""

@@ -1,4 +1,4 @@
-"""In-memory fakes for your own tests: what Tagship does to the outside world, kept where a test can look at it."""
+"""In-memory fakes for your own tests. They record what Tagship would do to the outside world."""
 
 from tagship.testing.memory import MemoryTarget
 

@@ -1,1 +1,1 @@
-"""An environment's variables and secrets: what its release is completed with."""
+"""An environment's variables and secrets, which fill in the Compose file."""
