@@ -15,7 +15,7 @@ from tagship.release.references import Need, Needs
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
 """When the smoke tests run, five cron fields in UTC: not at the full hour, when everybody's do."""
-_HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # one given by hand has to be on the branch"
+_HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # checks that a SHA given by hand is on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9][\w.-]*")
@@ -96,7 +96,7 @@ def _embedded(config: Config) -> bool:
 
 
 def _environment(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    held = "its protection rules hold this job" if settings.approval == "required" else "its secrets and variables"
+    held = "this job waits for its protection rules" if settings.approval == "required" else "its secrets and variables"
     embedded = _embedded(config)
     ssh = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
     prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
@@ -109,7 +109,7 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
         "needs": "test" if embedded else "build",
         "run": ("build push deploy" if config.registry else "build deploy") if embedded else "deploy",
         "held": held,
-        "history": _lines(["fetch-depth: 0 # Sentry is told which commits a release brings"])
+        "history": _lines(["fetch-depth: 0 # Sentry gets the commits of the release"])
         if settings.sentry
         else _lines([_HISTORY]),
         "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
