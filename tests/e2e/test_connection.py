@@ -75,6 +75,18 @@ def test_a_deploy_whose_connection_is_cut_goes_on_over_a_new_one_or_says_so_and_
     assert list(temporary.iterdir()) == []
 
 
+def test_a_user_who_may_run_no_command_on_the_server_deploys_as_well(hello: Hello, environment: str) -> None:
+    host = next(host for host in hello.rig.hosts if host.name == environment)
+    sha = hello.commit()
+    host.run(["usermod", "--shell", "/usr/sbin/nologin", "deploy"])
+    try:
+        hello.ship(environment)
+    finally:
+        host.run(["usermod", "--shell", "/bin/bash", "deploy"])
+
+    assert sha in hello.get(environment)
+
+
 def _ssh(temporary: Path) -> list[int]:
     """The ssh processes whose near end is in a folder."""
     found = []

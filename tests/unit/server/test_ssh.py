@@ -24,16 +24,20 @@ near.bind(path)
 time.sleep(float(sys.argv[1]))
 open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
 near.listen()
+if sys.argv[3] == "ends":
+    near.accept()
+    sys.exit(0)
 while True:
     there, _ = near.accept()
     there.close()
 """
 
 
-def connects(folder: Path, *, after: float = 0) -> str:
-    """An ssh that listens, some seconds after it made the socket's file."""
+def connects(folder: Path, *, after: float = 0, ends: bool = False) -> str:
+    """An ssh that listens, some seconds after it made the socket's file; one that `ends` is over at the first call."""
     (folder / "connects.py").write_text(_SERVER)
-    return f'exec {sys.executable} {folder}/connects.py {after} {folder} "$@"'
+    how = "ends" if ends else "stays"
+    return f'exec {sys.executable} {folder}/connects.py {after} {folder} {how} "$@"'
 
 
 class Machine:
@@ -79,9 +83,37 @@ def test_forwards_the_servers_docker_socket_and_nothing_else(machine: Machine) -
 
     forwards = [argv[at + 1] for at, word in enumerate(argv) if word in {"-L", "-R", "-D"}]
     assert [forward.partition(":")[2] for forward in forwards] == ["/var/run/docker.sock"]
-    assert argv[-2:] == ["--", "example.com"]
+    assert argv[-3:-1] == ["--", "example.com"]
     assert argv[argv.index("-l") + 1] == "deploy"
-    assert "-N" in argv
+
+
+def test_a_command_waits_on_the_server_so_that_sshd_sends_small_packets_at_once(machine: Machine) -> None:
+    argv = machine.told("ssh://deploy@example.com")
+
+    assert argv[-1] == "cat"
+    assert "-N" not in argv
+    assert "RemoteCommand=none" in argv
+
+
+def test_a_user_who_may_run_no_command_there_is_connected_without_one(machine: Machine) -> None:
+    machine.ssh(f'case " $* " in *" -N "*) {connects(machine.folder)};; esac\necho "not available"; exit 1')
+
+    with Tunnel("ssh://deploy@example.com") as tunnel, socket.socket(socket.AF_UNIX) as near:
+        near.connect(str(tunnel.wait()))
+
+    assert machine.leftovers == []
+
+
+def test_a_connection_that_ended_with_the_command_is_made_again_without_one(machine: Machine) -> None:
+    machine.ssh(f'case " $* " in *" -N "*) {connects(machine.folder)};; esac\n{connects(machine.folder, ends=True)}')
+
+    with Tunnel("ssh://deploy@example.com") as tunnel, socket.socket(socket.AF_UNIX) as near:
+        tunnel.wait()
+        assert tunnel.cut(5)
+        near.connect(str(tunnel.socket()))
+
+    assert "-N" in (machine.folder / "argv").read_text().splitlines()
+    assert machine.leftovers == []
 
 
 def test_host_keys_are_checked_and_nobody_is_asked_for_a_password(machine: Machine) -> None:
@@ -103,7 +135,7 @@ def test_host_keys_are_checked_and_nobody_is_asked_for_a_password(machine: Machi
 def test_reads_the_engines_address(machine: Machine, engine: str, host: str, port: list[str]) -> None:
     argv = machine.told(engine)
 
-    assert argv[-1] == host
+    assert argv[-2] == host
     assert argv[argv.index("-p") :][: len(port)] == port if port else "-p" not in argv
 
 
