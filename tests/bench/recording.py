@@ -17,7 +17,7 @@ _CHUNK = 1 << 16
 _SOCKET, _KEPT = "/run/docker.sock", "/run/docker.real.sock"
 _NAME = "recorded.sock"
 _ENCODED = re.compile(rb"echo ([A-Za-z0-9+/]{8,}={0,2}) \| base64 -d")
-_SHOWN = 100
+_SHOWN, _PRINTED = 160, 60
 _METHODS = ("GET ", "POST ", "PUT ", "HEAD ", "DELETE ")
 
 
@@ -127,8 +127,8 @@ def said(data: bytes) -> str:
 
 
 def decoded(word: bytes) -> bytes:
-    """The first line of what is written in base64."""
-    return base64.b64decode(word).split(b"\n", 1)[0].strip()
+    """How what is written in base64 begins."""
+    return base64.b64decode(word).split(b"\n", 1)[0].strip()[:_PRINTED]
 
 
 def shortened(part: str) -> str:

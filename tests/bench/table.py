@@ -32,13 +32,13 @@ def shown(figure: Figure, unit: str) -> str:
     return f"{text[0]}{' s' if unit == 's' else ''}{spread}"
 
 
-def replaced(page: str, generated: str) -> str:
+def replaced(page: str, generated: str, first: str = BEGIN, last: str = END) -> str:
     """The page with what is generated between the markers; at its end where there are none."""
-    block = f"{BEGIN}\n{generated.strip()}\n{END}"
-    before, begin, rest = page.partition(BEGIN)
+    block = f"{first}\n{generated.strip()}\n{last}"
+    before, begin, rest = page.partition(first)
     if not begin:
         return f"{page.rstrip()}\n\n{block}\n"
-    return f"{before}{block}{rest.partition(END)[2]}"
+    return f"{before}{block}{rest.partition(last)[2]}"
 
 
 def _cell(row: Row, contender: str, results: Results) -> str:

@@ -2,6 +2,8 @@
 
 `far`: seconds since the program's start, as seen at the server's Docker socket. A call waits for those before it whose
 answers were back by then; the longest chain of such calls is what distance costs, beside SSH's own handshake.
+
+`--write` lists every call of a deploy and of a rollback in docs/benchmarks.md; an end-to-end test compares.
 """
 
 import argparse
@@ -12,14 +14,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import far
+from tests.bench import far, listed
 from tests.bench.chain import CONNECT, Call, links, longest
 from tests.bench.delay import DelayingProxy
+from tests.bench.ours import ROOT
 from tests.bench.recording import Recording, recording
+from tests.bench.stepping import COMMANDS, stepped
+from tests.bench.table import replaced
 from tests.hello import Hello
-from tests.rig import Rig
+from tests.rig import Host, Rig
 
 NAME = "bench-trips"
+PAGE = ROOT / "docs/benchmarks.md"
+RUNS = 3
+"""For the list: what one of them does without is left out."""
 
 
 def report(calls: list[Call], took: float, delay: float, handshake: int) -> str:
@@ -56,11 +64,23 @@ def record(
         show(f"  {seconds:6.2f} s  {step}")
 
 
+def write(app: Hello, host: Host, seen: Recording) -> None:
+    """List every call in the page: those that come in each of some runs."""
+    runs: dict[str, list[list[listed.Stepped]]] = {command: [] for command in COMMANDS}
+    for _ in range(RUNS):
+        app.commit()
+        for command, task in COMMANDS.items():
+            runs[command].append(stepped(app, "far", host, seen, task))
+    page = listed.table({command: listed.always(each) for command, each in runs.items()})
+    PAGE.write_text(replaced(PAGE.read_text(), page, listed.BEGIN, listed.END))
+
+
 def main() -> int:
     """Ship twice near by, then once and back far away."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--delay", type=float, default=100, help="a round trip's milliseconds")
     parser.add_argument("--host", type=int, default=1, choices=(1, 2), help="1: engine 28, 2: engine 20.10")
+    parser.add_argument("--write", action="store_true", help="list the calls in docs/benchmarks.md, from near by")
     words = parser.parse_args()
     with Rig(images=["python", "caddy"]) as rig, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         host = rig.hosts[words.host - 1]
@@ -71,6 +91,9 @@ def main() -> int:
             app.ship("far")
             app.commit()
             with recording(host) as seen:
+                if words.write:
+                    write(app, host, seen)
+                    return 0
                 proxy.round_trip = words.delay / 1000
                 for command in ("ship", "rollback"):
                     record(app, proxy, seen, (command,), lambda line: print(line, flush=True))
