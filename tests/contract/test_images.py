@@ -86,10 +86,15 @@ def definition(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     return folder / "definition"
 
 
+def built(wanted: images.Images, environment: Environment) -> list[str]:
+    """What a build says that it built."""
+    return build.build(wanted, environment, build.resolve(wanted, environment), Engine(Path("/nowhere")))
+
+
 def test_builds_every_image_in_one_build(app: Repository, definition: Path) -> None:
     wanted = found(app, engine="local")
 
-    assert build.build(wanted, settings(engine="local"), Engine(Path("/nowhere"))) == ["api", "web"]
+    assert built(wanted, settings(engine="local")) == ["api", "web"]
 
     asked = json.loads(definition.read_text())["target"]
     assert {name: target["context"] for name, target in asked.items()} == {
@@ -106,15 +111,15 @@ def test_builds_only_what_the_registry_lacks(app: Repository, definition: Path) 
         has = Answer(headers={"Docker-Content-Digest": f"sha256:{'1' * 64}"})
         registry.answers[f"HEAD /v2/shop/web/manifests/{wanted.version.tag}"] = has
 
-        assert build.build(wanted, settings(), Engine(Path("/nowhere"))) == ["api"]
+        assert built(wanted, settings()) == ["api"]
         assert list(json.loads(definition.read_text())["target"]) == ["api"]
 
         registry.answers[f"HEAD /v2/shop/api/manifests/{wanted.version.tag}"] = has
         definition.unlink()
-        assert build.build(wanted, settings(), Engine(Path("/nowhere"))) == []
+        assert built(wanted, settings()) == []
         assert not definition.exists()
 
 
 def test_a_build_needs_no_registry(app: Repository, definition: Path) -> None:
-    assert build.build(found(app, registry="127.0.0.1:1/shop"), settings(), Engine(Path("/nowhere"))) == ["api", "web"]
+    assert built(found(app, registry="127.0.0.1:1/shop"), settings()) == ["api", "web"]
     assert definition.exists()

@@ -179,7 +179,7 @@ def on_port(answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | Non
 @contextmanager
 def on_socket(path: Path, answers: Mapping[str, Said] | None = None) -> Iterator[Server]:
     """One on a unix socket; it says of itself what an engine of Docker 28 does."""
-    server = Server({"GET /info": Answer(body={"Name": "fake"}), **(answers or {})})
+    server = Server({"GET /_ping": Answer(), "GET /info": Answer(body={"Name": "fake"}), **(answers or {})})
     server.headers = {"Api-Version": "1.51"}
     with _Unix(str(path), _handler(server)) as listening, _serving(listening):
         yield server

@@ -30,18 +30,20 @@ def deploy(  # noqa: PLR0913 - its options
 
     No request is dropped: the new release starts beside the old one, is smoke-tested, then switched to.
     """
-    from tagship.commands.orders import How, bring, meant, order, released
     from tagship.project import here
-    from tagship.proof.ledger import Action
-    from tagship.reporting.progress import Progress
     from tagship.server import connection
 
     settings = here.config().environment(env)
-    how = How(Progress(quiet=json), wait, dry_run, json)
-    with how.progress, connection.connect(settings) as opening:
-        version = meant(settings, sha, dirty=dirty)
-        session, choose = released(opening, settings, version, how.progress, planned=dry_run)
-        bring(session, order(settings, Action.DEPLOY, choose), how, version.tag)
+    with connection.connect(settings) as opening:
+        from tagship.commands.orders import How, bring, meant, order, released  # while ssh connects
+        from tagship.proof.ledger import Action
+        from tagship.reporting.progress import Progress
+
+        how = How(Progress(quiet=json), wait, dry_run, json)
+        with how.progress:
+            version = meant(settings, sha, dirty=dirty)
+            session, choose = released(opening, settings, version, how.progress, planned=dry_run)
+            bring(session, order(settings, Action.DEPLOY, choose), how, version.tag)
 
 
 @task(
@@ -58,15 +60,16 @@ def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wai
 
     With the variables it had; it is made ready and smoke-tested, then switched to.
     """
-    from tagship.commands.orders import How, bring, former, order
     from tagship.project import here
-    from tagship.proof.ledger import Action
-    from tagship.reporting.progress import Progress
     from tagship.server import connection
 
     settings = here.config().environment(env)
-    how = How(Progress(quiet=json), wait, dry_run, json)
     with connection.connect(settings) as opening:
+        from tagship.commands.orders import How, bring, former, order  # while ssh connects
+        from tagship.proof.ledger import Action
+        from tagship.reporting.progress import Progress
+
+        how = How(Progress(quiet=json), wait, dry_run, json)
         with how.progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
         bring(session, order(settings, Action.ROLLBACK, former(settings, to, how.progress)), how)
@@ -95,6 +98,7 @@ def ship(
     from tagship.reporting.progress import Progress
     from tagship.server import connection
     from tagship.source import checkout
+    from tagship.system.parallel import ahead
 
     config = here.config()
     settings = config.environment(env) if env else of_branch(config)
@@ -102,6 +106,7 @@ def ship(
     if not dirty:
         checkout.refuse_dirty(here.folder())
     found = commit.of(settings, version, here.folder(), repository=here.folder())
+    to_build = ahead(lambda: build.resolve(found, config))
     resolved = commit.checked(found, settings, here.folder(), build.unbuildable(found, config))
     how = How(Progress(quiet=json), wait, dry_run, json)
     if dry_run:
@@ -112,12 +117,12 @@ def ship(
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)
         with how.progress.step(f"Build {version.short}"):
-            build.build(found, config, engine)
+            build.build(found, config, to_build(), engine)
         pushed: Mapping[str, str] = {}
         if found.registry:
             with how.progress.step(f"Push {version.short}"):
                 pushed = push.push(found, engine)
             events.tell("pushed", tag=version.tag, images=found.references(pushed))
         session = reach(opening, how.progress)
-        release = digests.release(found, session.engine, pushed)
+        release = digests.release(found, session.engine, lambda: pushed or found.digests())
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)

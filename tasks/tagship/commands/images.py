@@ -22,7 +22,7 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     from tagship.engine import local
     from tagship.images import embedded
     from tagship.images.build import build as build_images
-    from tagship.images.build import unbuildable
+    from tagship.images.build import resolve, unbuildable
     from tagship.project import here
     from tagship.release import findings
     from tagship.reporting.progress import Progress
@@ -35,7 +35,7 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
         embedded.prepare(config, engine)
         progress = Progress(quiet=json)
         with progress.step(f"Build {wanted.version.short}"):
-            built = build_images(wanted, config, engine)
+            built = build_images(wanted, config, resolve(wanted, config), engine)
     if json:
         print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))
         return

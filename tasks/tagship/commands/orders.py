@@ -12,6 +12,7 @@ from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollout import Patience
+from tagship.engine import client
 from tagship.errors import ConfigError, SourceError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
@@ -27,6 +28,7 @@ from tagship.server.connection import Opening
 from tagship.server.lease import holder
 from tagship.server.session import Session
 from tagship.source import checkout, git
+from tagship.system.parallel import ahead
 from tagship.variables import resolve
 from tagship.variables.resolve import Resolution
 
@@ -43,6 +45,7 @@ class How:
 
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
     """The commit that is meant. Raises SourceError or ApprovalError where it may not go there."""
+    client.prepare()  # while git and Compose run
     found = checkout.version(settings, sha, here.folder(), dirty=dirty)
     gate.refuse_unreviewed(here.folder(), found.sha)
     return found
@@ -57,10 +60,11 @@ def released(
     """
     with checkout.checkout(version, here.folder()) as folder:
         found = commit.of(settings, version, folder, repository=here.folder())
+        known = ahead(found.digests)
         resolved = commit.checked(found, settings, here.folder())
     session = reach(opening, progress)
     with progress.step(f"Resolve {version.short} to digests"):
-        release = digests.release(found, session.engine, planned=planned)
+        release = digests.release(found, session.engine, known, planned=planned)
     return session, just(release, resolved)
 
 
@@ -122,7 +126,7 @@ def preview_ship(config: Config, settings: Environment, found: commit.Images, re
         there = found.digests() if found.registry else digests.local_ids(found, session.engine)
         if lacking := found.lacking(there):
             print(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
-        release = digests.release(found, session.engine, planned=True)
+        release = digests.release(found, session.engine, found.digests, planned=True)
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, found.version.tag)
 
 

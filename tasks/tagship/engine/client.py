@@ -51,7 +51,7 @@ class Link(Protocol):
 
 
 def prepare() -> None:
-    """Start importing Docker's client, to be ready by the time that ssh has connected."""
+    """Start importing Docker's client, for who waits for a program next and needs it later."""
     threading.Thread(target=importlib.import_module, args=("tagship.engine.transport",)).start()
 
 
@@ -77,17 +77,15 @@ class Engine:
         """The engine's socket, for programs too. Raises ConnectionFailedError when it can't be had again."""
         return self._reached().path
 
-    def connect(self) -> dict[str, Any]:
-        """Agree on an API version. Returns the engine's `/info`. Raises ConnectionFailedError or EngineError."""
-        with self._response("GET", "/info") as response:
-            info = json.loads(response.content)
+    def connect(self) -> None:
+        """Agree on an API version. Raises ConnectionFailedError or EngineError."""
+        with self._response("GET", "/_ping") as response:
             spoken = response.headers.get("Api-Version", "0.0")
         major, _, minor = spoken.partition(".")
         self.api = min((int(major), int(minor)), NEWEST_API)
         if self.api < OLDEST_API:
             raise EngineError(f"The engine speaks API {spoken}.", hint="Docker 20.10 or later is needed")
         self._client = self._new(self._reached())
-        return cast("dict[str, Any]", info)
 
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
         """GET and decode. Raises EngineError, with its status, on 4xx and 5xx."""

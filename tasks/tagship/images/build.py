@@ -13,10 +13,12 @@ from tagship.images.commit import Images
 from tagship.images.registry import UnreachableRegistryError
 from tagship.project.schema import Config, Environment
 from tagship.release import references, selection
+from tagship.release.markers import Model
 from tagship.release.references import Need
 from tagship.reporting import redaction
 from tagship.source import compose_file, git
 from tagship.system import programs
+from tagship.system.parallel import ahead
 from tagship.variables import files as variables
 
 
@@ -60,16 +62,23 @@ def _known(images: Images, settings: Config | Environment) -> dict[str, str]:
     return {**variables.read(settings.variables, images.folder), "TAGSHIP_SHA": images.version.tag}
 
 
-def build(images: Images, settings: Config | Environment, engine: Engine) -> list[str]:
-    """Build what the registry lacks. Returns the names built. Raises BuildError."""
+def resolve(images: Images, settings: Config | Environment) -> Model:
+    """The services to build, with the values that a build knows. Raises ConfigError."""
+    return compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
+
+
+def build(images: Images, settings: Config | Environment, resolved: Model, engine: Engine) -> list[str]:
+    """Build what the registry lacks, of what `resolve` returned. Returns the names built. Raises BuildError."""
+    asked = ahead(images.digests)
+    folder, version = images.folder, images.version
+    labels = definition.labels(version, git.remote(folder), git.committed_at(version, folder))
     try:
-        there = images.digests()
+        there = asked()
     except UnreachableRegistryError:
         there = {}  # a build needs no registry; the push will say so
     wanted = {service: name for service, name in images.names.items() if name not in there}
     if not wanted:
         return []
-    resolved = compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
     needed = definition.secret_variables(resolved)
     secrets = variables.secrets(settings.secrets, needed)
     redaction.conceal(secrets.values())
@@ -77,8 +86,6 @@ def build(images: Images, settings: Config | Environment, engine: Engine) -> lis
         raise ConfigError(
             f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
         )
-    folder, version = images.folder, images.version
-    labels = definition.labels(version, git.remote(folder), git.committed_at(version, folder))
     buildx(
         engine.socket,
         definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tagship.engine.client import Engine
 from tagship.engine.images import image
@@ -17,17 +17,16 @@ VERSION = "org.opencontainers.image.version"
 """The label that holds an image's tag: a dirty build has its commit's revision, too."""
 
 
-def release(
-    found: Images, engine: Engine, pushed: Mapping[str, str] | None = None, *, planned: bool = False
-) -> Release:
-    """The commit's images by digest, those just pushed or the registry's. Raises RegistryError for one that is nowhere.
+def release(found: Images, engine: Engine, known: Callable[[], Mapping[str, str]], *, planned: bool = False) -> Release:
+    """The commit's images by digest. Raises RegistryError for one that is nowhere.
 
+    `known`: returns image name → digest, of those just pushed or of the registry's (`Images.digests`).
     `planned`: one that isn't there yet has a digest to plan with (`UNBUILT`), and nothing can be done with it.
     With the registry down, what the server's engine has of that commit is as good: it was pulled by digest.
     """
     digests: Mapping[str, str]
     try:
-        digests = pushed or (found.digests() if found.registry else local_ids(found, engine))
+        digests = known() if found.registry else local_ids(found, engine)
     except UnreachableRegistryError:
         digests = _on_the_server(found, engine)
         if not digests:

@@ -30,7 +30,6 @@ class Opening:
         if settings.engine != "local":
             lends = settings.registry == "embedded"
             self._tunnel = self._stack.enter_context(Tunnel(settings.engine, lends=lends))
-        client.prepare()
         scratch.sweep()
 
     def session(self) -> Session:

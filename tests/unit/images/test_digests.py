@@ -38,7 +38,7 @@ CLEAN, DIRTY = Version(sha("a")), Version(sha("a") + "-dirty-01234567")
 
 
 def test_what_was_just_pushed_is_not_asked_for_again(engine: Engine) -> None:
-    release = releases.release(found(CLEAN), engine, {"web": DIGEST})
+    release = releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
 
     assert release.images == {"web": f"{WEB}@{DIGEST}"}
 
@@ -48,14 +48,14 @@ def test_with_the_registry_down_what_the_server_has_of_that_commit_is_as_good(da
         body=[{"RepoDigests": None}, {"RepoDigests": [f"elsewhere/web@{OTHER}", f"{WEB}@{DIGEST}"]}]
     )
 
-    assert releases.release(found(CLEAN), engine).images == {"web": f"{WEB}@{DIGEST}"}
+    assert releases.release(found(CLEAN), engine, found(CLEAN).digests).images == {"web": f"{WEB}@{DIGEST}"}
 
 
 def test_with_the_registry_down_a_dirty_build_of_that_commit_is_not(daemon: Server, engine: Engine) -> None:
     daemon.answers["GET /images/json"] = Answer(body=[{"RepoDigests": [f"{WEB}@{DIGEST}"]}])
 
-    releases.release(found(CLEAN), engine)
-    releases.release(found(DIRTY), engine)
+    releases.release(found(CLEAN), engine, found(CLEAN).digests)
+    releases.release(found(DIRTY), engine, found(DIRTY).digests)
 
     clean, dirty = (request.query["filters"] for request in daemon.requests)
     assert clean != dirty
@@ -67,7 +67,7 @@ def test_with_the_registry_down_and_nothing_on_the_server_there_is_nothing_to_de
     daemon.answers["GET /images/json"] = Answer(body=[])
 
     with pytest.raises(UnreachableRegistryError):
-        releases.release(found(CLEAN), engine)
+        releases.release(found(CLEAN), engine, found(CLEAN).digests)
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_what_another_job_pushed_is_what_is_deployed(
 
     if refused:
         with pytest.raises(RegistryError, match="where the build pushed"):
-            releases.release(found(CLEAN), engine, {"web": DIGEST})
+            releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
     else:
-        releases.release(found(CLEAN), engine, {"web": DIGEST})
+        releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
 
 
 def test_a_local_engine_is_deployed_to_from_what_was_built_on_it(daemon: Server, engine: Engine) -> None:
     daemon.answers[f"GET /images/shop.local/web:{CLEAN.tag}/json"] = Answer(body={"Id": DIGEST})
     local = Images(CLEAN, Sources({}), Shape(("web",)), Path(), {"web": "web"}, "shop.local", None)
 
-    assert releases.release(local, engine).images == {"web": DIGEST}
+    assert releases.release(local, engine, local.digests).images == {"web": DIGEST}
 
 
 def test_what_another_job_hands_over_must_be_json(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(releases.DIGESTS, "{")
 
     with pytest.raises(ConfigError, match="is not JSON"):
-        releases.release(found(CLEAN), engine, {"web": DIGEST})
+        releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
 
 
 @pytest.mark.parametrize("settings", [{"promote-from": "staging"}, {"approval": "required"}])
