@@ -1,4 +1,4 @@
-"""Tagship takes a Docker Compose application from a commit to a proven release, and back. The contents page."""
+"""Tagship takes a Docker Compose application from a commit to a proven release on a server, and back."""
 
 from invoke.collection import Collection
 
@@ -37,6 +37,6 @@ JOURNEY = {
     "Data": ("accessories.up", "accessories.status", "accessories.recreate"),
     "Server": ("lock.status", "lock.release"),
 }
-"""Every task, in the order in which a person meets it."""
+"""Every task by purpose, in the order of use."""
 
 __all__ = ["JOURNEY", "namespace"]

@@ -1,4 +1,4 @@
-"""The console command: the same tasks as under `inv`, in any folder with a tagship.yml."""
+"""The console command `tagship`: the same tasks as under `inv`, in any folder with a tagship.yml."""
 
 import inspect
 import os
@@ -16,7 +16,7 @@ from tagship.errors import UsageError
 from tagship.version import VERSION
 
 WIDEST = 100
-"""Columns that a screen uses at most."""
+"""The most columns that the overview uses."""
 _MARGIN = 2
 _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
@@ -26,35 +26,45 @@ def main() -> None:
     try:
         Console(name="tagship", binary="tagship", namespace=namespace, version=VERSION).run()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has read enough: `tagship --list | head`
+    except BrokenPipeError:  # the reader has closed the pipe: `tagship --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Console(Program):
-    """Invoke's own, with a screen of ours; says of a word it doesn't know what was meant perhaps."""
+    """Invoke's program with our own overview; suggests the nearest name for an unknown task or option."""
 
     def parse_tasks(self) -> None:
-        """Raises UsageError."""
+        """Parse the command line. Raises UsageError."""
         try:
             super().parse_tasks()
         except ParseError as error:
             raise explained(error) from None
-        except ValueError as error:  # a word where an option wants a number
-            raise UsageError(f"An option wants a number: {error}.", hint="see --help") from None
+        except ValueError as error:  # a word where an option expects a number
+            raise UsageError(f"An option expects a number: {error}.", hint="see --help") from None
 
     def no_tasks_given(self) -> None:
-        """What `tagship` alone shows."""
+        """Show our overview for `tagship` alone."""
         print("\n".join(_screen()))
         raise Exit
 
     def print_help(self) -> None:
-        """The same, and Invoke's options below it."""
+        """Show the overview with Invoke's options below it."""
         print("\n".join(_screen()))
         print("\nOptions before the task, Invoke's own:\n")
         self.print_columns(self.initial_context.help_tuples())
 
+    def print_task_help(self, name: str) -> None:
+        """Show a task's help, wrapped to the terminal; Invoke doesn't wrap the description."""
+        print(f"Usage: tagship {name} [--option …]\n")
+        for paragraph in (inspect.getdoc(self.collection[name]) or "").split("\n\n"):
+            print("\n".join(_wrapped(" ".join(paragraph.split()))), end="\n\n")
+        options = self.parser.contexts[name].help_tuples()
+        column = max((len(flags) for flags, _ in options), default=0) + 2 * _MARGIN
+        for flags, text in options:
+            print("\n".join(_wrapped(f"{'':{_MARGIN}}{flags}".ljust(column) + text, column)))
+
     def list_flat(self) -> None:
-        """All tasks by what they are for; those of one collection as Invoke lists them."""
+        """List all tasks by purpose; the tasks of one collection as Invoke lists them."""
         if self.list_root or self.list_depth:
             super().list_flat()
         else:
@@ -73,7 +83,7 @@ def _screen() -> Iterator[str]:
 
 
 def _listed() -> Iterator[str]:
-    """The tasks, a line each where there is room, under what they are for."""
+    """The tasks by purpose, one line each if the terminal is wide enough."""
     column = max(len(name) for names in JOURNEY.values() for name in names) + 2 * _MARGIN
     for at, (what, names) in enumerate(JOURNEY.items()):
         yield from ([""] if at else [])
@@ -89,7 +99,7 @@ def _wrapped(text: str, indent: int = 0) -> list[str]:
 
 
 def explained(error: ParseError) -> UsageError:
-    """What was wrong with the command line, and the nearest word that would have been right."""
+    """What is wrong with the command line, and the nearest word that would be right."""
     context = error.context if error.context and error.context.name else None
     task = context.name if context else ""
     unknown = _UNKNOWN.search(str(error))
@@ -105,7 +115,7 @@ def explained(error: ParseError) -> UsageError:
 
 
 def _nearest(word: str, known: Iterable[str], help_: str) -> str:
-    import difflib  # noqa: PLC0415 - only who mistypes pays for it
+    import difflib  # noqa: PLC0415 - only needed after a typo
 
     near = difflib.get_close_matches(word, list(known), 1)
     return f"did you mean {near[0]}?" if near else f"see tagship {help_}"

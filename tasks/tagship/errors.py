@@ -1,33 +1,33 @@
-"""Every failure a person can meet: what went wrong, what to do about it, and an exit code per kind.
+"""Every failure that a user can meet: what went wrong, what to do about it, and one exit code for each kind.
 
-TagshipError                1   anything below
+TagshipError                1   any error below
 ├── ConfigError             2   tagship.yml, the Compose file, variables or secrets need a change
-├── ToolError               3   a program or engine this machine needs is missing or too old
+├── ToolError               3   a program or engine that this machine needs is missing or too old
 ├── SourceError             4   the commit: unknown, ambiguous, or the work tree is dirty
-├── SuiteError              5   a test or lint suite failed, or coverage is below its floor
-├── BuildError              6   an image could not be built
-├── RegistryError           7   the registry refused, lacks the image, or names another digest
+├── SuiteError              5   a test or lint suite failed, or coverage is below its minimum
+├── BuildError              6   an image can't be built
+├── RegistryError           7   the registry refuses, lacks the image, or has another digest for it
 ├── ConnectionFailedError   8   the server or its engine can't be reached
-├── CheckError              9   the server isn't fit for this deploy; nothing was changed
-├── LockedError            10   somebody else is deploying, or our lease was lost
+├── CheckError              9   the server doesn't meet this deploy's needs; nothing was changed
+├── LockedError            10   another deploy holds the lock, or this one lost it
 ├── MigrationError         11   a migration failed; the old release is still serving
-├── RolloutError           12   the new release didn't start or get ready; the old one is still serving
+├── RolloutError           12   the new release didn't start or didn't become ready; the old one is still serving
 ├── SmokeTestError         13   a smoke test failed
 ├── EngineError            14   the engine refused a call that should have worked
-├── ApprovalError          15   the environment isn't protected as tagship.yml demands, or it is another branch's commit
-├── SentryError            16   Sentry refused or doesn't answer, where it is asked for or required
-├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that bakes has gone back
-├── InconclusiveError      18   Sentry knows too little of the release to call it healthy
-├── LedgerError            19   a line of the ledger was changed, torn or taken out
-├── UsageError             64   the command line names a task or option that there isn't
-└── StoppedError          130   Ctrl-C, or the run was cancelled: what was begun has been put back
+├── ApprovalError          15   the environment lacks the demanded protection, or the commit isn't on the branch
+├── SentryError            16   Sentry refuses or doesn't answer, and the task needs it
+├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that was baking has switched back
+├── InconclusiveError      18   Sentry has too little data to call the release healthy
+├── LedgerError            19   a line of the ledger was changed, truncated or removed
+├── UsageError             64   the command line names an unknown task or option
+└── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
 """
 
 from invoke.exceptions import Exit
 
 
 class TagshipError(Exit):
-    """Says what went wrong, then what to do about it."""
+    """An error that says what went wrong, then what to do about it."""
 
     exit_code = 1
 
@@ -37,7 +37,7 @@ class TagshipError(Exit):
         super().__init__(f"{problem}\n  hint: {hint}" if hint else problem, self.exit_code)
 
     def add_hint(self, more: str) -> None:
-        """Say one more thing: what could only be known after the error was raised."""
+        """Extend the hint by something that became known after the error was raised."""
         TagshipError.__init__(self, self.problem, hint=f"{self.hint}; {more}" if self.hint else more)
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class ConfigError(TagshipError):
 
 
 class ToolError(TagshipError):
-    """A program or engine this machine needs is missing or too old."""
+    """A program or engine that this machine needs is missing or too old."""
 
     exit_code = 3
 
@@ -63,37 +63,37 @@ class SourceError(TagshipError):
 
 
 class SuiteError(TagshipError):
-    """A test or lint suite failed, or coverage is below its floor."""
+    """A test or lint suite failed, or coverage is below its minimum."""
 
     exit_code = 5
 
 
 class BuildError(TagshipError):
-    """An image could not be built."""
+    """An image can't be built."""
 
     exit_code = 6
 
 
 class RegistryError(TagshipError):
-    """The registry refused, lacks the image, or already names another digest."""
+    """The registry refuses, lacks the image, or already has another digest for it."""
 
     exit_code = 7
 
 
 class ConnectionFailedError(TagshipError):
-    """The server or its engine can't be reached. `status` shows all others first, and ends with this for one."""
+    """The server or its engine can't be reached. `status` first shows the environments that it can reach."""
 
     exit_code = 8
 
 
 class CheckError(TagshipError):
-    """The server isn't fit for this deploy; nothing was changed."""
+    """The server doesn't meet this deploy's needs; nothing was changed."""
 
     exit_code = 9
 
 
 class LockedError(TagshipError):
-    """Somebody else is deploying to this environment, or our lease was lost."""
+    """Another deploy holds the environment's lock, or this one lost it."""
 
     exit_code = 10
 
@@ -105,7 +105,7 @@ class MigrationError(TagshipError):
 
 
 class RolloutError(TagshipError):
-    """The new release didn't start or get ready; the old one is still serving."""
+    """The new release didn't start or didn't become ready; the old one is still serving."""
 
     exit_code = 12
 
@@ -117,13 +117,13 @@ class SmokeTestError(TagshipError):
 
 
 class ApprovalError(TagshipError):
-    """The environment isn't protected as tagship.yml demands, or the commit isn't on the run's branch."""
+    """The environment lacks the protection that tagship.yml demands, or the commit isn't on the run's branch."""
 
     exit_code = 15
 
 
 class SentryError(TagshipError):
-    """Sentry refused or doesn't answer, where it is asked for or required. Carries the HTTP status, 0 for none."""
+    """Sentry refuses or doesn't answer, and the task needs it. Carries the HTTP status, 0 without an answer."""
 
     exit_code = 16
 
@@ -139,25 +139,25 @@ class UnhealthyError(TagshipError):
 
 
 class InconclusiveError(TagshipError):
-    """Sentry knows too little of the release to call it healthy."""
+    """Sentry has too little data to call the release healthy."""
 
     exit_code = 18
 
 
 class LedgerError(TagshipError):
-    """A line of the ledger was changed, torn or taken out."""
+    """A line of the ledger was changed, truncated or removed."""
 
     exit_code = 19
 
 
 class UsageError(TagshipError):
-    """The command line names a task or option that there isn't (sysexits.h, EX_USAGE)."""
+    """The command line names an unknown task or option (sysexits.h, EX_USAGE)."""
 
     exit_code = 64
 
 
 class StoppedError(TagshipError):
-    """Somebody pressed Ctrl-C, or the run was cancelled."""
+    """Ctrl-C was pressed, or the run was cancelled."""
 
     exit_code = 130
 

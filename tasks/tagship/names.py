@@ -1,4 +1,4 @@
-"""What everything is named after: versions, places, labels, headers."""
+"""The names of versions, places, labels and headers."""
 
 import re
 from dataclasses import dataclass
@@ -15,17 +15,20 @@ RELEASE_HEADER = "X-Tagship-Release"
 
 
 LABEL = "tagship"
-"""Prefix of the labels that say what is ours: tagship.app, tagship.environment, tagship.sha, tagship.release."""
+"""Prefix of Tagship's labels: tagship.app, tagship.environment, tagship.sha, tagship.release."""
 
 RESTART = f"{LABEL}.restart"
-"""Label: a container's restart policy while it is to run, `always` or `no`; a release's is `no` until it starts."""
+"""Label with a container's restart policy while it runs, `always` or `no`.
+
+The policy itself is `no` until it starts.
+"""
 
 
 Digest = NewType("Digest", str)
-"""`sha256:` and 64 hex digits: a manifest's digest in a registry, or an image's id where there is no registry."""
+"""`sha256:` and 64 hex digits: a manifest's digest in a registry, or an image's id if there is no registry."""
 
 UNBUILT = Digest(f"sha256:{'0' * 64}")
-"""Stands for the digest of an image that isn't built yet: enough to plan with."""
+"""Placeholder digest for an image that isn't built yet, so that a plan can be made."""
 
 _TAG = re.compile(r"(?P<sha>[0-9a-f]{40})(-dirty-[0-9a-f]{8})?")
 
@@ -36,12 +39,12 @@ _RELEASE = re.compile(r"(?P<stem>[a-z0-9-]+)-(?P<sha8>[0-9a-f]{8})-(?P<cfg6>[0-9
 HIGHEST_PORT = 65535
 
 DNS_LABEL = 63
-"""Longest name a resolver takes for one label (RFC 1035, 2.3.4): the edge dials containers by name."""
+"""Longest label in a DNS name (RFC 1035, 2.3.4); the edge dials containers by name."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """The commit an image was built from: its tag is the SHA, or `SHA-dirty-HASH` for an uncommitted tree."""
+    """The commit that an image was built from. Its tag is the SHA, or `SHA-dirty-HASH` for uncommitted changes."""
 
     tag: str
     tree: str = ""
@@ -62,13 +65,13 @@ class Version:
 
     @property
     def dirty(self) -> bool:
-        """Whether the tree had changes that no commit holds."""
+        """Whether the work tree had uncommitted changes."""
         return len(self.tag) > len(self.sha)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One application in one environment: what everything on a server is named after."""
+    """One application in one environment. Everything on a server is named after it."""
 
     app: str
     environment: str
@@ -91,14 +94,14 @@ class Place:
         return f"{self}-accessories"
 
     def owns(self, release: str) -> bool:
-        """Whether a Compose project is a release of this place."""
+        """Whether a Compose project is a release of this application and environment."""
         found = _RELEASE.fullmatch(release)
         return found is not None and found["stem"] == str(self)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, for what, and from where."""
+    """Who holds a lock, what they do, and in which CI run."""
 
     who: str
     doing: str

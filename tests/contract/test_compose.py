@@ -213,7 +213,7 @@ def test_a_file_that_is_not_in_the_commit_is_not_read(folder: Path) -> None:
     found = sources(folder, {"services": {"web": {**WEB, "env_file": ".env.web"}}})
 
     assert "s3cr3t" not in repr(found)
-    with pytest.raises(ConfigError, match=r"names \.env\.web, which the commit doesn't hold"):
+    with pytest.raises(ConfigError, match=r"names \.env\.web, which the commit lacks"):
         resolve(folder, found)
 
 

@@ -88,7 +88,7 @@ def test_faults_of_the_files_are_said_at_once_by_every_task_before_anything_is_b
 
     for task, ran in said.items():
         assert ran.returncode == 2, task
-        for words in ("mounts ./src", "rules the server", "privileged", "redis is nowhere in tagship.yml"):
+        for words in ("mounts ./src", "controls the server", "privileged", "redis isn't in tagship.yml"):
             assert words in ran.stderr, task
         assert ("no value for STAGE" in ran.stderr) is (task in {"ship", "build"})
         assert "Build" not in ran.stderr
@@ -134,7 +134,7 @@ def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: H
         release = hello.ship(environment)["release"]
         hello.commit()
     again = hello.run("accessories.up", "--env", environment)
-    assert (again.stdout, "not as the Compose file says" in again.stderr) == ("All accessories run already.\n", False)
+    assert (again.stdout, "differs from the Compose file" in again.stderr) == ("All accessories already run.\n", False)
     assert _container(hello, environment) == before
     assert "SENTRY_RELEASE" not in str(before)
     script = "import socket; print(socket.create_connection(('cache', 6379), 2).getpeername()[1])"
@@ -145,7 +145,7 @@ def test_accessories_are_started_once_and_left_alone_and_answer_by_name(hello: H
     cache["environment"] = {"MODE": "other"}
     hello.commit()
     changed = hello.run("accessories.up", "--env", environment)
-    assert "cache is not as the Compose file says by now: environment (MODE)." in changed.stderr
+    assert "cache differs from the Compose file: environment (MODE)." in changed.stderr
     assert "accessories.recreate" in changed.stderr
     assert changed.stdout == "Started cache.\n"
     assert _container(hello, environment)["Id"] == before["Id"]
@@ -167,7 +167,7 @@ def test_an_accessory_is_recreated_by_a_task_that_says_so_and_keeps_its_data(hel
     unconfirmed = hello.run("accessories.recreate", "--env", environment, "--name", "cache")
     assert (unconfirmed.returncode, _container(hello, environment)["Id"]) == (9, before["Id"])
     assert "environment (MODE)" in unconfirmed.stdout
-    assert "mounts the server's own /srv" in unconfirmed.stderr
+    assert "mounts /srv of the server" in unconfirmed.stderr
     assert hello.run("accessories.recreate", "--env", environment, "--name", "db", "--yes").returncode == 2
     hello.tagship("accessories.recreate", "--env", environment, "--name", "cache", "--yes")
 
@@ -243,7 +243,7 @@ def test_migrations_of_any_framework_run_once_with_the_apps_own_options_and_are_
     assert "pending  0001_first" in hello.tagship("migrate", "--env", "host1", "--dry-run", env=env)
     deployed = json.loads(hello.tagship("deploy", "--env", "host1", "--json", env=env))
     assert deployed["migrations"] == ["0001_first"]
-    assert "Nothing is pending" in hello.tagship("migrate", "--env", "host1", env=env)
+    assert "No migration is pending" in hello.tagship("migrate", "--env", "host1", env=env)
     said = hello.rig.hosts[0].docker("exec", f"{deployed['release']}-web-1", "cat", "/state/done")
     assert said == "-c search_path=a$b -c lock_timeout=5s"
 

@@ -51,7 +51,7 @@ def test_a_changed_variable_is_undone_by_a_rollback(hello: Hello, environment: s
     back = hello.run("rollback", "--env", environment)
 
     assert back.returncode == 0, back.stderr
-    assert "goes back with its own COLOR" in back.stderr
+    assert "gets its old value of COLOR back" in back.stderr
     assert "blue" in hello.get(environment)
     refused = hello.run("rollback", "--env", environment)
     assert (refused.returncode, "no release before" in refused.stderr) == (4, True)

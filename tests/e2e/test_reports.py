@@ -20,9 +20,9 @@ def test_status_and_history_tell_of_a_stopped_server_what_it_is(hello: Hello, en
     assert "nothing yet" not in status
     assert unread.returncode == 9
     assert f"deploy    {release[-15:]}  ok" in hello.tagship("history", "--env", environment)
-    assert "is whole: 1 line," in hello.tagship("history", "--env", environment, "--verify")
+    assert "is intact: 1 line" in hello.tagship("history", "--env", environment, "--verify")
 
     ledger = f"/tagship/{hello.name}-{environment}/ledger.jsonl"
     host.docker("exec", "tagship-edge", "sh", "-c", f"printf '{{\"at\":' >> {ledger}")
     torn = hello.run("history", "--env", environment, "--verify")
-    assert (torn.returncode, "Line 2 is torn" in torn.stderr) == (19, True)
+    assert (torn.returncode, "Line 2 is truncated" in torn.stderr) == (19, True)

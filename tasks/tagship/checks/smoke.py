@@ -1,4 +1,4 @@
-"""Smoke tests: the few end-to-end requests that decide whether a release may live, until a deadline, with backoff."""
+"""Runs the smoke tests, end-to-end checks that a release must pass. Retries with backoff until a deadline."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ from tagship.system.programs import environment
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 _DAY = 86400
 _SHOWN = 160
-"""Characters of a body that a failure shows."""
+"""How many characters of a body a failure shows."""
 
 
 def run(
@@ -41,13 +41,16 @@ def run(
         if not failures:
             return
         if time.monotonic() + pause > deadline:
-            raise SmokeTestError("\n".join(("The smoke test failed:", *failures)), hint=f"retried for {within:g} s")
+            raise SmokeTestError(
+                "\n".join(("The smoke test failed:", *failures)),
+                hint=f"look at the release's logs; it was retried for {within:g} s",
+            )
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 2)
 
 
 def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
-    """What is wrong, in one line; empty when nothing is."""
+    """The problem in one line; empty if the check passes."""
     try:
         if check.run:
             return _command(check, url)
@@ -56,7 +59,7 @@ def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
         return f"{check.method} {check.path}: no answer within {check.within:g} s"
     except (OSError, http.client.HTTPException) as error:
         return f"{check.method} {check.path}: {error or type(error).__name__}"
-    except ValueError as error:  # a path that is no ASCII, quotes that don't close
+    except ValueError as error:  # a path that isn't ASCII, or an unclosed quote
         return f"{check.run or f'{check.method} {check.path}'}: {error}"
 
 
@@ -105,7 +108,7 @@ def _unlike_json(wanted: Mapping[str, Any], text: str) -> str:
 
 
 def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
-    """The value at `a.b.0` of a JSON document; None when there is none."""
+    """The value at `a.b.0` in a JSON document; None if there is none."""
     try:
         for part in path.split("."):
             value = value[int(part)] if isinstance(value, list) else value[part]
@@ -117,7 +120,7 @@ def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
 def _wrong_release(release: str, response: http.client.HTTPResponse) -> str:
     answered = response.headers.get(RELEASE_HEADER, "")
     if release and not answered.startswith(f"{release}-"):
-        return f"{answered or 'no release of ours'} answered, not {release}"
+        return f"{answered or 'no release'} answered, not {release}"
     return ""
 
 

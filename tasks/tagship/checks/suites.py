@@ -1,4 +1,4 @@
-"""Runs components' test and lint suites side by side, each one's output kept together."""
+"""Runs the test and lint suites of components in parallel, and keeps each one's output together."""
 
 import os
 import shlex
@@ -21,7 +21,7 @@ OURS = frozenset({
 
 @dataclass(frozen=True)
 class Result:
-    """How one component's suite went. `problem` is empty when it passed."""
+    """The result of one component's suite. `problem` is empty if it passed."""
 
     component: str
     problem: str
@@ -30,15 +30,15 @@ class Result:
     coverage: float | None = None
 
     def row(self) -> tuple[str, str, str, str]:
-        """For a table: component, result, time, coverage."""
+        """A table row: component, result, time, coverage."""
         covered = "" if self.coverage is None else f"{self.coverage:.1f} %"
         return self.component, self.problem or "passed", f"{self.seconds:.1f} s", covered
 
 
 def run(suites: Mapping[str, Suite], folder: Path, say: Callable[[str], object]) -> list[Result]:
-    """Run all, whatever fails. A failed one's output is said as soon as it ends. Results in the file's order.
+    """Run all suites, even if some fail. Returns the results in the file's order.
 
-    An error or signal here ends the suites that still run.
+    The output of a failed suite is printed as soon as it ends. An error or signal here ends the suites that still run.
     """
     running, one_at_a_time = _Running(), threading.Lock()
 
@@ -57,7 +57,7 @@ def run(suites: Mapping[str, Suite], folder: Path, say: Callable[[str], object])
 
 
 class _Running:
-    """The programs that run now."""
+    """The programs that are running."""
 
     def __init__(self) -> None:
         self._programs: set[subprocess.Popen[str]] = set()
@@ -65,7 +65,7 @@ class _Running:
         self._ended = False
 
     def output(self, process: subprocess.Popen[str]) -> str:
-        """What a program prints until its end."""
+        """The output of a program, read until it ends."""
         with process:
             with self._lock:
                 self._programs.add(process)
@@ -77,7 +77,7 @@ class _Running:
         return said
 
     def end(self) -> None:
-        """End them all, and whatever is started yet."""
+        """End all programs, and those that start later."""
         with self._lock:
             self._ended = True
             for process in self._programs:
@@ -90,7 +90,7 @@ def _suite(component: str, suite: Suite, folder: Path, running: _Running) -> Res
     output, problem = "", ""
     report = where / suite.coverage.report if suite.coverage else None
     if report:
-        report.unlink(missing_ok=True)  # an old report must not pass for this run's
+        report.unlink(missing_ok=True)  # an old report must not count for this run
     if not where.is_dir():
         return Result(component, f"there is no folder {suite.directory}", 0, "")
     for command in suite.run:
@@ -105,12 +105,12 @@ def _suite(component: str, suite: Suite, folder: Path, running: _Running) -> Res
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without our credentials: they are not the application's tests' business."""
+    """This process's environment without Tagship's credentials, which the app's tests don't need."""
     return {name: value for name, value in os.environ.items() if name not in OURS}
 
 
 def _command(command: str, where: Path, running: _Running) -> tuple[str, str]:
-    """What it printed, and what is wrong."""
+    """The command's output, and its problem."""
     try:
         process = subprocess.Popen(
             shlex.split(command), cwd=where, env=_environment(), stdin=subprocess.DEVNULL, text=True,
@@ -118,14 +118,14 @@ def _command(command: str, where: Path, running: _Running) -> tuple[str, str]:
         )  # fmt: skip
     except OSError as error:
         return "", f"{command}: {error.strerror}"
-    except ValueError as error:  # quotes that don't close
+    except ValueError as error:  # an unclosed quote
         return "", f"{command}: {error}"
     said = running.output(process)
     return said, f"{command}: exit {process.returncode}" if process.returncode else ""
 
 
 def _coverage(report: Path, minimum: float) -> tuple[float | None, str]:
-    """The line rate of a Cobertura report, in percent, and what is wrong with it."""
+    """The line rate of a Cobertura report, in percent, and its problem."""
     try:
         rate = round(float(ET.parse(report).getroot().attrib["line-rate"]) * 100, 6)  # noqa: S314 - written by the suite itself
     except FileNotFoundError:

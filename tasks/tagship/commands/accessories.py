@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tagship.variables.resolve import Resolution
 
 
-@task(help={"env": ENV, "dry-run": "Print which would be started, and start none."})
+@task(help={"env": ENV, "dry-run": "Print which accessories would start, and start none."})
 def up(_: Context, env: str = "", dry_run: bool = False) -> None:
-    """Start the accessories that don't run yet.
+    """Start the accessories that don't run.
 
-    Waits until they are ready. One that exists is left as it is; says what of it isn't as the Compose file says by now.
+    Waits until they are ready. Leaves existing containers as they are and lists differences from the Compose file.
     """
     from tagship.reporting.progress import Progress
     from tagship.server import accessories, lease
@@ -35,29 +35,29 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
         if dry_run:
             running = {container.service for container in accessories.status(session) if container.running}
             stopped = [f"start  {name}" for name in sorted(resolved.model["services"]) if name not in running]
-            print("\n".join(stopped) or "All accessories run already.")
+            print("\n".join(stopped) or "All accessories already run.")
             return
         with progress.step(_starting(resolved)):
             done = accessories.up(session, resolved, lease.holder("accessories.up"))
     for line in _told(done.differ):
         progress.note(line)
     if done.differ:
-        progress.note(f"They are left as they are: `tagship accessories.recreate --env {env} --name …` replaces one.")
-    print(f"Started {', '.join(done.started)}." if done.started else "All accessories run already.")
+        progress.note(f"Nothing was changed; `tagship accessories.recreate --env {env} --name …` replaces one.")
+    print(f"Started {', '.join(done.started)}." if done.started else "All accessories already run.")
 
 
 @task(
     help={
         "env": ENV,
-        "name": "Which accessory; must be named.",
-        "yes": "Don't ask: where nobody sits at a terminal.",
-        "dry-run": "Only say what would change.",
+        "name": "Name of the accessory; required.",
+        "yes": "Don't ask for confirmation, e.g. in scripts.",
+        "dry-run": "Print what would change, and change nothing.",
     }
 )
 def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_run: bool = False) -> None:
-    """Replace an accessory as the Compose file says by now.
+    """Recreate an accessory from the Compose file.
 
-    Its volumes are kept; whoever uses it has to wait.
+    Keeps its volumes. Requests to it wait or fail meanwhile.
     """
     from tagship.reporting.progress import Progress
     from tagship.server import accessories, lease
@@ -66,20 +66,20 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
     with _resolved(env, progress) as (session, resolved):
         if name not in resolved.model["services"]:
             known = ", ".join(resolved.model["services"]) or "none"
-            raise ConfigError(f"tagship.yml has no accessory {name!r}.", hint=f"accessories here: {known}")
+            raise ConfigError(f"tagship.yml has no accessory {name!r}.", hint=f"use one of: {known}")
         found = accessories.compare(session, resolved)
-        print("\n".join(_told(found, name)) or f"{name} is as the Compose file says.")
+        print("\n".join(_told(found, name)) or f"{name} matches the Compose file.")
         if dry_run:
             return
         _confirm(env, name, yes=yes)
         with progress.step(f"Recreate {name}"):
             accessories.recreate(session, resolved, name, lease.holder("accessories.recreate"))
-    print(f"{name} runs.")
+    print(f"{name} is running.")
 
 
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
-    """Which accessories run, and since when."""
+    """Show which accessories run, and since when."""
     from tagship.project import here
     from tagship.reporting.table import table
     from tagship.server import accessories
@@ -93,12 +93,12 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     elif found:
         print(table([(c.service, c.state, c.status) for c in found], head=("accessory", "state", "status")))
     else:
-        print(f"{env} has no accessories; `tagship accessories.up --env {env}` starts those of tagship.yml.")
+        print(f"No accessory exists in {env}; `tagship accessories.up --env {env}` starts those in tagship.yml.")
 
 
 @contextmanager
 def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
-    """An environment within reach, and its accessories as the current commit's Compose file says."""
+    """A connected session, and the accessories resolved from the current commit's Compose file."""
     from tagship.project import here
     from tagship.release import findings
     from tagship.release.shape import shape
@@ -115,7 +115,7 @@ def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolutio
         wanted = looked.accessories
         place = settings.place
         resolved = resolve.of_services(settings, sources, wanted, version.tag, here.folder())
-        # said and not refused: an accessory's data often lies in a folder of the server's own
+        # notes, not errors: an accessory often keeps its data in a host folder
         for line in findings.of(place, version, resolved.model, looked, services=wanted, allow=settings.allow):
             progress.note(line)
         with progress.step("Connect"):
@@ -130,18 +130,18 @@ def _starting(resolved: Resolution) -> str:
 def _told(found: Differences, *names: str) -> Iterator[str]:
     for name in names or found:
         if name in found:
-            yield f"{name} is not as the Compose file says by now: {', '.join(found[name])}."
+            yield f"{name} differs from the Compose file: {', '.join(found[name])}."
 
 
 def _confirm(env: str, name: str, *, yes: bool) -> None:
-    """Raises CheckError unless somebody agreed."""
+    """Ask for confirmation. Raises CheckError without it."""
     print(
-        f"{name} of {env} will be stopped and made again, its volumes kept. Whoever uses it meanwhile waits or fails.\n"
-        "A database of another major version may not read its old files: have a backup."
+        f"{name} of {env} will be stopped and created again. Its volumes stay. Requests to it wait or fail meanwhile.\n"
+        "A database of another major version may not be able to read its old files: make a backup first."
     )
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CheckError(f"Nobody confirmed that {name} may be recreated.", hint="say so with --yes")
-    if input(f"Type {name} to go on: ").strip() != name:
+        raise CheckError(f"Nobody confirmed that {name} may be recreated.", hint="pass --yes")
+    if input(f"Type {name} to continue: ").strip() != name:
         raise CheckError(f"{name} was not confirmed.", hint="nothing was changed")

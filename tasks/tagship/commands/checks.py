@@ -1,4 +1,4 @@
-"""`test` and `lint`: the suites of every component, side by side."""
+"""`test` and `lint`: the suites of every component, in parallel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from invoke.context import Context
 from tagship.commands.task import task
 from tagship.errors import ConfigError, SuiteError
 
-_ONLY = "Only this component; all if left out."
+_ONLY = "Run only this component. Default: all."
 
 if TYPE_CHECKING:
     from tagship.project.schema import Config, Suite
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
-    """Run the tests of every component, side by side.
+    """Run the tests of all components in parallel.
 
-    Fails below a coverage floor, too.
+    Fails if coverage is below its minimum, too.
     """
     from tagship.project import here
 
@@ -29,14 +29,14 @@ def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def lint(_: Context, component: str = "") -> None:
-    """Run the lint of every component, side by side."""
+    """Run the linters of all components in parallel."""
     from tagship.project import here
 
     _run("lint", here.config().lint, component)
 
 
 def run_all(config: Config) -> None:
-    """Both, for `ship`; raises SuiteError as soon as one of them has failed."""
+    """Run the tests, then lint, for `ship`. Raises SuiteError after the first that fails."""
     for kind, wanted in (("test", config.test), ("lint", config.lint)):
         if wanted:
             _run(kind, wanted, "")
@@ -49,10 +49,10 @@ def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
     from tagship.reporting.table import table
 
     if component and component not in wanted:
-        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"it has: {', '.join(wanted)}")
+        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"use one of: {', '.join(wanted)}")
     chosen = {component: wanted[component]} if component else wanted
     if not chosen:
-        print(f"tagship.yml names no {kind} suites.")
+        print(f"tagship.yml has no {kind} suites.")
         return
     results = suites.run(chosen, here.folder(), print)
     for result in results:
@@ -60,4 +60,4 @@ def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
     print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))
     failed = [result.component for result in results if result.problem]
     if failed:
-        raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="each one's output is above")
+        raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="read their output above")

@@ -1,4 +1,4 @@
-"""`demo`: the example application, shipped for real to servers on this machine, start to end."""
+"""`demo`: ships the example application to real servers on this machine."""
 
 import subprocess
 import sys
@@ -16,13 +16,13 @@ CHECKOUT = Path(__file__).parents[3]
 def demo(_: Context) -> None:
     """Ship the example app to two servers on this machine.
 
-    Under load: it goes live, is changed, refused and rolled back.
+    Under load, it deploys a version, changes it, refuses a broken one and rolls back.
     """
     if not (CHECKOUT / "tests" / "demo").is_dir():
         raise ToolError(
-            "The demo needs Tagship's repository: its example application and its servers are not in the package.",
-            hint="clone it, then `pip install nox && nox -s demo`",
+            "The demo needs a clone of Tagship's repository: the package lacks the example app and its servers.",
+            hint="clone it, then run `pip install nox && nox -s demo`",
         )
     done = subprocess.run([sys.executable, "-m", "tests.demo"], cwd=CHECKOUT, check=False)
     if done.returncode:
-        raise ToolError(f"The demo ended with {done.returncode}.", hint="what it said is above")
+        raise ToolError(f"The demo failed with exit code {done.returncode}.", hint="read its output above")

@@ -1,4 +1,4 @@
-"""`deploy`, `rollback` and `ship`: a release into an environment, and back."""
+"""`deploy`, `rollback` and `ship`: bring a release into an environment, and go back."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from tagship.commands.task import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
 @task(
     help={
         "env": ENV,
-        "sha": "The commit to deploy, any unambiguous prefix; the current one if left out.",
+        "sha": "The commit to deploy, any unambiguous prefix. Default: the current one.",
         "dirty": DIRTY,
         "dry-run": DRY_RUN,
         "wait": WAIT,
@@ -26,9 +26,9 @@ def deploy(  # noqa: PLR0913 - its options
     wait: int = 0,
     json: bool = False,
 ) -> None:
-    """Bring an environment to one commit's release.
+    """Deploy a commit to an environment.
 
-    No request is dropped: the new release starts beside the old one, is smoke-tested, then switched to.
+    Drops no request: starts the new release beside the old one, smoke-tests it, then switches traffic.
     """
     from tagship.project import here
     from tagship.server import connection
@@ -49,7 +49,7 @@ def deploy(  # noqa: PLR0913 - its options
 @task(
     help={
         "env": ENV,
-        "to": "The release to go back to, any unambiguous prefix of its SHA; the previous good one if left out.",
+        "to": "The SHA of the release to restore, any unambiguous prefix. Default: the previous good release.",
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
@@ -58,7 +58,7 @@ def deploy(  # noqa: PLR0913 - its options
 def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
     """Go back to the previous good release.
 
-    With the variables it had; it is made ready and smoke-tested, then switched to.
+    Restores it with its variables, smoke-tests it, then switches traffic.
     """
     from tagship.project import here
     from tagship.server import connection
@@ -77,7 +77,7 @@ def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wai
 
 @task(
     help={
-        "env": "Which environment; the one whose branch is checked out if left out.",
+        "env": "The environment of tagship.yml. Default: the one whose branch is checked out.",
         "dirty": DIRTY,
         "dry-run": DRY_RUN,
         "wait": WAIT,
@@ -113,7 +113,7 @@ def ship(
         preview_ship(config, settings, found, resolved, how)
         return
     checks.run_all(config)
-    # the connection is made while images are built
+    # connect while the images are built
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)
         with how.progress.step(f"Build {version.short}"):

@@ -1,4 +1,4 @@
-"""`github.workflows`, `github.protect`, `github.check`: what lives on GitHub, made and checked from tagship.yml."""
+"""`github.workflows`, `github.protect`, `github.check`: set up and check GitHub as tagship.yml says."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 @task(
     trusts=False,
     help={
-        "uses": "The action, pinned: OWNER/tagship@40-HEX-SHA; what the workflows there use already, if left out.",
-        "version": "The version of that SHA, for the comment beside it: v1.2.3.",
-        "dry-run": "Print the difference and change nothing.",
+        "uses": "The pinned action, OWNER/tagship@40-HEX-SHA. Default: the one that the workflows already use.",
+        "version": "The version of that SHA, such as v1.2.3, for the comment beside it.",
+        "dry-run": "Print the differences and change nothing.",
     },
 )
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
     """Write the GitHub workflows that ship this app.
 
-    Into .github, rendered from tagship.yml.
+    Renders them from tagship.yml into .github.
     """
     from tagship.github import workflows as starters
     from tagship.project import here
@@ -41,7 +41,7 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
     config = here.config()
     files = starters.render(config, action, {name: _secrets(each, root) for name, each in config.environments.items()})
     different = starters.difference(files, root)
-    print(different or "The workflows are as tagship.yml wants them.")
+    print(different or "The workflows are up to date with tagship.yml.")
     if dry_run:
         return
     for path, content in files.items():
@@ -52,10 +52,10 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
 @task(
     help={
         "env": ENV,
-        "reviewer": "Who may approve: USER or ORG/TEAM; may be repeated.",
-        "wait-minutes": "How long a job waits before it may be approved.",
-        "variable": "NAME=VALUE for the environment's variables; may be repeated.",
-        "dry-run": "Print the difference and change nothing.",
+        "reviewer": "Who may approve: USER or ORG/TEAM. You can repeat this option.",
+        "wait-minutes": "Minutes that a job waits before it may run.",
+        "variable": "A variable of the environment, NAME=VALUE. You can repeat this option.",
+        "dry-run": "Print the differences and change nothing.",
     },
     iterable=["reviewer", "variable"],
 )
@@ -64,7 +64,7 @@ def protect(
 ) -> None:
     """Create or tighten the environments on GitHub.
 
-    What is stricter already stays.
+    Keeps settings that are already stricter.
     """
     from tagship.github import api
     from tagship.project import here
@@ -79,9 +79,9 @@ def protect(
 
 @task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
 def check(_: Context, env: str = "", json: bool = False) -> None:
-    """Whether the environments are protected on GitHub.
+    """Check that the environments are protected on GitHub.
 
-    Those that need approval, or the named one; fails when one isn't.
+    Checks those with `approval: required`, or the given one. Fails if one isn't protected.
     """
     from tagship.github import api, protection
     from tagship.github import gate as approval
@@ -111,7 +111,7 @@ def _protect(repo: Repository, name: str, wanted: protection.Protection, *, dry_
     if now:
         now = protection.Protection(**{**vars(now), "variables": known})
     lines = protection.difference(name, now, wanted)
-    print("\n".join([f"{name}:", *(f"  {line}" for line in lines)]) if lines else f"{name}: as it should be")
+    print("\n".join([f"{name}:", *(f"  {line}" for line in lines)]) if lines else f"{name}: up to date")
     if not lines or dry_run:
         return
     goal = protection.merge(now, wanted)
@@ -133,7 +133,7 @@ def _wanted(
 
     approved = settings.approval == "required"
     if approved and len(reviewers) > protection.MOST_REVIEWERS:
-        raise ConfigError(f"GitHub takes at most {protection.MOST_REVIEWERS} reviewers.")
+        raise ConfigError(f"GitHub allows at most {protection.MOST_REVIEWERS} reviewers.")
     return protection.Protection(
         reviewers=reviewers if approved else frozenset(),
         prevent_self_review=approved,
@@ -144,7 +144,7 @@ def _wanted(
 
 
 def _chosen(config: Config, env: str) -> list[Environment]:
-    """Those that a workflow may deploy to; `local` is nobody's environment on GitHub."""
+    """The environments that a workflow may deploy to; GitHub has none for `local`."""
     if env:
         return [config.environment(env)]
     return [settings for settings in config.environments.values() if settings.branch or settings.approval == "required"]
@@ -153,12 +153,12 @@ def _chosen(config: Config, env: str) -> list[Environment]:
 def _pair(variable: str) -> tuple[str, str]:
     name, equals, value = variable.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ConfigError(f"--variable {variable!r} is no NAME=VALUE.")
+        raise ConfigError(f"--variable {variable!r} isn't NAME=VALUE.")
     return name.upper(), value
 
 
 def _secrets(settings: Environment, root: Path) -> list[str]:
-    """The names that an environment's Compose files want and its variables don't give."""
+    """The names in an environment's Compose files that its variables don't define."""
     from tagship.github import workflows as starters
     from tagship.release import references
     from tagship.variables import files as variables
@@ -168,7 +168,7 @@ def _secrets(settings: Environment, root: Path) -> list[str]:
 
 
 def _action(uses: str, version: str, root: Path) -> starters.Action:
-    """The action as given, or as the workflows there use it. Raises ConfigError."""
+    """The given action, or the one that the existing workflows use. Raises ConfigError."""
     from tagship.github import workflows as starters
 
     if uses:
@@ -176,4 +176,4 @@ def _action(uses: str, version: str, root: Path) -> starters.Action:
     for path in sorted((root / ".github" / "workflows").glob("*.yml")):
         if found := starters.used(path.read_text()):
             return found
-    raise ConfigError("No workflow here uses the action yet.", hint="say which: --uses OWNER/tagship@40-HEX-SHA")
+    raise ConfigError("No workflow here uses the action yet.", hint="pass --uses OWNER/tagship@40-HEX-SHA")

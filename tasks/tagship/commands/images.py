@@ -1,4 +1,4 @@
-"""`build` and `push`: every image of a commit, tagged by its SHA."""
+"""`build` and `push`: every image of a commit, tagged with its SHA."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
 def build(_: Context, dirty: bool = False, json: bool = False) -> None:
-    """Build all images of the commit, tagged by its SHA.
+    """Build all images of the commit, tagged with its SHA.
 
-    One parallel build; images that the registry has already are left out.
+    Builds them in parallel; skips images that are already in the registry.
     """
     from tagship.engine import local
     from tagship.images import embedded
@@ -45,15 +45,15 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
 
 @task(
     help={
-        "dirty": "Push the images of the uncommitted tree.",
-        "dry-run": "Print what the registry lacks, and push nothing.",
+        "dirty": "Push the images of the uncommitted work tree.",
+        "dry-run": "Print the images that the registry lacks, and push nothing.",
         "json": JSON,
     }
 )
 def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """Push the commit's images and print their digests.
 
-    A SHA's images are never replaced.
+    Never replaces the images of a SHA.
     """
     from tagship.engine import local
     from tagship.images import embedded
@@ -68,7 +68,7 @@ def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = Fa
         embedded.prepare(config, engine)
         if dry_run:
             lacking = wanted.lacking(wanted.digests())
-            print(jsonlib.dumps(lacking) if json else "\n".join(lacking) or "The registry has them all.")
+            print(jsonlib.dumps(lacking) if json else "\n".join(lacking) or "The registry has all images.")
             return
         with Progress(quiet=json).step(f"Push {wanted.version.short}"):
             digests = push_images(wanted, engine)

@@ -1,4 +1,4 @@
-"""`lock.status` and `lock.release`: who is deploying, and freeing a lock whose holder is gone."""
+"""`lock.status` and `lock.release`: show who is deploying, and free an abandoned lock."""
 
 import json as jsonlib
 from dataclasses import asdict
@@ -10,9 +10,9 @@ from tagship.commands.task import ENV, JSON, task
 
 @task(changes=False, help={"env": ENV, "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
-    """Who is deploying to an environment, and since when.
+    """Show who is deploying to an environment.
 
-    Who holds its lock, and when that expires by itself.
+    Prints who holds the lock, since when, and when it expires.
     """
     from tagship.project import here
     from tagship.reporting.table import since
@@ -35,11 +35,11 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         print(f"{held.holder.who} holds it for {since(now - held.since)} ({held.holder.doing}{run}); it {state}.")
 
 
-@task(help={"env": ENV, "dry-run": "Only say whose it is."})
+@task(help={"env": ENV, "dry-run": "Print who holds the lock, and don't free it."})
 def release(_: Context, env: str = "", dry_run: bool = False) -> None:
     """Free the lock of an environment.
 
-    A deploy that still runs notices, and stops before its next change.
+    A deploy that still holds it stops before its next change.
     """
     from tagship.project import here
     from tagship.server import connection as services

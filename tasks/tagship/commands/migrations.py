@@ -1,4 +1,4 @@
-"""`migrate`: a commit's pending migrations, applied with its own image."""
+"""`migrate`: apply a commit's pending migrations with its own image."""
 
 import json as jsonlib
 from contextlib import nullcontext
@@ -13,8 +13,8 @@ from tagship.errors import ConfigError
 @task(
     help={
         "env": ENV,
-        "sha": "The commit whose migrations are applied, any unambiguous prefix; the current one if left out.",
-        "dry-run": "Only say what is pending.",
+        "sha": "The commit whose migrations to apply, any unambiguous prefix. Default: the current one.",
+        "dry-run": "Print the pending migrations, and apply none.",
         "wait": WAIT,
         "json": JSON,
     }
@@ -22,7 +22,7 @@ from tagship.errors import ConfigError
 def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
     """Apply a commit's pending migrations.
 
-    With its own image; then verifies that none is left.
+    Uses the commit's own image, then checks that none is pending.
     """
     from tagship.commands.orders import meant, order, released
     from tagship.deploy import story
@@ -37,7 +37,7 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
     with Progress(quiet=json) as progress, connection.connect(settings) as opening:
         version = meant(settings, sha, dirty=False)
         if settings.release.migrations is None:
-            raise ConfigError("tagship.yml names no migrations.", hint="set release.migrations")
+            raise ConfigError("tagship.yml has no migrations.", hint="set release.migrations")
         session, choose = released(opening, settings, version, progress, planned=False)
         what = order(settings, Action.MIGRATE, choose)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)
@@ -48,4 +48,4 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
         print(jsonlib.dumps(asdict(done)))
     else:
         said = "pending" if dry_run else "applied"
-        print("\n".join(f"{said}  {name}" for name in done.applied) or "Nothing is pending.")
+        print("\n".join(f"{said}  {name}" for name in done.applied) or "No migration is pending.")

@@ -1,4 +1,4 @@
-"""Puts together what `deploy`, `rollback`, `ship` and `migrate` have a server do, and has it done."""
+"""Builds the orders for `deploy`, `rollback`, `ship` and `migrate`, and runs them."""
 
 import dataclasses
 import json as jsonlib
@@ -35,7 +35,7 @@ from tagship.variables.resolve import Resolution
 
 @dataclass(frozen=True)
 class How:
-    """How a task goes about it, and what it prints."""
+    """How a task runs and what it prints."""
 
     progress: Progress
     wait: float = 0
@@ -44,7 +44,7 @@ class How:
 
 
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
-    """The commit that is meant. Raises SourceError or ApprovalError where it may not go there."""
+    """The version to deploy. Raises SourceError, or ApprovalError if it may not be deployed there."""
     client.prepare()  # while git and Compose run
     found = checkout.version(settings, sha, here.folder(), dirty=dirty)
     gate.refuse_unreviewed(here.folder(), found.sha)
@@ -54,9 +54,9 @@ def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
 def released(
     opening: Opening, settings: Environment, version: Version, progress: Progress, *, planned: bool
 ) -> tuple[Session, Choice]:
-    """A commit's release with every image resolved to a digest, while the connection to the environment is made.
+    """A commit's release with every image resolved to a digest, and the session.
 
-    `planned`: images that aren't built yet are planned with.
+    `planned`: use placeholders for images that aren't built yet.
     """
     with checkout.checkout(version, here.folder()) as folder:
         found = commit.of(settings, version, folder, repository=here.folder())
@@ -69,7 +69,7 @@ def released(
 
 
 def order(settings: Environment, action: Action, choose: Choice) -> Order:
-    """What is to be done, by whoever runs this."""
+    """The order that a task gives, with the current user as the lock's holder."""
     release = settings.release
     return Order(
         settings.name,
@@ -84,7 +84,7 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
 
 
 def bring(session: Session, what: Order, how: How, tag: str = "") -> None:
-    """Have the server do it, or print the plan; says how it went."""
+    """Run the order, or print its plan, and print the result."""
     settings, action = session.settings, str(what.action)
     companion = _companion(session, how.progress)
     if how.dry_run:
@@ -117,7 +117,7 @@ def _companion(session: Session, progress: Progress) -> Companion:
 
 
 def preview_ship(config: Config, settings: Environment, found: commit.Images, resolved: Resolution, how: How) -> None:
-    """What `ship` would do: the suites, the images that are lacking, and the deploy's own plan."""
+    """Print what `ship` would do: the suites, the images to build, and the deploy's plan."""
     with connection.connect(settings) as opening:
         session = reach(opening, how.progress)
         for kind, suites in (("test", config.test), ("lint", config.lint)):
@@ -131,12 +131,12 @@ def preview_ship(config: Config, settings: Environment, found: commit.Images, re
 
 
 def just(release: Release, resolved: Resolution) -> Choice:
-    """That release and no other, whatever is observed."""
+    """A choice that is always this release."""
     return lambda observed, _: Candidate(resolved.rendered(release, observed.key), resolved.secrets)
 
 
 def _again(settings: Environment) -> Again:
-    """What a record holds, rendered again."""
+    """A function that renders the release of a record again."""
 
     def again(observed: Observed, record: Record) -> Candidate:
         resolved = resolve.again(settings, record, here.folder())
@@ -146,22 +146,23 @@ def _again(settings: Environment) -> Again:
 
 
 def former(settings: Environment, to: str, progress: Progress) -> Choice:
-    """The previous good release that differs from the live one, or the one that `to` names."""
+    """A choice of the previous good release that differs from the live one, or of the one that `to` names."""
     again = _again(settings)
 
     def choose(observed: Observed, recorded: Recorded) -> Candidate:
         for name in choose_rollback(observed, to):
             record = recorded(name)
             if record is None:
-                hint = "deploy that commit: tagship deploy --sha …"
+                hint = "deploy that commit with `tagship deploy --sha …`"
                 raise SourceError(f"The ledger has no record of {name}.", hint=hint)
             candidate = again(observed, record)
             for line in compared(record.configuration, candidate.rendered.configuration, observed):
                 progress.note(f"{name}: {line}")
             if candidate.rendered.name != observed.live:
                 return dataclasses.replace(candidate, restores=name)
-            progress.note(f"{name} differs from what is live by secrets alone, whose former values nobody keeps")
-        raise SourceError("Every release before is what is live.", hint="tagship history shows them")
+            progress.note(f"{name} differs from the live release only in secrets, and their old values are not stored")
+        hint = "list the releases with `tagship history`"
+        raise SourceError("No earlier release differs from the live one.", hint=hint)
 
     return choose
 
@@ -173,9 +174,9 @@ def reach(opening: Opening, progress: Progress) -> Session:
 
 
 def of_branch(config: Config) -> Environment:
-    """The environment of the branch that is checked out. Raises ConfigError."""
+    """The environment whose branch is checked out. Raises ConfigError."""
     branch = git.branch(here.folder())
     for settings in config.environments.values():
         if branch and settings.branch == branch:
             return settings
-    raise ConfigError(f"No environment has the branch {branch!r}.", hint="name one: --env NAME")
+    raise ConfigError(f"No environment has the branch {branch!r}.", hint="pass --env NAME")

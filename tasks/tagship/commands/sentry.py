@@ -1,4 +1,4 @@
-"""`sentry-release` and `watch`: what Tagship reports to Sentry of a release, and what Sentry has seen of it."""
+"""`sentry-release` and `watch`: what Tagship reports to Sentry about a release, and what Sentry knows about it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 @task(
     help={
         "env": ENV,
-        "sha": "The release to tell of, any unambiguous prefix of its SHA; the live one if left out.",
-        "dry-run": "Print what would be told and tell nothing.",
+        "sha": "The SHA of the release to report, any unambiguous prefix. Default: the live release.",
+        "dry-run": "Print the report and send nothing.",
         "json": JSON,
     }
 )
 def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = False, json: bool = False) -> None:
-    """Tell Sentry of a release that was deployed.
+    """Report a deployed release to Sentry.
 
-    Its commits and source maps, finalized, with a deploy record. May be repeated.
+    Reports its commits and source maps, finalizes it and records its deploy. You can repeat it.
     """
     from tagship.project import here
     from tagship.reporting.progress import Progress
@@ -58,14 +58,14 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
         if not dry_run:
             teller = sentry.Teller(subject, wanted, account, session.engine, session.credentials)
             teller.until.move(sentry_beside.REQUIRED_WITHIN)
-            with progress.step(f"Tell Sentry of {subject.version.partition('@')[0]} {subject.sha[:8]}"):
+            with progress.step(f"Report to Sentry: {subject.version.partition('@')[0]} {subject.sha[:8]}"):
                 teller.prepare()
                 if teller.known:
                     teller.record(found.began, found.entry.seconds, again=True)
             for remark in teller.remarks:
                 progress.note(remark)
             if teller.failures:
-                raise SentryError("\n".join(teller.failures), hint="what was told is kept; repeat it when mended")
+                raise SentryError("\n".join(teller.failures), hint="repeat this task later; what was reported stays")
     if json:
         print(jsonlib.dumps(told))
     elif dry_run:
@@ -76,12 +76,12 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
     changes=False,
     help={
         "env": ENV,
-        "for": "How long, 10m if left out. An unhealthy release ends it at once.",
+        "for": "How long to watch, such as 10m (the default). Stops at once if the release is unhealthy.",
         "json": JSON,
     },
 )
 def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> None:
-    """Watch how the live release does in Sentry.
+    """Watch the health of the live release in Sentry.
 
     Ends with healthy (exit code 0), unhealthy (17) or inconclusive (18).
     """
@@ -119,10 +119,10 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
         rows = [(signal.name, signal.verdict, signal.said) for signal in looked.signals]
         print(table(rows), *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
     if looked.verdict is Verdict.UNHEALTHY:
-        raise UnhealthyError(f"{watching.short(name)} is {looked}.", hint=f"tagship rollback --env {env}")
+        raise UnhealthyError(f"{watching.short(name)} is {looked}.", hint=f"run `tagship rollback --env {env}`")
     if looked.verdict is Verdict.INCONCLUSIVE:
         raise InconclusiveError(
-            f"{watching.short(name)} is {looked}.", hint="nothing bad is known of it; nor is enough good"
+            f"{watching.short(name)} is {looked}.", hint="watch longer, or look at the release in Sentry"
         )
     if not json:
         print(f"{watching.short(name)} is healthy.")
@@ -130,7 +130,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
 
 @dataclass(frozen=True)
 class _Deployed:
-    """A release that was proven live, as the ledger has it."""
+    """A release that was proven live, from the ledger."""
 
     entry: ledger.Entry
     release: Release
@@ -138,26 +138,26 @@ class _Deployed:
 
     @property
     def began(self) -> float:
-        """When its deploy began, seconds since the epoch."""
+        """The start of its deploy, in seconds since the epoch."""
         return datetime.fromisoformat(self.entry.at).timestamp()
 
 
 def _rows(subject: Subject, projects: Sequence[str], entry: ledger.Entry) -> list[tuple[str, str]]:
-    """What would be told, for people."""
+    """The report as rows of a table."""
     brought = (
         f"{subject.previous[:8]}..{subject.sha[:8]}" if subject.previous else f"the newest, up to {subject.sha[:8]}"
     )
     return [
         ("release", subject.version),
         ("projects", ", ".join(projects)),
-        ("commits", "told when it first came" if subject.back else brought),
-        ("source maps", "told when it first came" if subject.back else subject.image or "none"),
+        ("commits", "reported with its first deploy" if subject.back else brought),
+        ("source maps", "reported with its first deploy" if subject.back else subject.image or "none"),
         ("deploy", f"{subject.environment}, {subject.url}, {entry.at}, {entry.seconds:g} s"),
     ]
 
 
 class _Shown:
-    """A line for each look that says something new."""
+    """Prints an assessment when it differs from the last one."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -174,12 +174,12 @@ class _Shown:
 def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
     settings = config.environment(env)
     if settings.sentry is None:
-        raise ConfigError("tagship.yml says nothing of Sentry.", hint="add `sentry`; docs/sentry.md shows how")
+        raise ConfigError("tagship.yml has no `sentry`.", hint="add it; docs/sentry.md shows how")
     return settings, settings.sentry
 
 
 def _deployed(session: Session, sha: str) -> _Deployed:
-    """The last good deploy of the live release, or of that commit. Raises SourceError."""
+    """The last good deploy of the live release, or of the given commit. Raises SourceError."""
     from tagship.server.observe import Reader
 
     with session.files() as edge:
@@ -194,7 +194,7 @@ def _deployed(session: Session, sha: str) -> _Deployed:
 
 
 def _brought(observed: Observed, entry: ledger.Entry) -> ledger.Entry:
-    """The deploy that brought an entry's commit first, and with it its commits: not its return, nor new variables."""
+    """The entry that first deployed this commit, without rollbacks to it and changes of variables."""
     from tagship.proof.ledger import Action
 
     tags = {past.release: past.tag for past in observed.history}
@@ -207,11 +207,11 @@ def _entry(observed: Observed, sha: str) -> ledger.Entry:
     good = [entry for entry in observed.history if entry.proves]
     found = [entry for entry in good if (entry.tag.startswith(sha) if sha else entry.release == observed.live)]
     if len({entry.tag for entry in found}) > 1:
-        raise SourceError(f"More than one release there has a SHA that starts with {sha!r}.", hint="give more digits")
+        raise SourceError(f"More than one release has a SHA that starts with {sha!r}.", hint="give more digits")
     if found:
         return found[-1]
     raise SourceError(
-        f"{sha} was never live there." if sha else "Nothing was deployed there yet.", hint="see tagship history"
+        f"{sha} was never live there." if sha else "Nothing was deployed there yet.", hint="see `tagship history`"
     )
 
 

@@ -1,4 +1,4 @@
-"""`smoke-test`: the checks that decide whether a release may live, against an environment's URL."""
+"""`smoke-test`: run the smoke tests against an environment's URL."""
 
 from contextlib import nullcontext
 
@@ -12,7 +12,7 @@ from tagship.commands.task import ENV, task
     trusts=False,
     help={
         "env": ENV,
-        "check-in": "The schedule it runs by, five cron fields in UTC: Sentry's monitor APP-smoke-test-ENV is told.",
+        "check-in": "Report this run to Sentry's monitor APP-smoke-test-ENV; its schedule as five cron fields, in UTC.",
     },
 )
 def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tagship.server.session import Session
 
 
-@task(changes=False, help={"env": "Only this environment; all if left out.", "json": JSON})
+@task(changes=False, help={"env": "Show only this environment. Default: all.", "json": JSON})
 def status(_: Context, env: str = "", json: bool = False) -> None:
-    """What runs where, since when, and who is deploying."""
+    """Show what runs where, since when, and who deploys."""
     from tagship.project import here
 
     config = here.config()
@@ -36,29 +36,29 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         width = max(len(each.environment) for each in found) + 2
         print("\n".join(_block(each.environment, _told(each), width) for each in found))
     if lost := [each.environment for each in found if each.problem]:
-        raise ConnectionFailedError(f"Not reached: {', '.join(lost)}.", hint="see above why")
+        raise ConnectionFailedError(f"Not reached: {', '.join(lost)}.", hint="read the reasons above")
 
 
 @task(
     changes=False,
     help={
-        "env": "Which environment of tagship.yml.",
-        "limit": "How many entries, newest last.",
-        "verify": "See that no line of the ledger was changed, torn or taken out, from its first one on.",
+        "env": "The environment of tagship.yml; required.",
+        "limit": "How many entries to show.",
+        "verify": "Check the ledger's hash chain: that no line was changed, truncated or removed.",
         "json": JSON,
     },
 )
 def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, json: bool = False) -> None:
-    """Every deploy and rollback, and how it ended.
+    """Show every deploy and rollback, and how it ended.
 
-    The ledger, newest last: what was done when, by whom, and how long it took.
+    The ledger, newest last: what was done, when, by whom, and how long it took.
     """
     from tagship.project import here
     from tagship.server import connection as services
     from tagship.server.observe import Reader
 
     if limit < 0:
-        raise UsageError(f"--limit {limit} is no number of entries.", hint="0 or more")
+        raise UsageError(f"--limit {limit} is negative.", hint="pass 0 or more")
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         session = opening.session()
@@ -80,16 +80,16 @@ def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, js
 
 
 def _verify(env: str, lines: tuple[str, ...]) -> None:
-    """Raises LedgerError naming every line that isn't what was written."""
+    """Check the hash chain. Raises LedgerError with every broken line."""
     from tagship.proof import ledger
 
     if found := list(ledger.breaks(lines)):
-        raise LedgerError("\n".join(found), hint=f"the lines are in the edge's volume: ledger.jsonl of {env}")
-    print(f"The ledger of {env} is whole: {len(lines)} line{'' if len(lines) == 1 else 's'}, each chained to the last.")
+        raise LedgerError("\n".join(found), hint=f"look at the lines in the edge's volume: ledger.jsonl of {env}")
+    print(f"The ledger of {env} is intact: {len(lines)} line{'' if len(lines) == 1 else 's'}.")
 
 
 def _refuse_unreadable(session: Session) -> None:
-    """Raises CheckError where there is a ledger that nobody can read: its volume is reached through the edge."""
+    """Raises CheckError if a ledger exists but can't be read, because its volume is only reachable through the edge."""
     from tagship.engine import containers
     from tagship.server import edge, observe
 
@@ -97,13 +97,13 @@ def _refuse_unreadable(session: Session) -> None:
     found = edge.find(session.engine)
     if found or ours:
         raise CheckError(
-            f"The edge is {'stopped' if found else 'gone'}: the ledger, in its volume, can't be read.",
-            hint="the next deploy starts it" if found else "the next deploy makes it again, on the same volume",
+            f"The edge is {'stopped' if found else 'gone'}, so the ledger in its volume can't be read.",
+            hint="deploy again, which starts it" if found else "deploy again, which creates it with the same volume",
         )
 
 
 def _entry(entry: Entry, place: Place) -> str:
-    """One entry in two lines that fit 60 columns, and a third when there is something to explain."""
+    """One entry in two lines that fit 60 columns, and a third with the reason, if there is one."""
     release = entry.release.removeprefix(f"{place}-")
     at = entry.at[:16].replace("T", " ")
     lines = [
@@ -114,7 +114,7 @@ def _entry(entry: Entry, place: Place) -> str:
 
 
 def _overviews(environments: Sequence[Environment]) -> list[Overview]:
-    """All servers side by side, over one connection each; what can't be reached has its problem in it."""
+    """All servers in parallel, over one connection each. An unreachable one has its problem in its overview."""
     from tagship.system.parallel import together
 
     servers: dict[str, list[Environment]] = {}
@@ -141,7 +141,7 @@ def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
 
 
 def _told(found: Overview) -> Iterator[str]:
-    """One environment's lines: what, since when, and what is wrong with it."""
+    """One environment's lines: what runs, since when, and what is wrong with it."""
     if found.problem:
         yield f"unreachable: {found.problem}"
         return
@@ -149,11 +149,11 @@ def _told(found: Overview) -> Iterator[str]:
     if found.since:
         yield f"since {found.since[:16].replace('T', ' ')}" + (f" by {found.by}" if found.by else "")
     if found.edge in {"stopped", "gone"}:
-        yield f"the edge is {found.edge}, so nothing is served: the next deploy mends that"
+        yield f"the edge is {found.edge}, so no request is served; the next deploy repairs this"
     if found.containers == "gone":
-        yield "its containers are gone: deploy it again"
+        yield "its containers are gone; deploy it again"
     elif found.containers == "stopped":
-        yield "stopped: the next deploy starts it"
+        yield "stopped; the next deploy starts it"
     elif found.containers:
         yield found.containers + (f"; not running: {', '.join(found.idle)}" if found.idle else "")
     if found.lock:
@@ -161,7 +161,7 @@ def _told(found: Overview) -> Iterator[str]:
 
 
 def _block(title: str, lines: Iterator[str] | list[str], width: int) -> str:
-    """Lines beside a title; in a terminal, long ones go on below instead of running under it."""
+    """Lines beside a title; long lines wrap below each other in a terminal."""
     room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
     told = [
         part

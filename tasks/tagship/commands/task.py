@@ -1,4 +1,4 @@
-"""How every task is declared, and what its common options say."""
+"""Declares the tasks, and the help of their common options."""
 
 import functools
 import os
@@ -13,18 +13,18 @@ from tagship.errors import UsageError
 Body = Callable[..., None]
 
 
-def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's own `task` takes it
-    """Declare a task as Invoke does: reported where that is on, and stopped by signals with the exit code 130.
+def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[Body], Any]:  # noqa: ANN401 - as Invoke's `task`
+    """Declare a task as Invoke does, with telemetry if it is on, and with exit code 130 after a signal.
 
-    A module of tasks is imported whenever any task is, or their list. So it imports nothing but `errors` and Python's
-    own at its top; what a task runs, it imports when it runs. A test counts the modules.
+    Any call of Invoke imports all modules of tasks, even `--list`. So these import only `errors` and the standard
+    library at the top; a task imports the rest when it runs. A test counts the modules.
 
-    `changes`: something outlives it, in an environment, a registry, on GitHub, in Sentry or a file; it has `--dry-run`.
-    `trusts`: it goes where tagship.yml says, or shows secrets there. In GitHub Actions it runs on a commit of the
-    run's branch only, and the action runs it on no pull request. What doesn't say so is held to change and to trust.
+    `changes`: the task changes an environment, a registry, GitHub, Sentry or a file; it has `--dry-run`. `trusts`: the
+    task connects to what tagship.yml names, or sends secrets there. In GitHub Actions it runs only on a commit of the
+    run's branch, and the action refuses it for pull requests. Both default to true.
 
-    -d would be --dirty here and --dry-run there: options are spelt out. Every one has a default, or Invoke would take
-    it for positional, and `deploy --help` for the environment "--help".
+    Options have no short forms, because -d would mean --dirty in one task and --dry-run in another. Every option has a
+    default; otherwise Invoke would take it for positional, and `deploy --help` for the environment "--help".
     """
 
     def declare(body: Body) -> Any:  # noqa: ANN401 - as Invoke types its own
@@ -33,12 +33,12 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
         @functools.wraps(body)
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
-                raise UsageError("-R shows nothing in advance: it is for shell commands.", hint="--dry-run does")
+                raise UsageError("-R works only for shell commands, so this task would run.", hint="use --dry-run")
             from tagship.reporting import telemetry
             from tagship.system.signals import interruptible
 
             with telemetry.reported(name), interruptible():
-                if trusts and os.environ.get("GITHUB_ACTIONS"):  # elsewhere, who types is who decides
+                if trusts and os.environ.get("GITHUB_ACTIONS"):  # elsewhere the user decides
                     from tagship.github import gate
                     from tagship.project import here
 
@@ -52,8 +52,8 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
     return declare
 
 
-ENV = "Which environment of tagship.yml; must be named."
+ENV = "The environment of tagship.yml; required."
 JSON = "Print the result as JSON."
 DRY_RUN = "Print the plan and change nothing."
-WAIT = "Seconds to wait for somebody else's deploy to end."
-DIRTY = "Take the uncommitted tree, tagged SHA-dirty-HASH; refused where releases are promoted or approved."
+WAIT = "Seconds to wait for another deploy to end."
+DIRTY = "Use the uncommitted work tree, tagged SHA-dirty-HASH. Refused with `promote-from` or `approval: required`."

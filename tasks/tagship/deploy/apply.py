@@ -1,4 +1,4 @@
-"""Performs a plan: one match, the complete list of planned effects, with a look at the lock beside each change."""
+"""Applies a plan: one match with the complete list of planned effects; each change checks the lock."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,11 +26,11 @@ from tagship.deploy.steps import (
 from tagship.deploy.target import Onlooker, Target
 
 Reporter = Callable[[str], AbstractContextManager[None]]
-"""Shows a step while it runs and how long it took."""
+"""Shows a step while it runs, and how long it took."""
 
 
 def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool) -> Migrated:
-    """Perform every step, in order; stops at the first that fails. Returns what was migrated.
+    """Perform every step, in order; stop at the first that fails. Returns what was migrated.
 
     `look` is called while a release bakes.
     """

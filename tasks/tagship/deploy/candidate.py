@@ -1,4 +1,4 @@
-"""A release to bring, and how it is chosen."""
+"""The release to deploy, and how it is chosen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from tagship.release.model import Record, Rendered
 
 @dataclass(frozen=True)
 class Candidate:
-    """A release in an environment's configuration, and the values of its secrets."""
+    """A release in an environment's configuration, with the values of its secrets."""
 
     rendered: Rendered
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     restores: str = ""
-    """What a rollback goes back to, by the name it was deployed under."""
+    """The deploy that a rollback restores, by the name that its release had."""
 
 
 Recorded = Callable[[str], Record | None]
-"""Reads what was kept of a release, by its name."""
+"""Reads the stored record of a release, by its name."""
 Choice = Callable[[Observed, Recorded], Candidate]
-"""Which release to bring, given what is observed and how to read what was kept of one."""
+"""Chooses the release to deploy, from the observed state and a reader of records."""
 Again = Callable[[Observed, Record], Candidate]
-"""A release as it was brought before, rendered again from its record."""
+"""Renders a release of the past again, from its record."""

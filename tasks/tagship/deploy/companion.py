@@ -1,4 +1,4 @@
-"""What goes beside a rollout without being part of it: it hears of it before, while it bakes, and after."""
+"""Work that accompanies a rollout without being part of it: before it, while it bakes, and after it."""
 
 from typing import Protocol
 
@@ -9,39 +9,45 @@ from tagship.release.model import Rendered
 
 
 class Companion(Protocol):
-    """Sentry, for one. Whatever it does takes its own time; only what it raises stops a rollout."""
+    """Work beside a rollout, such as Sentry's.
+
+    It runs in its own time and stops the rollout only by raising an error.
+    """
 
     @property
     def announcement(self) -> str:
-        """What a plan says of it; empty for nothing."""
+        """A line for the plan; empty for none."""
 
     def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
-        """Nothing has been changed yet. Raises TagshipError where the rollout may not begin without it."""
+        """Called before anything is changed. Raises TagshipError if the rollout must not begin without it."""
 
     def while_baking(self, *, last: bool) -> None:
-        """About every second after the cutover, at last with `last`. Raises TagshipError to have it switched back."""
+        """Called about every second while the release bakes, finally with `last`.
+
+        Raises TagshipError to switch back.
+        """
 
     def after(self, outcome: Outcome) -> tuple[str, ...]:
-        """The release is live and recorded. Returns what a person should know of it."""
+        """Called when the release is live and recorded. Returns remarks for the user."""
 
     def give_up(self) -> None:
-        """The rollout failed: end what was begun."""
+        """Called when the rollout has failed: end all work."""
 
 
 class Nobody:
-    """The companion of a rollout that has none."""
+    """The companion that does nothing."""
 
     announcement = ""
 
     def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def while_baking(self, *, last: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
-    def after(self, outcome: Outcome) -> tuple[str, ...]:  # noqa: ARG002 - the port's
-        """Nothing to say."""
+    def after(self, outcome: Outcome) -> tuple[str, ...]:  # noqa: ARG002 - required by the protocol
+        """Return no remarks."""
         return ()
 
     def give_up(self) -> None:
-        """Nothing was begun."""
+        """Do nothing."""

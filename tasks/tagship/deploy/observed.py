@@ -1,4 +1,4 @@
-"""An environment at one moment, as plain data."""
+"""The state of an environment at one moment, as plain data."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tagship.release.model import Record, Release
 
 @dataclass(frozen=True)
 class Standing:
-    """A release's containers as the engine has them: service → how many run of how many."""
+    """A release's containers on the engine: service → how many, and how many of them run."""
 
     name: str
     created: float
@@ -21,7 +21,7 @@ class Standing:
 
     @property
     def runs(self) -> bool:
-        """Whether any container of it runs."""
+        """Whether any of its containers runs."""
         return any(self.running.values())
 
 
@@ -34,9 +34,9 @@ class Routing:
     here: bool = True
     """Whether it serves anything at the environment's URL."""
     elsewhere: tuple[str, ...] = ()
-    """Other URLs it serves the environment at: `url` has changed, and no release has been proven there yet."""
+    """Other URLs of the environment: `url` has changed, and no release is proven at the new one yet."""
     taken: str = ""
-    """Who else is served at the environment's host, and as what; empty for nobody."""
+    """Which other environment has this host; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -46,42 +46,42 @@ class Observed:
     live: str = ""
     """The release that requests reach; empty before the first deploy."""
     live_record: Record | None = None
-    """What is kept of the live release; None where nothing is, or nothing that can be read."""
+    """The live release's record; None if there is none, or none that can be read."""
     key: bytes = field(default=b"", repr=False)
-    """What configurations are hashed with; empty before the first deploy."""
+    """The key for hashing configurations; empty before the first deploy."""
     releases: tuple[Standing, ...] = ()
     empty: tuple[str, ...] = ()
-    """Releases of which only a network is there."""
+    """Releases that have only a network left."""
     one_offs: tuple[str, ...] = ()
-    """Containers of migrations that run just now, those of killed deploys."""
+    """Containers of running migrations, left by killed deploys."""
     accessories: Mapping[str, str] = field(default_factory=dict)
-    """Accessory → the engine's state of its container: running, exited, …; `ended` for one that ended as it should."""
+    """Accessory → the engine's state of its container: running, exited, …; `ended` for a one-shot that succeeded."""
     disk_free: int | None = None
-    """Bytes free where the engine keeps volumes; None where nobody looked."""
+    """Free bytes where the engine keeps volumes; None if not measured."""
     memory_free: int | None = None
-    """Bytes that new processes may take without swapping."""
+    """Bytes that new processes can use without swapping."""
     history: tuple[Entry, ...] = ()
     routing: Routing = Routing()
     remarks: tuple[str, ...] = ()
-    """What couldn't be read and was passed over, a line each."""
+    """What couldn't be read and was skipped, one line each."""
 
     @property
     def live_release(self) -> Release | None:
-        """The release that requests reach, as its record says."""
+        """The live release, from its record."""
         return self.live_record.release if self.live_record else None
 
     @property
     def good(self) -> str:
-        """The last release that the ledger proves; empty when there is none."""
+        """The last release that the ledger proves; empty if there is none."""
         return next((entry.release for entry in reversed(self.history) if entry.proves), "")
 
     @property
     def proven(self) -> bool:
-        """Whether the ledger proves what is live: a deploy that was killed after its cutover recorded nothing."""
+        """Whether the ledger proves the live release. A deploy that was killed after its cutover recorded nothing."""
         return self.live == self.good
 
     def runs(self, name: str) -> bool:
-        """Whether a release has containers that run."""
+        """Whether any container of a release runs."""
         standing = self.standing(name)
         return standing is not None and standing.runs
 
@@ -90,13 +90,13 @@ class Observed:
         return next((release for release in self.releases if release.name == name), None)
 
     def stopped(self, accessories: Iterable[str]) -> tuple[str, ...]:
-        """Those of some accessories that need only be started."""
+        """The accessories among these that are stopped, and only need to be started."""
         return tuple(name for name in accessories if self.accessories.get(name) == "exited")
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """What a migration did: those applied now, and every app's leaf afterwards."""
+    """The result of a migration: what was applied, and each app's last migration afterwards."""
 
     applied: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()

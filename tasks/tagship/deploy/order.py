@@ -1,4 +1,4 @@
-"""What somebody wants done to an environment."""
+"""The order to change an environment."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tagship.proof.ledger import Action
 
 @dataclass(frozen=True)
 class Order:
-    """What to bring into an environment, for whom, and how patiently."""
+    """What to deploy to an environment, for whom, and with which time limits."""
 
     environment: str
     url: str
@@ -20,4 +20,4 @@ class Order:
     again: Again
     patience: Patience
     remark: str = ""
-    """What its line in the ledger says besides."""
+    """A remark for its line in the ledger."""

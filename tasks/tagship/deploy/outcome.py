@@ -1,4 +1,4 @@
-"""What a deploy did."""
+"""The result of a deploy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,5 +18,5 @@ class Outcome:
     migrations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     at: str = ""
-    """When it began, ISO 8601 by the engine's clock; empty where nothing was done."""
+    """When it began, ISO 8601 by the engine's clock; empty if nothing was done."""
     seconds: float = 0

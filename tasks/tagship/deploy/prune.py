@@ -1,14 +1,13 @@
-"""Which stopped releases a server no longer needs. Pure."""
+"""Decides which stopped releases to remove. Pure."""
 
 from tagship.deploy.observed import Observed
 from tagship.deploy.steps import Plan, Remove
 
 
 def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Plan:
-    """Remove stopped releases beyond the newest `keep`; never the live one nor the one before it.
+    """Remove stopped releases beyond the newest `keep`; never the live one or the one before it.
 
-    A release that was never live is removed whatever its age: nobody can want it back. So is what a failed deploy left
-    of one without containers.
+    Always removes releases that were never live, because nobody can roll back to them, and networks of failed deploys.
     """
     proven = {entry.release for entry in observed.history if entry.proves}
     stopped = [r for r in observed.releases if r.name not in {live, previous} and not r.runs]

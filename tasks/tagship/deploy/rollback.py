@@ -1,4 +1,4 @@
-"""Which release a rollback goes to. Pure."""
+"""Chooses the release that a rollback goes to. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,10 +9,10 @@ from tagship.release.model import Configuration
 
 
 def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:
-    """The releases that a rollback may go to, the likeliest first: those that were live before the live one.
+    """The releases that a rollback may go to, the best first: those that were live before the live one.
 
-    With `to` only the newest good one whose SHA starts so. Raises SourceError when there is none, or when the prefix
-    means several commits.
+    With `to`, only the newest good one whose SHA begins with it. Raises SourceError if there is none, or if the prefix
+    is ambiguous.
     """
     good = [entry for entry in observed.history if entry.proves]
     if to:
@@ -21,21 +21,21 @@ def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:
     earlier = tuple(dict.fromkeys(_name(entry) for entry in reversed(before) if _name(entry) != observed.live))
     if not earlier:
         raise SourceError(
-            "There is no release before the live one.", hint="name one: --to SHA; tagship history shows them"
+            "There is no release before the live one.", hint="pass --to SHA; `tagship history` lists the releases"
         )
     return earlier
 
 
 def compared(then: Configuration | None, now: Configuration, observed: Observed) -> Iterator[str]:
-    """What is to be said of the configuration that a rollback brings: what it can't bring back, and what it changes."""
+    """What a rollback's configuration changes, and what it can't restore, one line each."""
     if then is None:
-        yield "no variables were kept with it, so it gets today's"
+        yield "its variables were not stored, so it gets today's"
         return
     live = observed.live_record.configuration if observed.live_record else None
     if live and (back := sorted(_differing(live.variables, now.variables))):
-        yield f"goes back with its own {', '.join(back)}"
+        yield f"gets its old value of {', '.join(back)} back"
     if changed := sorted(_differing(then.secrets, now.secrets)):
-        yield f"{', '.join(changed)} changed since, and secrets stay today's"
+        yield f"{', '.join(changed)} changed since, and it gets today's secrets"
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
@@ -46,20 +46,20 @@ def _named(good: Sequence[Entry], to: str) -> str:
     found = [entry for entry in good if entry.tag.startswith(to)]
     tags = {entry.tag for entry in found}
     if len(tags) > 1:
-        raise SourceError(f"{to} means {len(tags)} releases: {', '.join(sorted(tags))}.", hint="give more digits")
+        raise SourceError(f"{to} matches {len(tags)} releases: {', '.join(sorted(tags))}.", hint="give more digits")
     if not found:
-        raise SourceError(f"No good release here has a SHA that starts with {to!r}.", hint="tagship history --env …")
+        raise SourceError(f"No good release here has a SHA that starts with {to!r}.", hint="see `tagship history`")
     return found[-1].release
 
 
 def _position(good: Sequence[Entry], live: str) -> int:
-    """Where the live release was deployed; after a rollback, where the release that it restored was; 0 if unknown."""
+    """The index of the live release's deploy; after a rollback, that of the restored release; 0 if unknown."""
     names = set(_restored(good, live))
     return max((at for at, entry in enumerate(good) if entry.release in names and not _went_back(entry)), default=0)
 
 
 def _restored(good: Sequence[Entry], name: str) -> Iterator[str]:
-    """A release's name, and those it was rendered again from."""
+    """A release's name, and the names of the releases that it restores."""
     seen = {""}
     while name not in seen:
         yield name

@@ -1,4 +1,4 @@
-"""How a release becomes the live one, and how a rollout that failed is undone. Pure."""
+"""Plans how a release becomes live, and how a failed rollout is undone. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,16 +25,16 @@ from tagship.deploy.steps import (
 from tagship.release.model import Release, Rendered, served
 
 RECOVERY_DRAIN = 5.0
-"""Seconds that requests to a failed release get to finish: a cancelled CI job has ten before it is killed."""
+"""Seconds for requests to a failed release to finish: a cancelled CI job has ten before it is killed."""
 
 
 @dataclass(frozen=True)
 class Good:
-    """What a rollout that fails goes back to."""
+    """The release that a failed rollout goes back to."""
 
     name: str = ""
     release: Release | None = None
-    """As its record says."""
+    """From its record."""
     running: Mapping[str, int] = field(default_factory=dict)
     """Service → how many of its containers ran before."""
     routing: Routing | None = None
@@ -43,7 +43,7 @@ class Good:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long things may take, in seconds, and how many stopped releases are kept."""
+    """Time limits in seconds, and how many stopped releases are kept."""
 
     drain: float = 30
     bake: float = 0
@@ -51,14 +51,14 @@ class Patience:
 
 
 def changes(plan: Plan) -> bool:
-    """Whether a plan does more than look."""
+    """Whether a plan does more than smoke tests."""
     return any(not isinstance(step, SmokeTest) for step in plan)
 
 
 def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
-    """The steps from what is observed to `wanted` being live.
+    """The steps from the observed state to `wanted` being live.
 
-    When it is already, whole and proven by the ledger, they only look at it.
+    If it is already live, complete and proven by the ledger, the plan only has its smoke test.
     """
     if observed.live == wanted.name:
         return (*revival(wanted, observed), *_finish(wanted, observed, patience))
@@ -77,11 +77,11 @@ def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, mi
 
 
 def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
-    """What puts the good release back, whole, and served as it was, after a rollout failed at any point."""
+    """The steps that restore the good release, complete and served as before, after a rollout failed at any point."""
     old = now.standing(good.name)
     back = now.live == failed and good.name != failed
     if now.live == failed and not (back and old and old.runs):
-        return ()  # nothing to go back to: what there is stays, and the error says so
+        return ()  # there is nothing to go back to; the error says so
     was = good.routing or now.routing
     again = served(good.release.shape.routes if good.release else (), old.present if old else {})
     restored = Serve(again, again, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
@@ -97,13 +97,13 @@ def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
 
 
 def revival(wanted: Rendered, observed: Observed) -> Plan:
-    """Accessories that are there and stopped are only to be started: after a power cut, say."""
+    """Start accessories that exist but are stopped, for example after a power cut."""
     stopped = observed.stopped(wanted.release.shape.accessories)
     return (Revive(stopped),) if stopped else ()
 
 
 def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
-    """What a killed deploy left to do after its cutover; in the ordinary case only a look whether it answers."""
+    """The work that a killed deploy left after its cutover; normally only a smoke test."""
     standing = observed.standing(wanted.name)
     missing = _missing(wanted, standing, proven=observed.proven)
     routed = tuple(service for service in missing if service in wanted.routed)
@@ -123,7 +123,7 @@ def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
 
 
 def _prove_live(live: Rendered, observed: Observed, *, sure: bool) -> Plan:
-    """The live release's routes as they should be, and proof that it answers; only then is it served nowhere else."""
+    """Restore the live release's routes and prove that it answers; then stop serving it at other URLs."""
     ours, elsewhere = live.served, observed.routing.elsewhere
     return (
         *(() if sure else (Serve(ours, ours, elsewhere=elsewhere),)),
@@ -133,7 +133,7 @@ def _prove_live(live: Rendered, observed: Observed, *, sure: bool) -> Plan:
 
 
 def _missing(wanted: Rendered, standing: Standing | None, *, proven: bool) -> tuple[str, ...]:
-    """The services of which too few run; of one-shots, those that never ran: in a proven release all have."""
+    """Services with too few running containers, and one-shots that never ran; in a proven release, all have run."""
     there = standing or Standing(wanted.name, 0)
 
     def lacks(service: str) -> bool:
@@ -145,12 +145,12 @@ def _missing(wanted: Rendered, standing: Standing | None, *, proven: bool) -> tu
 
 
 def _leftovers(wanted: str, observed: Observed) -> tuple[str, ...]:
-    """Releases that run though they are neither live nor wanted: a killed deploy's."""
+    """Running releases that are neither live nor wanted; a killed deploy left them."""
     return tuple(r.name for r in observed.releases if r.runs and r.name not in {wanted, observed.live})
 
 
 def _bring(wanted: Rendered, observed: Observed, *, migrate: bool) -> Plan:
-    """The release's containers, on a schema that fits: those of a stopped release that is whole, or new ones."""
+    """The release's containers, on a migrated schema: those of a complete stopped release, or new ones."""
     standing = observed.standing(wanted.name)
     migration = (Migrate(wanted),) if migrate else ()
     if _whole(wanted, standing):
@@ -169,7 +169,7 @@ def _whole(wanted: Rendered, standing: Standing | None) -> bool:
 
 
 def _may_migrate(wanted: Rendered, observed: Observed) -> bool:
-    """What is live has had its migrations applied: only another image, or another database, can bring new ones."""
+    """Whether migrations may be pending. Only another image or configuration than the live one can bring new ones."""
     if wanted.release.shape.migrations is None:
         return False
     live = observed.live_record.configuration if observed.live_record else None
@@ -177,7 +177,7 @@ def _may_migrate(wanted: Rendered, observed: Observed) -> bool:
 
 
 def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
-    """From the candidate being ready to its being live, each stage proven before the next."""
+    """From a ready candidate to the live release; each stage is proven before the next."""
     after = wanted.served
     if not after.routes:
         left = observed.routing.here or observed.routing.elsewhere
@@ -196,7 +196,10 @@ def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
 
 
 def _replace_workers(wanted: Rendered, observed: Observed) -> Plan:
-    """Services without a route do real work as soon as they run: they change places only after the cutover."""
+    """Replace the services without a route.
+
+    They do real work as soon as they run, so this happens after the cutover.
+    """
     workers = tuple(service for service in wanted.order if service not in wanted.routed)
     singletons = tuple(service for service in workers if service in wanted.release.shape.singletons)
     live = observed.standing(observed.live)

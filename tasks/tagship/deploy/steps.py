@@ -1,4 +1,4 @@
-"""Every step a plan may hold. A plan is flat and printable: secrets are in it by name only."""
+"""The steps of a plan. A plan is flat and can be printed, because it contains secrets only by name."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tagship.release.model import Rendered, Served
 
 @dataclass(frozen=True)
 class Pull:
-    """Fetch images by digest."""
+    """Pull images by digest."""
 
     images: tuple[str, ...]
 
@@ -17,17 +17,17 @@ class Pull:
 
 @dataclass(frozen=True)
 class Revive:
-    """Start accessories that are stopped, and wait until they are ready."""
+    """Start stopped accessories and wait until they are ready."""
 
     accessories: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"Start {', '.join(self.accessories)}, found stopped, and wait until ready"
+        return f"Start the stopped {', '.join(self.accessories)} and wait until ready"
 
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make the release's network and volumes."""
+    """Create the release's network and volumes."""
 
     rendered: Rendered
 
@@ -37,7 +37,7 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Create:
-    """Make the release's containers."""
+    """Create the release's containers."""
 
     rendered: Rendered
 
@@ -52,7 +52,7 @@ class Migrate:
     rendered: Rendered
 
     def __str__(self) -> str:
-        return "Migrate the database, if anything is pending"
+        return "Migrate the database if necessary"
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,16 @@ class Start:
 
 @dataclass(frozen=True)
 class Serve:
-    """Have the edge serve these routes: the candidate's to requests with the deploy's key, the live ones to all."""
+    """Let the edge serve these routes: the candidate's to requests with the deploy's key, the live ones to others."""
 
     candidate: Served
     live: Served
     to: str = ""
-    """The release whose cutover changes everyone's routes to the candidate's, in the same instant."""
+    """The release whose cutover also changes the live routes to the candidate's."""
     elsewhere: tuple[str, ...] = ()
-    """URLs beside the environment's own."""
+    """URLs besides the environment's own."""
     here: bool = True
-    """Whether at the environment's own URL at all."""
+    """Whether the environment's own URL is served."""
 
     def __str__(self) -> str:
         also = f", at {', '.join(self.elsewhere)}{' too' if self.here else ''}" if self.elsewhere else ""
@@ -118,7 +118,7 @@ class Bake:
 
 @dataclass(frozen=True)
 class Drain:
-    """Let requests in flight finish."""
+    """Wait until requests in flight have finished."""
 
     release: str
     seconds: float
@@ -140,7 +140,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Resume:
-    """Start again what was stopped of a release that is to be whole."""
+    """Start the stopped services of a release again."""
 
     release: str
     services: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The story of a deploy and of a rollback, under the environment's lock: observe, choose, plan, apply, record."""
+"""Runs a deploy or a rollback under the environment's lock: observe, choose, plan, apply, record."""
 
 import dataclasses
 import time
@@ -24,9 +24,9 @@ from tagship.system.signals import uninterrupted
 
 
 def rollout(environment: LockedEnvironment, order: Order, progress: Progress, companion: Companion) -> Outcome:
-    """Bring a release into an environment; put the old one back if that fails.
+    """Deploy a release to an environment; go back to the old one if that fails.
 
-    What a killed deploy left is finished first, unless it is what is wanted.
+    Finishes first what a killed deploy left, unless that is the release to deploy.
     """
     began = time.monotonic()
     before = _observe(environment, order, progress)
@@ -49,7 +49,7 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
     except BaseException:
         companion.give_up()
         raise
-    with uninterrupted():  # it is live and recorded: what is left takes seconds, and puts nothing back
+    with uninterrupted():  # it is live and recorded; the rest takes seconds and undoes nothing
         remarks = companion.after(done)
     for remark in remarks:
         progress.note(remark)
@@ -59,9 +59,9 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
 
 
 def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *, dry_run: bool = False) -> Migrated:
-    """Bring an environment's schema to a release without deploying it; what it says with `dry_run` is only pending.
+    """Migrate an environment's schema for a release without deploying it.
 
-    Raises MigrationError; the live release goes on serving whatever happens.
+    With `dry_run`, only list pending migrations. Raises MigrationError; the live release serves in any case.
     """
     began = time.monotonic()
     before = environment.observe()
@@ -76,7 +76,7 @@ def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *,
 
 
 def preview(environment: Environment, order: Order, progress: Progress, companion: Companion) -> str:
-    """The plan, and nothing changed: not even a lock is taken. Raises CheckError, the plan in it, for a refused one."""
+    """The plan; changes nothing and takes no lock. Raises CheckError, with the plan in it, if it would be refused."""
     before = environment.observe()
     candidate = order.choose(before, environment.release)
     wanted = candidate.rendered
@@ -87,18 +87,20 @@ def preview(environment: Environment, order: Order, progress: Progress, companio
     numbered = (f"{number:3}. {step}" for number, step in enumerate(plan, 1))
     text = "\n".join([title, *numbered, *(f"     {line}" for line in _asides(wanted, companion))])
     if problems := _findings(environment, order, candidate, before, plan, progress):
-        raise CheckError("\n".join((text, "It would be refused:", *problems)), hint="nothing was changed")
+        raise CheckError(
+            "\n".join((text, "The deploy would be refused:", *problems)), hint="solve this first; nothing was changed"
+        )
     return text
 
 
 def refuse(found: Iterable[str]) -> None:
-    """Raises CheckError with every finding, if there is any: nothing has been changed yet."""
+    """Raises CheckError with every finding, if there is any; nothing has been changed yet."""
     if lines := list(found):
-        raise CheckError("\n".join(lines), hint="nothing was changed")
+        raise CheckError("\n".join(lines), hint="solve this first; nothing was changed")
 
 
 def _observe(environment: LockedEnvironment, order: Order, progress: Progress) -> Observed:
-    """What stands, once that is what the ledger says: a killed deploy's work is finished or recorded first."""
+    """Observe the environment, after a killed deploy's work was finished or recorded."""
     before = environment.observe()
     for remark in before.remarks:
         progress.note(remark)
@@ -109,25 +111,25 @@ def _observe(environment: LockedEnvironment, order: Order, progress: Progress) -
 
 
 def _is_live(order: Order, before: Observed, environment: LockedEnvironment) -> bool:
-    """Whether what is to be brought is live, though the ledger doesn't prove it; a rollback never means that."""
+    """Whether the release to deploy is live although the ledger doesn't prove it; a rollback never means that."""
     if order.action is Action.ROLLBACK:
         return False
     return order.choose(before, environment.release).rendered.name == before.live
 
 
 def _settle(environment: LockedEnvironment, order: Order, before: Observed, progress: Progress) -> None:
-    """Finish, record or undo what a killed deploy made live: the ledger doesn't know of it."""
+    """Finish, record or undo what a killed deploy made live without a record in the ledger."""
     if before.live_record is None:
-        progress.note(f"{before.live} is live, and nobody recorded it: no record of it can be read")
+        progress.note(f"{before.live} is live but was never recorded, and its record can't be read")
         return
     late = _late(environment, before)
     left = None
-    if order.action is not Action.ROLLBACK:  # what is to be left isn't finished first
+    if order.action is not Action.ROLLBACK:  # a rollback leaves this release, so it needn't be finished
         try:
             left = order.again(before, before.live_record)
-        except TagshipError as error:  # a variable that is gone, a file that was moved
+        except TagshipError as error:  # for example a missing variable or a moved file
             progress.note(f"{before.live} can't be rendered again: {error.problem}")
-    if left is None or left.rendered.name != before.live:  # its secrets have changed: it can only be looked at
+    if left is None or left.rendered.name != before.live:  # its secrets have changed, so it can only be smoke-tested
         prove(environment.target(), before, late, progress)
         return
     progress.note(f"{before.live} was left unfinished by a deploy that was killed")
@@ -145,7 +147,7 @@ def _settle(environment: LockedEnvironment, order: Order, before: Observed, prog
 
 
 def _late(environment: LockedEnvironment, before: Observed) -> ledger.Entry:
-    """What the deploy that was killed would have recorded of the live release."""
+    """The entry that the killed deploy would have recorded for the live release."""
     dead, record = environment.left_by, before.live_record
     went_back = dead is not None and dead.doing.startswith(str(Action.ROLLBACK))
     return ledger.Entry(
@@ -163,7 +165,7 @@ def _late(environment: LockedEnvironment, before: Observed) -> ledger.Entry:
 
 
 def _changes(plan: Plan, wanted: Rendered, before: Observed) -> bool:
-    """Whether anything is to be done: also when what is wanted is live, and the ledger doesn't prove it."""
+    """Whether there is anything to do, which includes recording a live release."""
     return changes(plan) or (wanted.name == before.live and not before.proven)
 
 
@@ -174,7 +176,7 @@ def _plan(order: Order, wanted: Rendered, before: Observed) -> Plan:
 def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
     environment: Environment, order: Order, candidate: Candidate, before: Observed, plan: Plan, progress: Progress
 ) -> list[str]:
-    """Everything that stands in the way of a plan; of a way back only what it couldn't do without."""
+    """Everything that prevents a plan; for a rollback, only what makes it impossible."""
     volumes = environment.unfit(candidate)
     if order.action is Action.ROLLBACK:
         for line in volumes:
@@ -184,13 +186,13 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
 
 
 def _asides(wanted: Rendered, companion: Companion) -> Iterator[str]:
-    """What to know of a plan beside its steps."""
+    """Remarks to show below a plan's steps."""
     if companion.announcement:
         yield companion.announcement
     release = wanted.release
     yield from dropped(release.sources.model, release.shape)
     if unbuilt := release.unbuilt:
-        yield f"Images not built and pushed yet: {len(unbuilt)}; `tagship ship` does that first"
+        yield f"Images not built and pushed yet: {len(unbuilt)}; `tagship ship` builds and pushes them first"
 
 
 def _outcome(order: Order, wanted: Rendered, before: Observed, *, changed: bool) -> Outcome:

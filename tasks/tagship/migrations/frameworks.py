@@ -1,4 +1,4 @@
-"""What migration commands say, and the one-off container they run in. Pure."""
+"""Parses the output of migration commands, and builds the one-off container they run in. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,14 +13,18 @@ _DJANGO_LINE = re.compile(r"\[(?P<done>[ X])\]\s+(?P<app>\w+)\.(?P<name>\w+)")
 
 @dataclass(frozen=True)
 class State:
-    """A database's schema: what would be applied, and the last that was, per app."""
+    """A database's schema: the pending migrations, and the last applied one of each app."""
 
     pending: tuple[str, ...]
     leaves: tuple[str, ...] = ()
 
 
 def read(how: Migrations, said: str) -> State:
-    """Django's `showmigrations --plan`, `[X]  app.0001_name` a line in the order applied; or one pending a line."""
+    """Parse the list of pending migrations.
+
+    Django's `showmigrations --plan` prints `[X]  app.0001_name` per line, in the order of application. Other commands
+    print one pending migration per line.
+    """
     if how.framework != "django":
         return State(tuple(line.strip() for line in said.splitlines() if line.strip()))
     found = [match.groupdict() for line in said.splitlines() if (match := _DJANGO_LINE.match(line))]
@@ -30,9 +34,9 @@ def read(how: Migrations, said: str) -> State:
 
 
 def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str]) -> dict[str, Any]:
-    """The one-off that applies: libpq reads PGOPTIONS, so that waiting for a lock can't stop the live release.
+    """Set a lock timeout for the one-off that migrates, so that waiting for a lock can't block the live release.
 
-    What the service has there, or its image (`image`: the image's own variables), stays: the limit is appended.
+    libpq reads it from PGOPTIONS. Keeps what the service, or its image (`image`: the image's variables), has there.
     """
     settings = model["services"][how.service]
     environment = settings.get("environment") or {}
@@ -43,9 +47,9 @@ def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str])
 
 
 def one_off(model: Mapping[str, Any], service: str, environment_network: str, shape: Shape) -> dict[str, Any]:
-    """The release's project with that one service, on the environment's network, too, where its accessories are.
+    """The release's project with only that service, connected to the environment's network, where the accessories are.
 
-    Compose gives a one-off no service alias, so it answers to nobody's name there.
+    Compose gives a one-off no service alias, so no name on that network leads to it.
     """
     settings = {
         k: v for k, v in model["services"][service].items() if k not in {"depends_on", "healthcheck", "restart"}

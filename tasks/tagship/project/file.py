@@ -1,4 +1,4 @@
-"""Reads tagship.yml: YAML in, the models of `config` out, or every problem with file, line and nearest known key."""
+"""Reads and validates tagship.yml; reports every problem with file, line and the nearest known key."""
 
 import difflib
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ def load(path: Path = Path(FILE)) -> Config:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}:1: not YAML: {' '.join(str(error).split())}.") from None
     if doubled := list(_doubled(node)):
-        lines = (f"{path}:{line}: {key} is there already, at line {first}." for line, key, first in doubled)
+        lines = (f"{path}:{line}: {key} already appears at line {first}." for line, key, first in doubled)
         raise ConfigError("\n".join(lines), hint="keep one of them")
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}:1: a mapping is expected.", hint="start with `app: NAME`")
+        raise ConfigError(f"{path}:1: expected a mapping.", hint="start with `app: NAME`")
     try:
         return Config.model_validate(_merged(raw))
     except ValidationError as error:
@@ -46,11 +46,11 @@ def load(path: Path = Path(FILE)) -> Config:
 
 
 def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
-    """Keys that a mapping has twice, of which YAML would keep the last without a word: line, key, the first's line."""
+    """Keys that appear twice in a mapping, where YAML would silently use the last: line, key, line of the first."""
     left, met = [node], set[int]()
     while left:
         node = left.pop(0)
-        if id(node) in met:  # an alias, of itself perhaps
+        if id(node) in met:  # an alias, maybe of itself
             continue
         met.add(id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -66,7 +66,7 @@ def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
 
 
 def _merged(raw: dict[str, Any]) -> dict[str, Any]:
-    """The same, with the top level's settings under each environment's own."""
+    """The same document, with the top level's settings merged into each environment."""
     ours = {field.alias for field in Settings.model_fields.values()}
     shared = {key: value for key, value in raw.items() if key in ours}
     environments = raw.get("environments")
@@ -94,7 +94,7 @@ def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> Co
             says = f"{'.'.join(map(str, location))}: {_said(problem, location)}"
             said[_line(node, location), says] = None
     lines = [f"{path}:{line}: {says}" for line, says in sorted(said)]
-    return ConfigError("\n".join(lines), hint="every key is in docs/reference.md")
+    return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
 
 
 def _said(problem: ErrorDetails, location: list[Any]) -> str:
@@ -110,16 +110,16 @@ def _said(problem: ErrorDetails, location: list[Any]) -> str:
             return "is missing"
         case "string_pattern_mismatch":
             wanted = known[key].description if key in known else "use a-z, 0-9 and -"
-            return f"{problem['input']!r} won't do: {wanted}"
+            return f"{problem['input']!r} isn't valid: {wanted}"
         case _:
             return problem["msg"].removeprefix("Value error, ")
 
 
 def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:
-    """Whether a problem of an environment stands at the top level, where it has been found already."""
+    """Whether a problem of an environment comes from the top level, where it is reported already."""
     if len(location) < 3 or location[0] != "environments":  # noqa: PLR2004 - environments, NAME, key
         return False
-    if location[2] == "app":  # the top level's, handed down
+    if location[2] == "app":  # copied from the top level
         return True
     if location[2] not in {field.alias for field in Settings.model_fields.values()}:
         return False
@@ -128,7 +128,7 @@ def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:
 
 
 def _line(node: yaml.Node | None, location: list[Any]) -> int:
-    """The line, from 1, of a path in the file; of its nearest parent when the path isn't there."""
+    """The line, from 1, of a path in the file, or of its nearest parent if the path isn't there."""
     line = node.start_mark.line + 1 if node else 1
     for part in location:
         found = next((pair for pair in _pairs(node, part)), None)
@@ -156,7 +156,7 @@ def _table(location: list[Any]) -> type[BaseModel]:
 
 
 def _inner(annotation: Any) -> type[BaseModel]:  # noqa: ANN401 - type annotations have no common type
-    """The table inside `dict[str, Table]`, `tuple[Table, ...]` or `Table | None`; an empty one where there is none."""
+    """The table inside `dict[str, Table]`, `tuple[Table, ...]` or `Table | None`; an empty table if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = [_inner(argument) for argument in getattr(annotation, "__args__", ())]

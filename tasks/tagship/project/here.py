@@ -1,4 +1,4 @@
-"""The project that the current directory is in: its tagship.yml, and the folder that all paths start at."""
+"""The current project: its tagship.yml, and the folder that all paths are relative to."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ CONFIG = "TAGSHIP_CONFIG"
 
 
 def config() -> Config:
-    """tagship.yml of the current directory or the next one above, or the file that TAGSHIP_CONFIG names."""
+    """Read the file that `config_path` finds."""
     return config_file.load(config_path())
 
 
 def config_path() -> Path:
-    """Where the configuration is read from, looked for upwards as git does; all paths start at its folder."""
+    """The file in TAGSHIP_CONFIG, or tagship.yml in the current folder or the nearest parent folder that has one."""
     if named := os.environ.get(CONFIG):
         return Path(named)
     here = Path.cwd()

@@ -1,4 +1,4 @@
-"""What tagship.yml may say: each key, its type, default and description. `config_file` reads it."""
+"""The schema of tagship.yml: each key with its type, default and description. `project/file.py` reads the file."""
 
 import difflib
 import ipaddress
@@ -16,23 +16,23 @@ NARROWEST_RANGE = 19
 
 
 def seconds(value: object) -> object:
-    """`500ms`, `2s`, `1m30s` or a number of seconds, as seconds."""
+    """Convert `500ms`, `2s`, `1m30s` or a number of seconds to seconds."""
     if isinstance(value, str):
         parts = _DURATION.findall(value)
         if not parts or "".join(number + unit for number, unit in parts) != value:
-            msg = f"{value!r} is no duration: write 500ms, 2s or 1m30s"
+            msg = f"{value!r} isn't a duration: write 500ms, 2s or 1m30s"
             raise ValueError(msg)
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
     return value
 
 
 def listed(value: object) -> object:
-    """One value where a list may stand."""
+    """Accept one text where a list is expected."""
     return [value] if isinstance(value, str) else value
 
 
 def mapped(value: object) -> object:
-    """Routes are a mapping, as people see when they wrote a list."""
+    """Refuse a list of routes with a hint that they are a mapping."""
     if isinstance(value, list):
         msg = "write one route a line, PATH: SERVICE:PORT, without `- `"
         raise ValueError(msg)  # noqa: TRY004 - what pydantic collects
@@ -40,29 +40,29 @@ def mapped(value: object) -> object:
 
 
 def prefix(value: str) -> str:
-    """A registry is named as images are: HOST/PATH."""
+    """Refuse a registry with a scheme: like an image's name, it is HOST/PATH."""
     if "://" in value:
-        msg = f"{value!r} won't do: write {value.partition('://')[2]!r}, as in an image's name"
+        msg = f"{value!r} isn't valid: write {value.partition('://')[2]!r}, as in an image's name"
         raise ValueError(msg)
     return value.rstrip("/")
 
 
 def spelt_out(value: object) -> object:
-    """`bake: 10m` is `bake: {for: 10m}`."""
+    """Accept `bake: 10m` for `bake: {for: 10m}`."""
     return {"for": value} if isinstance(value, str | int | float) else value
 
 
 Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
-"""An environment's name: without a hyphen, so that app `a-b` in `c` can't be taken for app `a` in `b-c`."""
+"""An environment's name. It has no hyphen, so that app `a-b` in `c` differs from app `a` in `b-c`."""
 Routes = Annotated[dict[str, str], BeforeValidator(mapped, json_schema_input_type=dict[str, str])]
 Prefix = Annotated[str, AfterValidator(prefix)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
 
 
 class Table(BaseModel):
-    """A mapping of tagship.yml: unknown keys are refused."""
+    """A mapping in tagship.yml; unknown keys are refused."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -73,29 +73,33 @@ class Table(BaseModel):
 
 
 class Coverage(Table):
-    """A floor under a suite's line coverage."""
+    """A minimum for a suite's line coverage."""
 
     report: str = Field(description="Cobertura XML that the suite writes, relative to its directory.")
-    minimum: float = Field(ge=0, le=100, description="Line coverage in percent; below it the task fails.")
+    minimum: float = Field(ge=0, le=100, description="Line coverage in percent. Below it, the task fails.")
 
 
 class Suite(Table):
     """One component's tests or lint."""
 
-    run: Strings = Field(description="One command or several, each split as a shell would; run in order.")
-    directory: str = Field(default=".", description="Where they run, relative to tagship.yml.")
-    coverage: Coverage | None = Field(default=None, description="Coverage report and floor.")
+    run: Strings = Field(description="One or several commands, split as in a shell, run in order.")
+    directory: str = Field(default=".", description="The folder they run in, relative to tagship.yml.")
+    coverage: Coverage | None = Field(default=None, description="Coverage report and minimum.")
     junit: str = Field(default="", description="JUnit XML that the suite writes, relative to its directory.")
 
 
 class MigrationSettings(Table):
-    """How the database schema is brought to a release."""
+    """How the app's database migrations are listed and applied."""
 
-    service: str = Field(description="The service whose new image holds the migrations.")
-    framework: Literal["django", "command"] = Field(default="command", description="`django`, or commands below.")
-    pending: str = Field(default="", description="Prints one pending migration a line; nothing when there is none.")
-    apply: str = Field(default="", description="Applies what is pending.")
-    lock_timeout: str = Field(default="5s", description="PostgreSQL's lock_timeout while migrating.")
+    service: str = Field(description="The service whose image holds the migrations.")
+    framework: Literal["django", "command"] = Field(
+        default="command", description="`django`, or `command` with the commands below."
+    )
+    pending: str = Field(
+        default="", description="A command that prints one pending migration per line, and nothing if there is none."
+    )
+    apply: str = Field(default="", description="A command that applies pending migrations.")
+    lock_timeout: str = Field(default="5s", description="PostgreSQL's lock_timeout during migrations.")
 
     @model_validator(mode="after")
     def _complete(self) -> "MigrationSettings":
@@ -106,11 +110,11 @@ class MigrationSettings(Table):
 
 
 class BakeSettings(Table):
-    """How long the new release is watched after cutover, and what follows when Sentry finds it unhealthy."""
+    """How long the new release is watched after the cutover, and what happens if Sentry finds it unhealthy."""
 
-    for_: Duration = Field(default=0, alias="for", description="How long; a bare duration means this.")
+    for_: Duration = Field(default=0, alias="for", description="How long. `bake: 10m` is short for `bake: {for: 10m}`.")
     on_unhealthy: Literal["rollback", "report"] = Field(
-        default="report", description="With `sentry`: go back to the old release, or only say so."
+        default="report", description="With `sentry`: switch back to the old release, or only report it."
     )
 
 
@@ -118,31 +122,40 @@ Bake = Annotated[BakeSettings, BeforeValidator(spelt_out, json_schema_input_type
 
 
 class ReleaseSettings(Table):
-    """What a deploy replaces, and how patiently."""
+    """What a deploy replaces, and how long its steps may take."""
 
-    services: Strings = Field(default=(), description="Replaced by each deploy; default: those with `build`.")
+    services: Strings = Field(
+        default=(), description="Services that each deploy replaces. Default: those with `build`."
+    )
     accessories: Strings = Field(default=(), description="Long-lived services that no deploy touches.")
-    singletons: Strings = Field(default=(), description="Never two at once: the old one stops first.")
-    migrations: MigrationSettings | None = Field(default=None, description="Run before the new release starts.")
-    ready_within: Duration = Field(default=120, description="How long a service may take to become ready.")
-    drain_within: Duration = Field(default=30, description="How long requests in flight may take to finish.")
+    singletons: Strings = Field(
+        default=(), description="Services that must never run twice: the old container stops first."
+    )
+    migrations: MigrationSettings | None = Field(
+        default=None, description="Migrations, applied before the new release starts."
+    )
+    ready_within: Duration = Field(default=120, description="Time limit for a service to become ready.")
+    drain_within: Duration = Field(default=30, description="Time limit for requests in flight to finish.")
     bake: Bake = Field(
-        default_factory=BakeSettings, description="How the new release is watched after cutover; a duration, or:"
+        default_factory=BakeSettings,
+        description="How the new release is watched after the cutover: a duration, or a table.",
     )
 
 
 class SmokeCheck(Table):
-    """One end-to-end check: a request and what its answer must be, or a command of the app's own."""
+    """One end-to-end check: a request and the expected answer, or a command."""
 
     path: str = Field(default="", description="Path below the environment's URL.")
     method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="Request method.")
-    status: int = Field(default=200, ge=100, le=599, description="Status the answer must have.")
+    status: int = Field(default=200, ge=100, le=599, description="Expected status of the answer.")
     contains: str = Field(default="", description="Text the body must contain.")
     json_: dict[str, Any] = Field(default_factory=dict, alias="json", description="JSON path (a.b.0) → value.")
-    headers: dict[str, str] = Field(default_factory=dict, description="Header → value the answer must have.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Header → expected value in the answer.")
     within: Duration = Field(default=10, description="Time limit of one request.")
-    tls_days: int = Field(default=0, ge=0, description="The certificate must be valid for this many days more.")
-    run: str = Field(default="", description="A command instead of a request; gets SMOKE_URL, exits 0 when well.")
+    tls_days: int = Field(default=0, ge=0, description="The certificate must be valid for at least this many days.")
+    run: str = Field(
+        default="", description="A command instead of a request. It gets SMOKE_URL and exits with 0 if it passes."
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> "SmokeCheck":
@@ -153,10 +166,10 @@ class SmokeCheck(Table):
 
 
 def _range(value: str) -> str:
-    """Refuse what networks can't be cut from: the edge's is a /20, and the others come behind it."""
+    """Refuse ranges that are too narrow: the edge's network is a /20, and the others need the rest."""
     network = ipaddress.IPv4Network(value)
     if network.prefixlen > NARROWEST_RANGE:
-        msg = f"{value} is too narrow: /{NARROWEST_RANGE} or wider, as half of that is for the edge alone"
+        msg = f"{value} is too narrow: give /{NARROWEST_RANGE} or wider, because the edge alone takes half of that"
         raise ValueError(msg)
     return value
 
@@ -164,12 +177,12 @@ def _range(value: str) -> str:
 class EdgeSettings(Table):
     """The reverse proxy of a server, shared by all its apps."""
 
-    image: str = Field(default="caddy:2", description="Caddy 2.8 or later, with a shell and nc; 2.11.2 drains quicker.")
+    image: str = Field(default="caddy:2", description="Caddy 2.8 or later, with a shell and nc. 2.11.2 drains faster.")
     http: int = Field(default=80, description="Published port for HTTP; 0 for none.")
     https: int = Field(default=443, description="Published port for HTTPS; 0 for none.")
     tls: Literal["acme", "internal"] = Field(default="acme", description="Who signs certificates.")
     networks: Annotated[str, AfterValidator(_range)] = Field(
-        default="10.213.0.0/16", description="Range that Tagship's networks are cut from, /19 or wider."
+        default="10.213.0.0/16", description="Address range for Tagship's networks, /19 or wider."
     )
 
 
@@ -177,83 +190,98 @@ class SourceMaps(Table):
     """A frontend's source maps, taken from its built image."""
 
     service: str = Field(description="The service whose image holds them.")
-    project: str = Field(default="", description="The Sentry project they belong to; all of them if left out.")
-    served: str = Field(pattern="^/", description="Folder of the image that is served: bundles with debug ids.")
-    maps: str = Field(pattern="^/", description="Folder of the image with their maps, outside of what is served.")
+    project: str = Field(default="", description="The Sentry project they belong to. Default: all.")
+    served: str = Field(
+        pattern="^/", description="Folder of the image that is served. It holds the bundles with debug ids."
+    )
+    maps: str = Field(pattern="^/", description="Folder of the image that holds the maps, outside the served folder.")
 
 
 class WatchSettings(Table):
-    """What a healthy release may look like in Sentry, beside the release before it."""
+    """When a release counts as healthy in Sentry, compared with the previous release."""
 
-    new_issues: int = Field(default=0, ge=0, description="Issues first seen in this release that are let pass.")
+    new_issues: int = Field(default=0, ge=0, description="How many issues may be new in this release.")
     error_factor: float = Field(
-        default=2, ge=1, description="Errors may be this many times those of the release before it, in as long a time."
+        default=2,
+        ge=1,
+        description="Errors may be this many times those of the previous release in an equally long time.",
     )
-    min_errors: int = Field(default=10, ge=0, description="So few errors are never too many.")
+    min_errors: int = Field(default=10, ge=0, description="Up to this many errors are always accepted.")
     crash_free_drop: float = Field(
-        default=1, ge=0, le=100, description="Percentage points by which the rate of crash-free sessions may be lower."
+        default=1, ge=0, le=100, description="How many percentage points lower the rate of crash-free sessions may be."
     )
     min_sessions: int = Field(
-        default=50, ge=0, description="Fewer sessions of a release say nothing: inconclusive. 0: sessions don't count."
+        default=50,
+        ge=0,
+        description="With fewer sessions of a release, the verdict is inconclusive. 0 ignores sessions.",
     )
 
 
 class SentrySettings(Table):
-    """Where errors are tracked. SENTRY_AUTH_TOKEN is taken from the environment, never from here."""
+    """Where errors are tracked. SENTRY_AUTH_TOKEN comes from the environment, never from this file."""
 
-    org: str = Field(default="", description="Organization's slug; SENTRY_ORG, where set, wins.")
-    projects: Strings = Field(default=(), description="Projects' slugs; SENTRY_PROJECT, where set, wins.")
+    org: str = Field(default="", description="The organization's slug. SENTRY_ORG overrides it.")
+    projects: Strings = Field(default=(), description="The projects' slugs. SENTRY_PROJECT overrides them.")
     url: str = Field(
-        default="https://sentry.io", pattern=r"^https?://\S+$", description="The server; SENTRY_URL, where set, wins."
+        default="https://sentry.io", pattern=r"^https?://\S+$", description="The server's URL. SENTRY_URL overrides it."
     )
     source_maps: SourceMaps | None = Field(default=None, description="Source maps to upload with each release.")
-    required: bool = Field(default=False, description="Whether a deploy fails, before anything is changed, without.")
-    within: Duration = Field(default=5, description="The most that a deploy waits for Sentry in the end.")
-    watch: WatchSettings = Field(default_factory=WatchSettings, description="When a release is unhealthy.")
+    required: bool = Field(
+        default=False, description="Whether a deploy fails, before it changes anything, if Sentry can't be reached."
+    )
+    within: Duration = Field(default=5, description="How long a deploy waits for Sentry at the end, at most.")
+    watch: WatchSettings = Field(default_factory=WatchSettings, description="When a release counts as unhealthy.")
 
 
 class Settings(Table):
-    """What holds for every environment, and what an environment may say differently."""
+    """Settings for all environments, which each environment can override."""
 
     registry: Prefix = Field(default="", description="Repository prefix, or `embedded`; the tag is always the SHA.")
     registry_insecure: bool = Field(
-        default=False, description="It speaks HTTP, passwords in clear; this machine's own needs no such word."
+        default=False,
+        description="Whether to use HTTP, with passwords in clear. A registry on this machine may always use it.",
     )
     registry_image: str = Field(default="registry:2", description="Image of the embedded registry.")
     compose: Strings = Field(default=("docker-compose.yml",), description="Compose files, merged in this order.")
-    variables: Strings = Field(default=(), description="Files of NAME=value lines for the Compose file.")
+    variables: Strings = Field(default=(), description="Files with NAME=value lines for the Compose file.")
     secrets: str = Field(
         default="env://",
-        description="Where secrets come from: env:// or env://PREFIX_; a shell's own names need the latter.",
+        description="Where secrets come from: env:// or env://PREFIX_. Names like PATH need a prefix.",
     )
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="What a deploy replaces.")
     routes: Routes = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")
     allow: Strings = Field(
-        default=(), description="What of the Compose file is taken knowingly: SERVICE:WHAT, as a refusal names it."
+        default=(),
+        description="Risks of the Compose file that you accept: SERVICE:WHAT, as the error message names them.",
     )
-    smoke: tuple[SmokeCheck, ...] = Field(default=(), description="Whether a release may live.")
-    smoke_within: Duration = Field(default=15, description="Deadline of all smoke checks; retried until then.")
+    smoke: tuple[SmokeCheck, ...] = Field(default=(), description="The checks that a release must pass.")
+    smoke_within: Duration = Field(
+        default=15, description="Time limit for all smoke checks, which are retried until then."
+    )
     keep: int = Field(default=5, ge=1, description="Stopped releases kept for rollback.")
     edge: EdgeSettings = Field(default_factory=EdgeSettings, description="The server's reverse proxy.")
-    sentry: SentrySettings | None = Field(default=None, description="Tell Sentry of releases and deploys.")
+    sentry: SentrySettings | None = Field(default=None, description="Report releases and deploys to Sentry.")
 
 
 class Environment(Settings):
-    """One place releases run."""
+    """A place where releases run."""
 
     name: Word = Field(default="unnamed", exclude=True, description="Its key in `environments`.")
     app: Slug = Field(default="unnamed", exclude=True, description="The application's name, as the top level says.")
     engine: str = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
     url: str = Field(
-        pattern=r"^https?://[^/\s]+/?$", description="Where people reach it, http:// or https://HOST[:PORT]."
+        pattern=r"^https?://[^/\s]+/?$", description="The URL where people reach it, http:// or https://HOST[:PORT]."
     )
-    branch: str = Field(default="", description="Pushes to it are deployed here.")
-    promote_from: str = Field(default="", description="Where a release must be proven first.")
-    approval: Literal["none", "required"] = Field(default="none", description="Whether a person approves deploys.")
+    branch: str = Field(default="", description="Pushes to this branch are deployed here.")
+    promote_from: str = Field(
+        default="",
+        description="Where a release must be proven first. So far this only refuses uncommitted changes.",
+    )
+    approval: Literal["none", "required"] = Field(default="none", description="Whether a person must approve deploys.")
 
     @property
     def place(self) -> Place:
-        """What everything of it is named after."""
+        """The app and environment that everything is named after."""
         return Place(self.app, self.name)
 
 
@@ -262,15 +290,17 @@ class Config(Settings):
 
     app: Slug = Field(description="The application's name: a-z, 0-9 and -.")
     test: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its tests.")
-    lint: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its lint.")
+    lint: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its linters.")
     environments: dict[Word, Environment] = Field(min_length=1, description="Where releases run.")
 
     def environment(self, name: str) -> Environment:
-        """The one of that name. Raises ConfigError naming those there are."""
+        """The environment of that name. Raises ConfigError with the known names."""
         if not name:
-            raise ConfigError("Which environment?", hint=f"--env NAME; there are: {', '.join(self.environments)}")
+            raise ConfigError(
+                "No environment is given.", hint=f"pass --env NAME; use one of: {', '.join(self.environments)}"
+            )
         if name not in self.environments:
             near = difflib.get_close_matches(name, self.environments, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self.environments)}"
+            hint = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(self.environments)}"
             raise ConfigError(f"tagship.yml has no environment {name!r}.", hint=hint)
         return self.environments[name]

@@ -1,4 +1,4 @@
-"""The ledger: an append-only record of what was done to an environment, each line chained to the last by a hash."""
+"""The ledger: an append-only record of what was done to an environment; each line holds a hash of the line before."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ GOOD = "ok"
 FAILED = "failed"
 SWITCHED_BACK = "switched back"
 _LOGS = re.compile(r"(while (starting|baking)):.*")
-"""What an earlier version kept of a container's log, which may hold secrets."""
+"""Container logs in entries of earlier versions, which may hold secrets."""
 
 
 @dataclass(frozen=True)
@@ -33,64 +33,64 @@ class Entry:
     run: str = ""
     seconds: float = 0
     why: str = ""
-    """One line: what went wrong, or what else is to be known."""
+    """One line: what went wrong, or another remark."""
     restores: str = ""
-    """What a rollback went back to, by the name it was deployed under: its own differs where a secret has changed."""
+    """The deploy that a rollback restores. Its name differs from the rollback's own if a secret has changed."""
     images: dict[str, str] = field(default_factory=dict)
     migrations: tuple[str, ...] = ()
-    """The leaf of each app's applied migrations after this, `app.0004_name`; empty when they weren't looked at."""
+    """The last applied migration of each app after this action, `app.0004_name`; empty if they weren't checked."""
     chain: str = ""
-    """sha256 of the line before; 64 zeros on the first."""
+    """sha256 of the line before; 64 zeros on the first line."""
 
     @property
     def proves(self) -> bool:
-        """Whether its release was live and good, so that a rollback may go back to it."""
+        """Whether the release was live and good, so that a rollback may go back to it."""
         return self.result == GOOD and any(self.action == action.value for action in Action if action.proves)
 
 
 def parse(lines: tuple[str, ...]) -> tuple[Entry, ...]:
-    """The entries of some lines, oldest first; fields of a later version, and what is no entry, are passed over."""
+    """The entries of these lines, oldest first. Ignores unknown fields and lines that are no entries."""
     return tuple(entry for line in lines if (entry := _entry(line)))
 
 
 def unreadable(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines that are no entries: torn by a full disk, or bent by a hand."""
+    """The lines that are no entries, for example truncated by a full disk."""
     return tuple(line for line in lines if line and _entry(line) is None)
 
 
 def line(entry: Entry, before: str) -> str:
-    """The next line of a ledger whose last is `before` (empty for the first)."""
+    """The next line of a ledger whose last line is `before` (empty for the first)."""
     return json.dumps(asdict(replace(entry, chain=_chain(before))), separators=(",", ":"), sort_keys=True)
 
 
 def breaks(lines: tuple[str, ...]) -> Iterator[str]:
-    """What is wrong with a whole ledger, each line that isn't what was written named by its number, from 1.
+    """The problems of a whole ledger; each line that breaks the chain is named by its number, from 1.
 
-    Nothing follows the last line yet, so nothing tells that it was changed, or that others behind it were taken out.
+    Nothing follows the last line, so a change of it, or a removal of lines after it, can't be detected.
     """
     before = ""
     for number, text in enumerate(lines, 1):
         entry = _entry(text)
         if entry is None:
-            yield f"Line {number} is torn: {text[:40]}…"
+            yield f"Line {number} is truncated: {text[:40]}…"
         elif entry.chain != _chain(before):
             after = (
-                f"line {number - 1} was changed, or lines behind it were taken out"
+                f"line {number - 1} was changed, or lines after it were removed"
                 if before
-                else "lines before it are gone"
+                else "lines before it are missing"
             )
             yield f"Line {number} ({entry.at}, {entry.action} of {entry.release}) doesn't follow: {after}."
         before = text
 
 
 def encode_record(record: Record) -> bytes:
-    """A record as JSON: the release's own fields, and its configuration beside them."""
+    """A record as JSON: the release's own fields, and its configuration."""
     configuration = asdict(record.configuration) if record.configuration else None
     return json.dumps({**asdict(record.release), "configuration": configuration}, separators=(",", ":")).encode()
 
 
 def decode_record(kept: bytes) -> Record | None:
-    """The record; None for what is none, cut short by a full disk. Those of older versions have no configuration."""
+    """The record, or None if the data is truncated or invalid. Records of older versions have no configuration."""
     try:
         raw: dict[str, Any] = json.loads(kept)
         return Record(_release(raw), _configuration(raw.get("configuration")))
@@ -140,7 +140,7 @@ def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 class Action(Enum):
-    """What is done to an environment; the value is the ledger's word for it."""
+    """The kinds of changes to an environment; the values are used in the ledger."""
 
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
@@ -148,12 +148,12 @@ class Action(Enum):
 
     @property
     def migrates(self) -> bool:
-        """Whether pending migrations are applied: going back leaves the schema where it is."""
+        """Whether pending migrations are applied. A rollback leaves the schema as it is."""
         return self is not Action.ROLLBACK
 
     @property
     def proves(self) -> bool:
-        """Whether its success proves a release live and good, so that a rollback may go back to it."""
+        """Whether a success proves a release live and good, so that a rollback may go back to it."""
         return self is not Action.MIGRATE
 
     def __str__(self) -> str:

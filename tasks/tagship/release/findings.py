@@ -1,7 +1,7 @@
-"""What of an app's Compose file can't run on a server, or shouldn't without somebody's word: all of it at once. Pure.
+"""Finds what in a Compose file can't run on a server, or is risky there: all findings at once. Pure.
 
-Known from files alone, so it is said before anything is built or connected to. `of` takes the merged model as well as
-the interpolated one; of the former it leaves out what `${NAME}` decides.
+The checks need only files, so they run before anything is built or connected to. `of` accepts the merged model as well
+as the interpolated one; in the former it skips what `${NAME}` decides.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,29 +14,29 @@ from tagship.release import render
 from tagship.release.model import Shape, replicas
 
 Model = Mapping[str, Any]
-HINT = "an overlay for deployment can drop or change what is said here: compose: [a.yml, b.yml]"
+HINT = "add an overlay for deployment that changes these settings: compose: [a.yml, b.yml]"
 SOCKET = "docker.sock"
 _CLOCK = ("/etc/localtime", "/etc/timezone")
-"""Read only, these are the same on every server."""
+"""If mounted read-only, these are the same on every server."""
 _HOOKS = ("post_start", "pre_stop")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong, and what to do about it."""
+    """A problem, and what to do about it."""
 
     text: str
     key: str = ""
-    """What `allow:` of tagship.yml takes it by, `SERVICE:WHAT`; empty for what can't be taken."""
+    """The name by which `allow:` of tagship.yml accepts it, `SERVICE:WHAT`; empty if it can't be accepted."""
 
     def __str__(self) -> str:
-        return f'{self.text} To take it knowingly: allow: ["{self.key}"]' if self.key else self.text
+        return f'{self.text} To accept the risk: allow: ["{self.key}"]' if self.key else self.text
 
 
 def of(  # noqa: PLR0913 - where, of what, and what is taken
     place: Place, version: Version, model: Model, shape: Shape, *, services: Iterable[str], allow: Iterable[str]
 ) -> list[str]:
-    """Every finding about those services of a Compose model that `allow` doesn't take, one a line."""
+    """The findings about these services of a Compose model that `allow` doesn't accept, one per line."""
     taken, services = frozenset(allow), tuple(services)
     folders = {**model, "services": {name: _spelt_out(model["services"][name], model) for name in services}}
     every = [
@@ -51,7 +51,7 @@ def of(  # noqa: PLR0913 - where, of what, and what is taken
 
 
 def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
-    """Services that are neither in the release nor accessories, though somebody may count on them."""
+    """Services that are neither in the release nor accessories, although something may need them."""
     placed = {*shape.services, *shape.accessories}
     taken = frozenset(allow)
     needed_by: dict[str, str] = {}
@@ -65,16 +65,16 @@ def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
             continue
         why = f", and {needed_by[name]} depends on it" if name in needed_by else ""
         text = (
-            f"Service {name} is nowhere in tagship.yml{why}: name it in release.accessories (a database, a cache: "
-            "started once, no deploy touches it) or in release.services (replaced by each deploy). One that is for "
-            "development only belongs to a profile."
+            f"Service {name} isn't in tagship.yml{why}: name it in release.accessories (a database, a cache: "
+            "started once, no deploy touches it) or in release.services (replaced by each deploy). A service "
+            "for development only belongs to a profile."
         )
         found.append(Finding(text, f"{name}:unplaced"))
     return [str(finding) for finding in found if finding.key not in taken]
 
 
 def dropped(model: Model, shape: Shape) -> list[str]:
-    """What a deploy leaves out by rule, one kind a line: to be said once, in the plan."""
+    """What a deploy always leaves out, one kind per line, to show in the plan."""
     services = {name: model["services"][name] for name in shape.services}
     routed = {(route.service, route.port) for route in shape.routes}
     ports = [
@@ -90,10 +90,10 @@ def dropped(model: Model, shape: Shape) -> list[str]:
     placed = {*shape.services, *shape.accessories}
     profiled = [n for n, settings in model["services"].items() if settings.get("profiles") and n not in placed]
     lines = [
-        (ports, "published ports without a route", "nobody outside the release reaches them"),
-        (networks, "networks", "a release has one of its own, on which all its services meet"),
-        (named, "container_name", "two releases run side by side, so containers are named after theirs"),
-        (profiled, "services of profiles", "they are in no release"),
+        (ports, "published ports without a route", "they can't be reached from outside the release"),
+        (networks, "networks", "a release has one network of its own for all its services"),
+        (named, "container_name", "two releases run side by side, so containers are named after their release"),
+        (profiled, "services of profiles", "no release has them"),
     ]
     return [f"Left out: {what} ({', '.join(items)}): {why}" for items, what, why in lines if items]
 
@@ -105,7 +105,7 @@ def refuse(lines: Iterable[str], hint: str = HINT) -> None:
 
 
 def _spelt_out(settings: Model, model: Model) -> Model:
-    """The same with a named volume that is a folder of the server's own, by driver_opts, as the mount that it is."""
+    """The service, with named volumes that `driver_opts` binds to a host folder as the mounts that they are."""
     volumes = model.get("volumes") or {}
 
     def folder(mount: object) -> object:
@@ -126,11 +126,13 @@ def _mounts(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
         if not source.startswith("/"):
             yield Finding(render.source_mount(name, source))
         elif source.endswith(SOCKET):
-            yield Finding(f"Service {name} mounts {source}: whoever gets into it rules the server.", f"{name}:{SOCKET}")
+            yield Finding(
+                f"Service {name} mounts {source}: whoever breaks into it controls the server.", f"{name}:{SOCKET}"
+            )
         elif not (source in _CLOCK and mount.get("read_only")):
             yield Finding(
-                f"Service {name} mounts the server's own {source}: no release and no rollback has it, and where it is "
-                "missing the engine makes an empty folder, root's.",
+                f"Service {name} mounts {source} of the server: no release or rollback includes it, and if it is "
+                "missing, the engine creates an empty folder that root owns.",
                 f"{name}:{source}",
             )
 
@@ -138,10 +140,12 @@ def _mounts(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
 def _powers(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
     if settings.get("privileged") is True:
         yield Finding(
-            f"Service {name} is privileged: whoever gets into it is root on the server.", f"{name}:privileged"
+            f"Service {name} is privileged: whoever breaks into it is root on the server.", f"{name}:privileged"
         )
     if settings.get("devices"):
-        yield Finding(f"Service {name} uses devices: the server must have them, for two at a time.", f"{name}:devices")
+        yield Finding(
+            f"Service {name} uses devices: the server must have them, for two containers at once.", f"{name}:devices"
+        )
 
 
 def _network(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
@@ -150,8 +154,8 @@ def _network(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
         yield Finding(f"Service {name} has a route and network_mode: {mode}: the edge can't reach it. Leave it out.")
     elif mode == "host":
         yield Finding(
-            f"Service {name} is on the server's own network: its ports are open there, past any firewall of Docker's, "
-            "it reaches no other service by name, and two releases can't have the same port.",
+            f"Service {name} uses the server's own network: its ports are open there without Docker's firewall rules, "
+            "it can't reach other services by name, and two releases can't use the same port.",
             f"{name}:network_mode",
         )
 
@@ -160,22 +164,22 @@ def _hooks(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
     for hook in _HOOKS:
         if settings.get(hook):
             yield Finding(
-                f"Service {name} has {hook}, which a deploy doesn't run: do it in the command, or in a service of its "
-                "own that others wait for (service_completed_successfully).",
+                f"Service {name} has {hook}, which a deploy doesn't run: move it to the command, or to a service of its"
+                " own that others wait for (service_completed_successfully).",
                 f"{name}:{hook}",
             )
 
 
 def _answers(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
-    """A routed service needs a container, and must be able to say that it is ready; its image may say how."""
+    """A routed service needs a container, and a healthcheck, in the Compose file or in its image."""
     if name not in {route.service for route in shape.routes}:
         return
     if replicas(settings) == 0:
-        yield Finding(f"Service {name} has a route and no container to answer it: its replicas or scale are 0.")
+        yield Finding(f"Service {name} has a route but no container to answer it: its replicas or scale are 0.")
     check = settings.get("healthcheck") or {}
     if check.get("disable") or check.get("test") in (["NONE"], "NONE"):
         yield Finding(
-            f"Service {name} has a route and its healthcheck is disabled, so nobody could tell when it is ready."
+            f"Service {name} has a route but its healthcheck is disabled, so Tagship can't tell when it is ready."
         )
 
 

@@ -1,4 +1,4 @@
-"""What tells one release in an environment from another: a keyed hash, which gives no secret away."""
+"""Computes the keyed hash that distinguishes the releases of an environment and reveals no secret."""
 
 import hashlib
 import hmac
@@ -11,10 +11,10 @@ from tagship.release.markers import Model
 def configuration(
     key: bytes, model: Model, files: Mapping[str, str], images: Mapping[str, str], secrets: Mapping[str, str]
 ) -> str:
-    """64 hex digits that change when images, variables, files or secrets do; keyed: they give no secret away."""
+    """64 hex digits that change if images, variables, files or secrets change; the key keeps the secrets safe."""
     return keyed(key, [model, dict(files), dict(images), dict(secrets)])
 
 
 def keyed(key: bytes, value: object) -> str:
-    """64 hex digits of anything JSON can say: a keyed hash."""
+    """A keyed hash of any JSON value: 64 hex digits."""
     return hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Secrets by name: `⟦NAME⟧` in a Compose model, where the value goes only in the end."""
+"""Secrets by name: `⟦NAME⟧` in a Compose model stands for the value, which is filled in last."""
 
 import hashlib
 import re
@@ -13,18 +13,18 @@ Model = Mapping[str, Any]
 
 
 def secret_names(text: str) -> frozenset[str]:
-    """The secrets that a text holds by name."""
+    """The names of the secrets in a text."""
     return frozenset(_SECRET.findall(text))
 
 
 def named(model: Model) -> frozenset[str]:
-    """The variables that Compose must find in its own environment: those of secrets and configs."""
+    """The variables that Compose must find in its own environment, for secrets and configs."""
     items = (item for kind in ("secrets", "configs") for item in (model.get(kind) or {}).values())
     return frozenset(item["environment"] for item in items if "environment" in item)
 
 
 def fill(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """The same with `⟦NAME⟧` replaced by the secret, its `$` escaped as Compose wants it."""
+    """Replace `⟦NAME⟧` by the secret; its `$` is escaped as Compose expects."""
     if isinstance(value, str):
         return _SECRET.sub(lambda found: secrets.get(found[1], found[0]).replace("$", "$$"), value)
     if isinstance(value, Mapping):
@@ -35,7 +35,7 @@ def fill(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any p
 
 
 def file_secret(key: str) -> str:
-    """The variable that carries the content of a secret given as a file: another for `a_b`, `a-b` and `A_B`."""
+    """The variable that carries the content of a secret file; `a_b`, `a-b` and `A_B` have different ones."""
     plain = re.sub("[^A-Z0-9]", "_", key.upper())
     if _PLAIN.fullmatch(key):
         return f"TAGSHIP_FILE_{plain}"

@@ -1,4 +1,4 @@
-"""Values that validate themselves: what a commit becomes and what an environment runs."""
+"""The values that describe a release: what a commit becomes and what an environment runs. They validate themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tagship.names import HIGHEST_PORT, UNBUILT, Version
 
 @dataclass(frozen=True)
 class Route:
-    """A path the edge serves, `/api/*`, and the service and port that answer it."""
+    """A path that the edge serves, `/api/*`, and the service and port that answer it."""
 
     path: str
     service: str
@@ -18,7 +18,7 @@ class Route:
 
     @classmethod
     def parse(cls, path: str, target: str) -> Self:
-        """From tagship.yml's `PATH: SERVICE:PORT`. Raises ConfigError."""
+        """Parse tagship.yml's `PATH: SERVICE:PORT`. Raises ConfigError."""
         if not path.startswith("/"):
             raise ConfigError(f"The route {path!r} doesn't begin with a slash.", hint=f"write it as /{path}")
         service, colon, port = target.rpartition(":")
@@ -29,15 +29,15 @@ class Route:
 
 @dataclass(frozen=True)
 class Served:
-    """Routes, and how many containers answer each service's."""
+    """Routes, and how many containers answer for each service."""
 
     routes: tuple[Route, ...]
     replicas: tuple[tuple[str, int], ...] = ()
-    """Service and number of containers, for services of more than one."""
+    """Service and number of containers, for services with more than one."""
 
 
 def served(routes: tuple[Route, ...], containers: Mapping[str, int]) -> Served:
-    """The routes of a release that stands, by how many containers each service has."""
+    """The routes of an existing release, with the number of containers of each service."""
     return Served(routes, _several({route.service: containers.get(route.service, 1) for route in routes}))
 
 
@@ -47,11 +47,11 @@ def _several(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True)
 class Migrations:
-    """How one service's schema is looked at and changed, each a command in a one-off of the new image."""
+    """How one service's schema is checked and changed: two commands for a one-off of the new image."""
 
     service: str
     framework: str
-    """`django`, whose output we read, or `command`: one pending migration a line."""
+    """`django`, whose output Tagship parses, or `command`: one pending migration per line."""
     pending: tuple[str, ...]
     apply: tuple[str, ...]
     lock_timeout: str = "5s"
@@ -59,7 +59,7 @@ class Migrations:
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a Compose file a release is made of, and how it is served."""
+    """Which services of a Compose file make up a release, and how they are served."""
 
     services: tuple[str, ...]
     routes: tuple[Route, ...] = ()
@@ -70,7 +70,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Sources:
-    """A commit's Compose files: merged, not interpolated, with the content of every file they name.
+    """A commit's Compose files, merged but not interpolated, with the content of every file that they name.
 
     `model` is Compose's own JSON; paths in it are relative to the project's folder and are the keys of `files`.
     """
@@ -81,7 +81,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Release:
-    """What a commit became: the images of its services and its Compose sources. Immutable."""
+    """What a commit becomes: the images of its services, and its Compose sources. Immutable."""
 
     version: Version
     images: Mapping[str, str]
@@ -91,69 +91,69 @@ class Release:
 
     @property
     def unbuilt(self) -> frozenset[str]:
-        """Its images that aren't built yet: it can be planned with, and not deployed."""
+        """Its images that aren't built yet: enough for a plan, but not for a deploy."""
         return frozenset(image for image in self.images.values() if image.endswith(UNBUILT))
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume to be made on the engine. Its values are as in a Compose model: secrets `⟦NAME⟧`, `$` as `$$`."""
+    """A volume to create on the engine. Its values are as in a Compose model: secrets `⟦NAME⟧`, `$` as `$$`."""
 
     name: str
     driver: str = ""
-    """The engine's own where it is empty."""
+    """Empty for the engine's default."""
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What an environment adds to a release, as far as it may be kept: no secret is in it."""
+    """What an environment adds to a release, without the values of secrets, so that it may be stored."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Variable → value, those that the Compose file refers to."""
+    """Variable → value, for the variables that the Compose file refers to."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Secret → a keyed hash of its value, which tells only whether it is the same."""
+    """Secret → a keyed hash of its value, which shows only whether it has changed."""
     schema: str = ""
-    """A keyed hash of all that migrations run with, image and configuration; empty where the image has no digest."""
+    """A keyed hash of everything that affects migrations, image and configuration; empty if the image has no digest."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a release in an environment, to render it again."""
+    """What the environment stores about a release, to render it again."""
 
     release: Release
     configuration: Configuration | None = None
-    """None in a record that an older version wrote."""
+    """None in a record of an older version."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A release in an environment: release + configuration. Secrets are held by name, so it may be printed."""
+    """A release in an environment: release + configuration. Contains secrets only by name, so it may be printed."""
 
     name: str
     release: Release
     model: Mapping[str, Any]
-    """The Compose model to create, `${…}` resolved, secrets as `⟦NAME⟧`."""
+    """The Compose model to create, with `${…}` resolved and secrets as `⟦NAME⟧`."""
     secrets: frozenset[str] = frozenset()
     volumes: tuple[Volume, ...] = ()
-    """Those that are ours to make."""
+    """The volumes that Tagship creates."""
     configuration: Configuration = Configuration()
 
     @property
     def record(self) -> Record:
-        """What is kept of it."""
+        """The record to store."""
         return Record(self.release, self.configuration)
 
     @property
     def external_volumes(self) -> frozenset[str]:
-        """The names of those that somebody else has made."""
+        """The names of volumes that Tagship doesn't create."""
         every = (self.model.get("volumes") or {}).values()
         return frozenset(volume["name"] for volume in every) - {volume.name for volume in self.volumes}
 
     @property
     def routed(self) -> tuple[str, ...]:
-        """The services that answer requests, and those of the release that they depend on."""
+        """The services that answer requests, and the services of the release that they depend on."""
         wanted = {route.service for route in self.release.shape.routes}
         while more := {name for service in wanted for name in self.dependencies(service)} - wanted:
             wanted |= more
@@ -166,7 +166,7 @@ class Rendered:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Every service, dependencies first. Compose has refused cycles by now."""
+        """Every service, dependencies first. Compose has already refused cycles."""
         done: list[str] = []
 
         def visit(service: str) -> None:
@@ -180,20 +180,20 @@ class Rendered:
         return tuple(done)
 
     def dependencies(self, service: str) -> tuple[str, ...]:
-        """The services of the release that one waits for."""
+        """The services of the release that this one waits for."""
         return tuple(sorted(self.model["services"][service].get("depends_on") or {}))
 
     def ends(self, service: str) -> bool:
-        """Whether a service is a one-shot that another waits for."""
+        """Whether another service waits for this one to complete, so that it is a one-shot."""
         return ends(self.model, service)
 
     def replicas(self, service: str) -> int:
-        """How many containers Compose makes of a service."""
+        """How many containers Compose creates for a service."""
         return replicas(self.model["services"][service])
 
 
 def ends(model: Mapping[str, Any], service: str) -> bool:
-    """Whether a service of a Compose model is a one-shot: another waits for it to end."""
+    """Whether a service of a Compose model is a one-shot: another service waits for it to complete."""
     conditions = (
         (settings.get("depends_on") or {}).get(service, {}).get("condition") for settings in model["services"].values()
     )
@@ -201,7 +201,7 @@ def ends(model: Mapping[str, Any], service: str) -> bool:
 
 
 def replicas(settings: Mapping[str, Any]) -> int:
-    """How many containers Compose makes of a service with those settings: none, where they say 0."""
+    """How many containers Compose creates for a service with these settings; none if they say 0."""
     counts = (settings.get("scale"), (settings.get("deploy") or {}).get("replicas"))
     said = next((count for count in counts if count is not None), 1)
-    return int(said) if str(said).isdecimal() else 1  # not interpolated yet: nobody knows
+    return int(said) if str(said).isdecimal() else 1  # not interpolated yet, so the number is unknown

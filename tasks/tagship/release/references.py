@@ -1,7 +1,7 @@
-"""The variables that an app's Compose files refer to, and what each needs: read in this one place, for everybody.
+"""Finds the variables that Compose files refer to, and whether each needs a value.
 
-`of` reads what Compose merged; `in_files` the files themselves, where Compose may not be at hand. Both count `${NAME}`
-wherever Compose interpolates it, bare names of `environment` and `args`, and secrets and configs by `environment:`.
+`of` reads the merged model; `in_files` reads the files themselves, where Compose may be missing. Both count `${NAME}`
+wherever Compose interpolates it, bare names in `environment` and `args`, and `environment:` of secrets and configs.
 """
 
 import enum
@@ -15,20 +15,20 @@ import yaml
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE = re.compile(rf"\$(?:\{{(?P<braced>{_NAME})(?P<operator>:?[-?+]\}}?)?|(?P<plain>{_NAME}))")
 _LINKS = 100
-"""Files that one may lead to, so that two that include each other come to an end."""
+"""The most files to follow, so that two files that include each other come to an end."""
 
 
 class Need(enum.IntEnum):
-    """What a variable needs so that the app gets what its file means; the strictest of its mentions counts."""
+    """Whether a variable needs a value; the strictest mention counts."""
 
     DEFAULTED = 0
-    """Nothing: where it isn't given, the file says what to take."""
+    """No value: the file has a default."""
     OPTIONAL = 1
-    """Nothing: it is empty, or not passed on, where it isn't given."""
+    """No value: it is then empty, or not passed on."""
     SET = 2
-    """To be given; it may be empty."""
+    """A value, which may be empty."""
     FILLED = 3
-    """To be given, and not empty: `${NAME:?}`."""
+    """A value that isn't empty: `${NAME:?}`."""
 
 
 _NEEDS = {
@@ -45,9 +45,9 @@ Needs = dict[str, Need]
 
 
 def of(model: Mapping[str, Any], files: Mapping[str, str]) -> Needs:
-    """Those of a Compose model that isn't interpolated. `files`: path → content of the files it names.
+    """The variables of a Compose model that isn't interpolated. `files`: path → content of the files that it names.
 
-    Compose interpolates the content of env_files, that of configs it doesn't.
+    Compose interpolates the content of env_files, but not that of configs.
     """
     found: Needs = {}
     for path in _env_files(model):
@@ -58,10 +58,10 @@ def of(model: Mapping[str, Any], files: Mapping[str, str]) -> Needs:
 
 
 def in_files(compose: Iterable[str], folder: Path) -> Needs:
-    """Those of Compose files as they stand, and of every file they lead to by `include`, `extends` and `env_file`.
+    """The variables of Compose files, and of every file that they name in `include`, `extends` and `env_file`.
 
-    More than `of` at most: nothing is merged. A file that isn't there refers to nothing; of one that isn't YAML every
-    `${NAME}` counts.
+    This may be more than `of` finds, because nothing is merged. A missing file counts as empty; in a file that isn't
+    YAML, every `${NAME}` counts.
     """
     found: Needs = {}
     waiting, seen = [folder / name for name in compose], set[Path]()
@@ -99,14 +99,14 @@ def _mentioned(model: Mapping[str, Any]) -> Iterator[tuple[str, Need]]:
 
 
 def _passed_on(model: Mapping[str, Any]) -> Iterator[tuple[str, Need]]:
-    """`environment: [NAME]` and `args: {NAME: }`: passed on where there is one."""
+    """`environment: [NAME]` and `args: {NAME: }`: passed on if they have a value."""
     for service in _services(model):
         build = service.get("build")
         for given in (service.get("environment"), build.get("args") if isinstance(build, Mapping) else None):
             if isinstance(given, Mapping):
                 yield from ((name, Need.OPTIONAL) for name, value in given.items() if value is None)
             elif isinstance(given, list):
-                # not merged yet, Compose leaves a list a list: NAME=value, or NAME alone
+                # before merging, Compose keeps lists: NAME=value, or only NAME
                 yield from ((str(item), Need.OPTIONAL) for item in given if "=" not in str(item))
 
 
@@ -134,7 +134,7 @@ def _linked(model: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _paths(value: object) -> Iterator[str]:
-    """Of one path, a list of them, or tables with a `path`."""
+    """The paths in a path, a list of paths, or tables with `path`."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -156,7 +156,7 @@ def _strings(value: object) -> Iterator[str]:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads Compose files as they stand, `!reset` and `!override` included; dates and the like stay text."""
+    """Reads Compose files with their `!reset` and `!override`; dates and the like stay text."""
 
 
 def _tagged(loader: _Loader, _suffix: str, node: yaml.Node) -> object:

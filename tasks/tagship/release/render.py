@@ -1,7 +1,7 @@
-"""A release as a Compose model of its own: a pure function of the app's Compose file, images and environment.
+"""Renders a release as a Compose project: a pure function of the app's Compose file, images and environment.
 
-What goes in is Compose's own JSON, `${…}` resolved, secrets standing as `⟦NAME⟧`. What comes out is what Compose is
-asked to create. A literal `$` is `$$` in both, as Compose writes it, so what we add is escaped and the rest untouched.
+The input is Compose's own JSON with `${…}` resolved and secrets as `⟦NAME⟧`. The output is the model that Compose
+creates. In both, Compose writes a literal `$` as `$$`, so we escape what we add and leave the rest as it is.
 """
 
 import json
@@ -21,10 +21,12 @@ _DROPPED = (*BUILDING, "env_file", "networks", "pull_policy")
 
 
 def render_release(place: Place, release: Release, resolved: Model, files: Mapping[str, str], name: str) -> Rendered:
-    """The Compose project of a release. Raises ConfigError, all problems at once, for what can't run there."""
+    """The Compose project of a release. Raises ConfigError with everything that can't run on a server."""
     problems = [*_source_mounts(resolved), *long_names(name, resolved)]
     if problems:
-        raise ConfigError("\n".join(problems), hint="an overlay for deployment can drop them: compose: [a.yml, b.yml]")
+        raise ConfigError(
+            "\n".join(problems), hint="add an overlay for deployment that drops them: compose: [a.yml, b.yml]"
+        )
     labels = {
         f"{LABEL}.app": place.app,
         f"{LABEL}.environment": place.environment,
@@ -40,7 +42,7 @@ def render_release(place: Place, release: Release, resolved: Model, files: Mappi
 
 
 def render_accessories(place: Place, resolved: Model, files: Mapping[str, str]) -> dict[str, Any]:
-    """The Compose project of an environment's accessories: on the environment's own network, under their names."""
+    """The Compose project of an environment's accessories, on the environment's network, under their service names."""
     labels = {f"{LABEL}.app": place.app, f"{LABEL}.environment": place.environment, f"{LABEL}.accessory": "true"}
     services = {
         name: _service(settings, labels, None, ends=ends(resolved, name))
@@ -51,7 +53,7 @@ def render_accessories(place: Place, resolved: Model, files: Mapping[str, str]) 
 
 
 def volumes(place: Place, resolved: Model) -> tuple[Volume, ...]:
-    """The volumes of a project that are ours to make, as the Compose file describes them."""
+    """The volumes that Tagship creates for a project, as the Compose file describes them."""
     named = (resolved.get("volumes") or {}).items()
     return tuple(
         Volume(
@@ -73,7 +75,7 @@ def _service(settings: Model, labels: Mapping[str, str], image: str | None, *, e
     if "network_mode" not in settings:
         rendered["networks"] = {"default": {"aliases": aliases} if aliases else None}
     if deploy := settings.get("deploy"):
-        rendered["deploy"] = without(deploy, ("restart_policy",))  # Compose lets it win over `restart`
+        rendered["deploy"] = without(deploy, ("restart_policy",))  # it would override `restart`
     policy = "no" if ends or _never_restarts(settings) else "always"
     rendered["restart"] = "no"
     rendered.setdefault("logging", LOGGING)
@@ -112,7 +114,7 @@ def _inline(item: Model, files: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _inline_secret(key: str, item: Model) -> dict[str, Any]:
-    """Compose takes a secret's content from its own environment only; a file's content travels under that name."""
+    """Compose takes a secret's content only from its own environment, so a file's content gets a variable there."""
     return {"environment": item.get("environment") or file_secret(key)}
 
 
@@ -124,16 +126,16 @@ def _source_mounts(resolved: Model) -> Iterator[str]:
 
 
 def source_mount(service: str, source: object) -> str:
-    """What to say of a service that mounts a folder of the project."""
+    """The message for a service that mounts a folder of the project."""
     return f"Service {service} mounts {source}, which the server doesn't have."
 
 
 def long_names(release: str, resolved: Model) -> Iterator[str]:
-    """What to say of each container whose name, in a release of that name, is longer than a resolver takes."""
+    """A message for each container whose name in that release would be too long for DNS."""
     for name, settings in resolved["services"].items():
         container = f"{release}-{name}-{max(1, replicas(settings))}"
         if over := max(0, len(container) - DNS_LABEL):
             yield (
-                f"Service {name}: its container's name {container} is {len(container)} characters long, and a name on "
-                f"the network may have {DNS_LABEL}. Shorten the name of the service, app or environment by {over}."
+                f"Service {name}: its container's name {container} is {len(container)} characters long, but a name on "
+                f"the network may have only {DNS_LABEL}. Shorten the name of the service, app or environment by {over}."
             )

@@ -1,4 +1,4 @@
-"""The part of a Compose file that a release, or its build, is made of."""
+"""Selects the part of a Compose file that a release, or its build, needs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,13 +12,13 @@ BUILDING = ("build", "ports", "container_name", "profiles", "develop", "links")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 _CLEARED = ("command", "entrypoint")
-"""Of these, `[]` and `""` say something: that the image's own doesn't hold."""
+"""For these, `[]` and `""` mean that the image's own value doesn't apply."""
 
 
 def select(sources: Sources, services: tuple[str, ...]) -> Sources:
-    """The same Compose file with only those services, and nothing that is for building or for development hosts.
+    """The Compose file with only these services, and without settings for building and development.
 
-    Raises ConfigError when one of them needs a file that the commit doesn't hold.
+    Raises ConfigError if one of them needs a file that the commit lacks.
     """
     kept = {name: _service_to_run(sources.model["services"][name], services) for name in services}
     model = {**sources.model, "services": kept}
@@ -31,8 +31,8 @@ def select(sources: Sources, services: tuple[str, ...]) -> Sources:
     ]
     if lacking := sorted({path for path in needed if path not in sources.files}):
         raise ConfigError(
-            f"The Compose file names {', '.join(lacking)}, which the commit doesn't hold.",
-            hint="values that differ between environments belong into `variables` and secrets",
+            f"The Compose file names {', '.join(lacking)}, which the commit lacks.",
+            hint="move values that differ between environments to `variables` and secrets",
         )
     return Sources(model, {path: sources.files[path] for path in needed})
 
@@ -48,7 +48,10 @@ def build_part(sources: Sources) -> Sources:
 
 
 def _service_to_run(settings: Model, services: tuple[str, ...]) -> dict[str, Any]:
-    """What running a service needs. One that is built has no image yet, and Compose refuses it without any."""
+    """The settings that running a service needs.
+
+    A built service gets a placeholder image, because Compose requires one.
+    """
     wanted = {other: how for other, how in (settings.get("depends_on") or {}).items() if other in services}
     changed = {"depends_on": wanted, "image": settings.get("image") or "built"}
     kept = {**without(settings, BUILDING), **changed}
@@ -60,10 +63,10 @@ def _env_files(services: Model) -> Iterator[Model]:
 
 
 def source_name(item: Any) -> str:  # noqa: ANN401 - short or long form
-    """What a mount, config or secret of a service names, in Compose's short form or its long one."""
+    """The source of a service's mount, config or secret, in Compose's short or long form."""
     return str(item.get("source", "")) if isinstance(item, Mapping) else str(item).partition(":")[0]
 
 
 def without(mapping: Model, keys: tuple[str, ...]) -> dict[str, Any]:
-    """The mapping but for those keys."""
+    """The mapping without these keys."""
     return {key: value for key, value in mapping.items() if key not in keys}

@@ -1,4 +1,4 @@
-"""What of a Compose file's services a release is made of, as tagship.yml says it."""
+"""Decides which services of a Compose file make up a release, as tagship.yml says."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +15,9 @@ Problem = tuple[str, str]
 
 
 def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
-    """What of a Compose file's services a release is made of. Raises ConfigError, all at once, for what doesn't fit.
+    """The services and routes of a release. Raises ConfigError with everything that doesn't fit.
 
-    A service that only a profile starts is in no release unless it is named.
+    A service with a profile is in no release unless tagship.yml names it.
     """
     release = settings.release
     built = (
@@ -56,7 +56,7 @@ def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[
     migrating = [release.migrations.service] if release.migrations else []
     for name in dict.fromkeys((*ours, *release.accessories, *release.singletons, *migrating)):
         if name not in services:
-            yield f"The Compose file has no service {name!r}.", f"it has: {', '.join(services)}"
+            yield f"The Compose file has no service {name!r}.", f"use one of: {', '.join(services)}"
 
 
 def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
@@ -68,18 +68,18 @@ def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable
     for route in routes:
         if route.service in release.singletons:
             yield (
-                f"{route.service} is a singleton and has a route: during a deploy two would answer.",
-                "take it out of singletons, or its route",
+                f"{route.service} is a singleton and has a route: during a deploy, two would answer.",
+                "remove it from singletons, or remove its route",
             )
         if route.service not in ours:
             yield (
-                f"The route {route.path} goes to {route.service!r}, which no deploy replaces.",
+                f"The route {route.path} goes to {route.service!r}, which isn't a service of the release.",
                 f"route to one of: {', '.join(ours)}",
             )
 
 
 def _migrations(settings: MigrationSettings) -> Migrations:
-    """The same with the framework's own commands filled in."""
+    """The settings, completed with the framework's own commands."""
     django = settings.framework == "django"
     return Migrations(
         service=settings.service,

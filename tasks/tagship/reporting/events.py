@@ -1,4 +1,4 @@
-"""What happens, told to whoever listens: a CI shows it its own way, and nothing has to read our printed lines."""
+"""Events for listeners, so that a CI can present them without parsing printed lines."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,16 +9,16 @@ _listeners: list[Listener] = []
 
 
 def listen(listener: Listener) -> None:
-    """Have every event from now on told to it, for as long as the process lives."""
+    """Send every event from now on to the listener."""
     _listeners.append(listener)
 
 
 def forget(listener: Listener) -> None:
-    """Tell it no more."""
+    """Send no more events to the listener."""
     _listeners.remove(listener)
 
 
 def tell(kind: str, **facts: object) -> None:
-    """Something happened. Costs nothing when nobody listens."""
+    """Send an event. Costs nothing without a listener."""
     for listener in _listeners:
         listener(kind, facts)

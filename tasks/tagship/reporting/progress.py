@@ -1,4 +1,4 @@
-"""What a person watches: a table of steps and times that grows as they end, live in a terminal, plain in CI."""
+"""Shows the steps of a task with their times, live in a terminal, plain in CI."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from tagship.reporting import events
 
 
 class Progress:
-    """Shows steps on stderr, so that stdout holds only what was asked for."""
+    """Prints steps to stderr, so that stdout holds only the requested result."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.steps: list[tuple[str, float]] = []
@@ -24,7 +24,7 @@ class Progress:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """One step: named while it runs, ticked with its time when done, crossed when it raised."""
+        """Show a step: its name while it runs, then a tick or, if it raised, a cross, with its time."""
         began = time.monotonic()
         self._stepped = True
         events.tell("begin", step=text)
@@ -42,12 +42,12 @@ class Progress:
         self._say("✓", "32", text, took)
 
     def note(self, text: str) -> None:
-        """A line that is no step."""
+        """Print a line that isn't a step."""
         if not self._quiet:
             sys.stderr.write(f"  {text}\n")
 
     def total(self) -> None:
-        """The last line under the steps, which make a table as they come: the time since it began."""
+        """Print the last line below the steps: the time since the start."""
         if not self._quiet and self._stepped:
             sys.stderr.write(f"  {time.monotonic() - self._began:6.2f} s  in all\n\n")
             sys.stderr.flush()
@@ -58,7 +58,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Where the task failed, the table ends here."""
+        """Print the total if the task failed."""
         if error:
             self.total()
 

@@ -1,4 +1,4 @@
-"""The one place that hides secrets: in what programs said, in errors, in what is sent to Sentry."""
+"""The one place that hides secrets: in the output of programs, in errors, and in what Tagship sends to Sentry."""
 
 import json
 import os
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SHORTEST_SECRET, SHORTEST_LINE = 4, 8
-"""Characters: a shorter secret, or one line of it, would hide half of every text."""
+"""Minimum lengths in characters. Hiding shorter secrets, or shorter lines of them, would make text unreadable."""
 SHORTEST_VALUE = 8
-"""The same for a variable of this process whose name doesn't tell that it is a secret."""
+"""The minimum for variables of this process whose name doesn't show that they are secret."""
 _TELLING = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|AUTH|PRIVATE", re.IGNORECASE)
 _USER_INFO = re.compile(r"://[^/\s@]+@")
 
@@ -17,16 +17,16 @@ _concealed: set[str] = set()
 
 
 def marker(name: str) -> str:
-    """What stands for a secret's value wherever it would appear."""
+    """The text that replaces a secret's value."""
     return f"⟦{name}⟧"
 
 
 HIDDEN = marker("hidden")
-"""The same where nobody knows the secret's name."""
+"""The marker for secrets without a known name."""
 
 
 def hide(text: str, secrets: Mapping[str, str]) -> str:
-    """The text with each of these secrets, where it is long enough to be one, as `⟦NAME⟧`."""
+    """Replace each of these secrets by `⟦NAME⟧`, if it is long enough."""
     named = {form: name for name, value in secrets.items() for form in forms(value)}
     for form, name in sorted(named.items(), key=lambda item: -len(item[0])):
         text = text.replace(form, marker(name))
@@ -34,13 +34,13 @@ def hide(text: str, secrets: Mapping[str, str]) -> str:
 
 
 def conceal(values: Iterable[str]) -> None:
-    """Have these secrets hidden by `hide_all`, too."""
+    """Let `hide_all` hide these secrets, too."""
     for value in values:
         _concealed.update(forms(value))
 
 
 def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """The same with no secret, no variable of this process and no user of a URL; keys in `keep` stay as they are.
+    """Hide all concealed secrets, the variables of this process and the users of URLs, except in keys in `keep`.
 
     Each is replaced by `⟦hidden⟧`.
     """
@@ -48,7 +48,10 @@ def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: AN
 
 
 def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
-    """A value as programs may print it: as it is, as Compose, JSON or Python escape it, and each line of several."""
+    """The forms in which programs may print a value.
+
+    That is as it is, as Compose, JSON or Python escape it, and each line of several.
+    """
     dollars = value.replace("$", "$$")
     whole = {value, dollars, json.dumps(value)[1:-1], json.dumps(dollars)[1:-1], repr(value)[1:-1]}
     lines = {line.strip() for line in value.splitlines()} if "\n" in value else set()
@@ -62,7 +65,7 @@ def _of_this_process() -> Iterator[str]:
 
 
 def _replaced(value: Any, secrets: list[str], keep: frozenset[str]) -> Any:  # noqa: ANN401 - the same
-    """The longest first: one may hold another."""
+    """Replace longer secrets first, because one may contain another."""
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, HIDDEN)

@@ -1,10 +1,10 @@
-"""Columns of text, and spans of time."""
+"""Formats tables and durations."""
 
 from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Columns as wide as their widest cell; the last one is never padded."""
+    """Format rows as columns. Each is as wide as its widest cell; the last one isn't padded."""
     every = [list(map(str, row)) for row in ((head, *rows) if head else rows)]
     if not every:
         return ""

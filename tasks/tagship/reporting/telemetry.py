@@ -1,4 +1,4 @@
-"""Tagship's own runs in Sentry, while TAGSHIP_SENTRY_DSN is set: crashes, a trace with a span a step, check-ins."""
+"""Reports Tagship's own runs to Sentry if TAGSHIP_SENTRY_DSN is set: crashes, traces with a span a step, check-ins."""
 
 import os
 import sys
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 DSN = "TAGSHIP_SENTRY_DSN"
 FLUSH_WITHIN = 5.0
-"""Seconds that a task's end waits for what isn't sent yet."""
+"""Seconds that a task waits at its end for unsent events."""
 _KEPT = frozenset({
     "event_id", "type", "timestamp", "start_timestamp", "level", "platform", "sdk", "release", "environment",
     "transaction", "transaction_info", "exception", "spans", "contexts", "tags",
     "check_in_id", "monitor_slug", "monitor_config", "status", "duration",
 })  # fmt: skip
-"""Parts of an event that are sent; the machine's name, arguments, packages, breadcrumbs and the like are not."""
+"""The parts of an event that are sent; the machine's name, arguments, packages, breadcrumbs and the like are not."""
 _CONTEXTS = frozenset({"trace", "runtime"})
 _FRAME = frozenset({"filename", "function", "module", "lineno", "in_app"})
-"""Parts of a stack frame: no variables, no source, no path of this machine."""
+"""The parts of a stack frame that are sent: no variables, no source, no path of this machine."""
 _NAMES = frozenset({
     "check_in_id", "event_id", "monitor_config", "monitor_slug", "parent_span_id", "span_id", "status", "trace_id",
     "type",
 })  # fmt: skip
-"""What things are told apart by: never hidden, and never made of a secret."""
+"""Identifiers, which are never hidden because they never contain secrets."""
 
 _on = False
 
 
 @contextmanager
 def reported(task: str) -> Iterator[None]:
-    """Around a task: a transaction, and its crash if it is our bug. A person's error is none."""
+    """Report a task as a transaction, and its crash if that is our bug. A user's error isn't one."""
     if not _start():
         yield
         return
-    import sentry_sdk  # noqa: PLC0415 - only where it is on
+    import sentry_sdk  # noqa: PLC0415 - only imported if telemetry is on
 
     raised: BaseException | None = None
     with sentry_sdk.start_transaction(op="task", name=task) as transaction, _spans(transaction):
         try:
             yield
-        except BaseException as error:  # noqa: BLE001 - raised again below: passing here, it would count as a crash
+        except BaseException as error:  # noqa: BLE001 - raised again below; if it left this block, Sentry would count it as a crash
             raised = error
         status = _status(raised)
         if status == "internal_error":
@@ -61,7 +61,7 @@ def reported(task: str) -> Iterator[None]:
 
 
 def _status(raised: BaseException | None) -> str:
-    """How a task ended, as OpenTelemetry names it; only `internal_error` is our bug."""
+    """How a task ended, in OpenTelemetry's words; only `internal_error` is our bug."""
     match raised:
         case None:
             return "ok"
@@ -74,16 +74,17 @@ def _status(raised: BaseException | None) -> str:
 
 @contextmanager
 def checked_in(slug: str, schedule: str) -> Iterator[None]:
-    """Around a scheduled run: Sentry's monitor of that name hears that it began, and how it ended.
+    """Report the start and the result of a scheduled run to the Sentry monitor of that name.
 
-    `schedule`: five cron fields, in UTC; the monitor is made, or changed, to expect runs by it. Nothing when off.
+    `schedule`: five cron fields, in UTC. Sentry creates or updates the monitor with it. Does nothing if telemetry is
+    off.
     """
     if not _on:
         why = "can't be used" if os.environ.get(DSN) else "is not set"
-        sys.stderr.write(f"  no check-in of {slug}: {DSN} {why}\n")
+        sys.stderr.write(f"  no check-in for {slug}: {DSN} {why}\n")
         yield
         return
-    from sentry_sdk.crons import monitor  # noqa: PLC0415 - only where it is on
+    from sentry_sdk.crons import monitor  # noqa: PLC0415 - only imported if telemetry is on
 
     expected = {"schedule": {"type": "crontab", "value": schedule}, "timezone": "UTC", "checkin_margin": 30}
     with monitor(monitor_slug=slug, monitor_config=expected):  # type: ignore[arg-type]
@@ -91,7 +92,7 @@ def checked_in(slug: str, schedule: str) -> Iterator[None]:
 
 
 def scrub(event: "Event", _: "Hint") -> "Event":
-    """An event with only what is meant to be sent, and no secret in that."""
+    """Keep only the parts of an event that may be sent, and hide secrets in them."""
     kept: dict[str, Any] = {key: value for key, value in event.items() if key in _KEPT}
     if "contexts" in kept:
         kept["contexts"] = {key: value for key, value in kept["contexts"].items() if key in _CONTEXTS}
@@ -106,18 +107,18 @@ def scrub(event: "Event", _: "Hint") -> "Event":
 
 
 def _start() -> bool:
-    """Whether it is on; the SDK is set up once."""
+    """Set the SDK up, once. Returns whether telemetry is on."""
     global _on  # noqa: PLW0603 - a process has one Sentry client
     if _on or not os.environ.get(DSN):
         return _on
     try:
-        import sentry_sdk  # noqa: PLC0415 - 0.2 s, only where it is on
+        import sentry_sdk  # noqa: PLC0415 - takes 0.2 s; only imported if telemetry is on
     except ImportError:
         sys.stderr.write(f"{DSN} is set, and sentry-sdk is not installed: pip install 'tagship[sentry]'\n")
         return False
     try:
         _init(sentry_sdk)
-    except Exception as error:  # noqa: BLE001 - reporting never stands in a task's way
+    except Exception as error:  # noqa: BLE001 - telemetry must never break a task
         sys.stderr.write(f"{DSN} can't be used ({type(error).__name__}): this run is not reported\n")
         return False
     _on = True
@@ -130,7 +131,7 @@ def _init(sentry_sdk: Any) -> None:  # noqa: ANN401 - a module
         release=f"tagship@{VERSION}",
         environment="ci" if "CI" in os.environ else "local",
         traces_sample_rate=1.0,
-        default_integrations=False,  # they record arguments, logs, and programs with theirs
+        default_integrations=False,  # these record arguments, logs, and programs with theirs
         auto_enabling_integrations=False,
         include_local_variables=False,
         include_source_context=False,
@@ -144,7 +145,7 @@ def _init(sentry_sdk: Any) -> None:  # noqa: ANN401 - a module
 
 @contextmanager
 def _spans(transaction: "Span") -> Iterator[None]:
-    """A span for each step that is reported meanwhile."""
+    """Add a span for each step that runs meanwhile."""
     open_spans: list[Span] = []
 
     def hear(kind: str, facts: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Release + configuration: a commit's Compose file with an environment's variables and secrets in it."""
+"""Fills an environment's variables and secrets into a commit's Compose file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,12 +18,12 @@ from tagship.source import compose_file
 from tagship.variables import files as variables
 
 _HASHED = 16
-"""Hex digits of a secret's keyed hash: enough to tell whether it is the same, too few to be of use otherwise."""
+"""Hex digits of a secret's keyed hash: enough to see a change, too few for anything else."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Some services of a Compose file, `${…}` resolved; secrets stand in it by name.
+    """Some services of a Compose file, with `${…}` resolved and secrets by name.
 
     `secrets` holds their values, and those of every variable that Compose takes from its own environment.
     """
@@ -33,7 +33,7 @@ class Resolution:
     files: Mapping[str, str]
     secrets: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The values that were given by files, of those that the Compose file refers to."""
+    """Values from files, for the variables that the Compose file refers to."""
 
     def rendered(self, release: Release, key: bytes) -> Rendered:
         """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
@@ -53,12 +53,12 @@ class Resolution:
 
 
 def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolution:
-    """A release's services with an environment's values in them. Raises ConfigError."""
+    """Resolve a release's services with an environment's values. Raises ConfigError."""
     return _reporting(of_services(settings, sources, shape.services, version.tag, folder), settings, version)
 
 
 def again(settings: Environment, record: Record, folder: Path) -> Resolution:
-    """A recorded release's services with the variables that it had, and today's secrets. Raises ConfigError."""
+    """Resolve a recorded release's services with the variables that it had, and today's secrets. Raises ConfigError."""
     found, kept = record.release, record.configuration
     recorded = kept.variables if kept else None
     resolved = of_services(settings, found.sources, found.shape.services, found.version.tag, folder, recorded=recorded)
@@ -66,7 +66,7 @@ def again(settings: Environment, record: Record, folder: Path) -> Resolution:
 
 
 def _reporting(resolved: Resolution, settings: Environment, version: Version) -> Resolution:
-    """The same with what Sentry's SDKs look for, where Sentry is configured: a release's, never an accessory's."""
+    """Add the variables that Sentry's SDKs read, if Sentry is configured. Accessories don't get them."""
     if settings.sentry is None:
         return resolved
     names = sentry_variables(resolved.place, version.tag)
@@ -82,9 +82,9 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     *,
     recorded: Mapping[str, str] | None = None,
 ) -> Resolution:
-    """Give every variable its value. Raises ConfigError naming each that has none: before anything is connected to.
+    """Give every variable its value. Raises ConfigError with each name that has none, before any connection is made.
 
-    `recorded`: the values that a release had when it was deployed; they win over today's.
+    `recorded`: the values that a release had when it was deployed; they override today's.
     """
     place = settings.place
     wanted = selection.select(sources, services)
@@ -97,12 +97,12 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     redaction.conceal((*secrets.values(), *files.values()))
     _refuse_missing(place, settings, needed, {**secrets, **given})
     known = {name: value for name, value in given.items() if name in needed}
-    # an empty secret hides nothing, and to Compose `${NAME:-x}` of an empty one is x
+    # an empty secret needs no hiding, and Compose must see that `${NAME:-x}` is empty
     model = compose_file.interpolate(
         wanted, known | {n: redaction.marker(n) if value else "" for n, value in secrets.items()}
     )
     taken = {name: given[name] for name in markers.named(wanted.model) if name in given}
-    # what Compose calls a secret isn't kept, even where a file of variables gives it
+    # values of Compose secrets aren't stored, even if a variables file defines them
     plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
     kept = {name: given[name] for name in plain if name in given}
     return Resolution(place, model, wanted.files, secrets | taken | files, kept)
@@ -115,17 +115,17 @@ def _refuse_missing(place: Place, settings: Environment, needed: references.Need
     if missing:
         lines.append(f"{place.environment} has no value for {', '.join(missing)}, which the Compose file needs.")
     if empty:
-        lines.append(f"{', '.join(empty)} is empty in {place.environment}, and the Compose file says `:?`.")
+        lines.append(f"{', '.join(empty)} is empty in {place.environment}, but the Compose file says `:?`.")
     if lines:
         files = ", ".join(settings.variables) or "a file named by `variables`"
         raise ConfigError(
             "\n".join(lines),
-            hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} lets it be empty",
+            hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} allows it to be empty",
         )
 
 
 def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
-    """The secrets that the Compose file names as files: read here, now, and kept nowhere."""
+    """The content of the secret files that the Compose file names. It is read now and never stored."""
     items = (sources.model.get("secrets") or {}).items()
     try:
         return {markers.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
@@ -133,17 +133,18 @@ def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
         raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(
-            "A secret's file is no text, and Compose carries no other.", hint="keep it in base64, decoded by the app"
+            "A secret's file isn't text, and Compose accepts only text.",
+            hint="encode it in base64, and decode it in the app",
         ) from None
 
 
 def sentry_variables(place: Place, tag: str) -> dict[str, str]:
-    """A release and its environment, under the names that Sentry's SDKs read by themselves."""
+    """A release and its environment, in the variables that Sentry's SDKs read."""
     return {"SENTRY_RELEASE": f"{place.app}@{tag}", "SENTRY_ENVIRONMENT": place.environment}
 
 
 def with_environment(model: Model, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The same with variables for every service, where it has none of that name."""
+    """Add variables to every service that doesn't set them itself."""
     services = {
         name: {**service, "environment": {**variables, **(service.get("environment") or {})}}
         for name, service in model["services"].items()

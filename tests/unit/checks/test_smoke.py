@@ -160,7 +160,7 @@ def test_the_candidates_key_goes_with_each_request(web: Server) -> None:
         (f"{RELEASE}-web-1", ""),
         ("shop-staging-bbbbbbbb-c0ffee-web-1", "shop-staging-bbbbbbbb-c0ffee-web-1 answered, not "),
         (f"{RELEASE}0-web-1", f"{RELEASE}0-web-1 answered, not "),
-        ("", "no release of ours answered, not "),
+        ("", "no release answered, not "),
     ],
 )
 def test_it_must_be_this_release_that_answers(web: Server, answered: str, said: str) -> None:

@@ -37,8 +37,8 @@ def test_a_component_that_has_none_is_named(run: Run) -> None:
 
     assert ran.code == 2
     assert "no test for '--foo'" in ran.err
-    assert "it has: backend, frontend" in ran.err
+    assert "use one of: backend, frontend" in ran.err
 
 
 def test_nothing_to_lint_is_no_failure(run: Run) -> None:
-    assert run("lint") == (0, "tagship.yml names no lint suites.\n", "")
+    assert run("lint") == (0, "tagship.yml has no lint suites.\n", "")

@@ -60,6 +60,15 @@ def test_the_screen_of_a_narrow_terminal_goes_on_below(run: Run, monkeypatch: py
     assert max(map(len, run().out.splitlines())) <= 60
 
 
+@pytest.mark.parametrize("name", list(OPTIONS))
+def test_a_tasks_help_fits_60_columns(name: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    said = run(name, "--help").out
+
+    assert [line for line in said.splitlines() if len(line) > 60] == []
+
+
 def test_invokes_own_options_are_below_the_tasks_and_only_under_help(run: Run) -> None:
     assert "--prompt-for-sudo-password" not in run().out
     assert "--prompt-for-sudo-password" in run("--help").out.partition("lock.release")[2]
@@ -136,9 +145,9 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
         (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
         (["--evn", "deploy"], "There is no option --evn before a task.\n  hint: see tagship --help"),
         (["deploy", "--env"], "needed value"),
-        (["history", "--env", "staging", "--limit", "x"], "An option wants a number: "),
-        (["history", "--env", "staging", "--limit", "-1"], "--limit -1 is no number of entries"),
-        (["-R", "deploy", "--env", "staging"], "-R shows nothing in advance"),
+        (["history", "--env", "staging", "--limit", "x"], "An option expects a number: "),
+        (["history", "--env", "staging", "--limit", "-1"], "--limit -1 is negative"),
+        (["-R", "deploy", "--env", "staging"], "-R works only for shell commands"),
     ],
 )
 def test_a_word_that_is_not_known_is_told_with_the_nearest_one(run: Run, argv: list[str], said: str) -> None:

@@ -131,4 +131,4 @@ def test_a_ship_says_what_it_would_build_and_then_plans_the_same_deploy(run: Run
 def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: str) -> None:
     ran = run("migrate", "--env", "staging", "--sha", committed[:8])
 
-    assert (ran.code, "tagship.yml names no migrations" in ran.err) == (2, True)
+    assert (ran.code, "tagship.yml has no migrations" in ran.err) == (2, True)

@@ -73,5 +73,5 @@ def test_workflows_are_written_and_keep_their_pin(
     assert run("github.workflows", "--uses", pin) == 0
     capsys.readouterr()
     assert run("github.workflows") == 0
-    assert capsys.readouterr().out == "The workflows are as tagship.yml wants them.\n"
+    assert capsys.readouterr().out == "The workflows are up to date with tagship.yml.\n"
     assert pin in (tmp_path / ".github" / "workflows" / "deploy.yml").read_text()

@@ -72,7 +72,7 @@ def test_without_sentry_in_tagship_yml_both_say_so(run: Run, task: str) -> None:
     ran = run(task, "--env", "staging")
 
     assert ran.code == 2
-    assert "tagship.yml says nothing of Sentry" in ran.err
+    assert "tagship.yml has no `sentry`" in ran.err
 
 
 def test_a_healthy_release_ends_well(run: Run, deployed: Sentry) -> None:
@@ -90,7 +90,10 @@ def test_an_unhealthy_release_has_an_exit_code_of_its_own_and_links(run: Run, de
     ran = run("watch", "--env", "staging", "--for", "10m")
 
     assert ran.code == 17
-    assert "shop@bbbbbbbb is unhealthy: new issues: 2, of 0 allowed.\n  hint: tagship rollback --env staging" in ran.err
+    assert (
+        "shop@bbbbbbbb is unhealthy: new issues: 2, of 0 allowed.\n  hint: run `tagship rollback --env staging"
+        in ran.err
+    )
     assert f"{deployed.url}/organizations/acme/issues/" in ran.out
 
 
@@ -108,7 +111,7 @@ def test_too_little_known_is_inconclusive_with_a_code_of_its_own(run: Run, deplo
 def test_a_duration_that_is_none_is_refused(run: Run) -> None:
     ran = run("watch", "--env", "staging", "--for", "soon")
 
-    assert (ran.code, ran.err.startswith("--for: 'soon' is no duration")) == (2, True)
+    assert (ran.code, ran.err.startswith("--for: 'soon' isn't a duration")) == (2, True)
 
 
 @pytest.mark.usefixtures("deployed")

@@ -112,7 +112,7 @@ def test_status_where_nothing_was_deployed_yet(run: Run, reach: Reach, *, edge: 
 
 @pytest.mark.parametrize(
     ("there", "told"),
-    [([], "its containers are gone: deploy it again"), (["exited"], "stopped: the next deploy starts it")],
+    [([], "its containers are gone; deploy it again"), (["exited"], "stopped; the next deploy starts it")],
 )
 def test_status_says_that_the_live_release_is_stopped_or_gone(
     run: Run, deployed: Reach, daemon: Server, there: list[str], told: str
@@ -136,7 +136,7 @@ def test_status_says_that_the_edge_is_stopped_and_which_release_was_live(
     assert done.code == 0
     assert NEW.name in done.out
     assert "the edge is stopped" in done.out
-    assert "stopped: the next deploy starts it" in done.out
+    assert "stopped; the next deploy starts it" in done.out
     assert "nothing yet" not in done.out
 
 
@@ -198,7 +198,7 @@ def test_history_where_nothing_was_deployed_yet(run: Run) -> None:
 
 
 def test_a_ledger_is_verified_from_its_first_line_on(run: Run, deployed: Reach) -> None:
-    assert run("history", "--env", "staging", "--verify").out.startswith("The ledger of staging is whole: 2 lines")
+    assert run("history", "--env", "staging", "--verify").out.startswith("The ledger of staging is intact: 2 lines")
 
     deployed.ledger[0] = deployed.ledger[0].replace('"ok"', '"failed"')
     done = run("history", "--env", "staging", "--verify")

@@ -109,10 +109,10 @@ def test_says_which_variables_come_back_and_which_secrets_do_not() -> None:
     seen = dataclasses.replace(observed(SECOND), live_record=live)
 
     assert list(compared(then, now, seen)) == [
-        "goes back with its own B, C",
-        "S changed since, and secrets stay today's",
+        "gets its old value of B, C back",
+        "S changed since, and it gets today's secrets",
     ]
-    assert list(compared(None, now, seen)) == ["no variables were kept with it, so it gets today's"]
+    assert list(compared(None, now, seen)) == ["its variables were not stored, so it gets today's"]
 
 
 def test_a_prefix_names_the_newest_good_configuration_of_that_commit() -> None:
@@ -126,7 +126,7 @@ def test_a_prefix_of_two_commits_is_refused_and_names_both() -> None:
     one, other = (entry(FIRST), entry(SECOND))
     twin = ledger.Entry(other.at, "deploy", ledger.GOOD, other.release, "a" + sha("b")[1:])
 
-    with pytest.raises(SourceError, match=r"a means 2 releases: aaaa.*, abbb.*"):
+    with pytest.raises(SourceError, match=r"a matches 2 releases: aaaa.*, abbb.*"):
         choose_rollback(observed(SECOND, history=[one, twin]), "a")
 
 

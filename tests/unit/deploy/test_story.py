@@ -141,7 +141,7 @@ def test_a_way_back_that_fails_too_does_not_hide_the_first_error(capsys: pytest.
 
     said = capsys.readouterr().err
     assert f"Remove {NEW.name}: the second" in said
-    assert f"left undone: Remove {NEW.name}" in said
+    assert f"left: Remove {NEW.name}" in said
 
 
 def test_a_way_back_goes_on_after_a_step_that_fails() -> None:
@@ -222,7 +222,9 @@ def test_says_that_nothing_serves_where_what_is_live_does_not_run() -> None:
 
 
 def test_says_that_nobody_can_tell_what_serves_where_the_environment_does_not_answer() -> None:
-    assert "can't be told" in failing(MemoryTarget.running(OLD), start=EngineError("no"), observe=EngineError("gone"))
+    assert "see `tagship status`" in failing(
+        MemoryTarget.running(OLD), start=EngineError("no"), observe=EngineError("gone")
+    )
 
 
 def test_an_error_of_our_own_making_is_undone_too_and_keeps_its_traceback() -> None:

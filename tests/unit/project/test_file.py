@@ -81,17 +81,17 @@ def test_an_unknown_environment_names_the_nearest(load: Load) -> None:
 
 
 def test_which_environment_must_be_said(load: Load) -> None:
-    with pytest.raises(ConfigError, match="Which environment") as caught:
+    with pytest.raises(ConfigError, match="No environment is given") as caught:
         load(LEAST).environment("")
 
-    assert caught.value.hint == "--env NAME; there are: staging"
+    assert caught.value.hint == "pass --env NAME; use one of: staging"
 
 
 def test_an_environment_like_no_other_is_told_what_there_is(load: Load) -> None:
     with pytest.raises(ConfigError) as caught:
         load(LEAST).environment("--env")
 
-    assert caught.value.hint == "there are: staging"
+    assert caught.value.hint == "use one of: staging"
 
 
 def test_an_unknown_key_names_line_and_nearest_key(load: Load) -> None:
@@ -118,7 +118,7 @@ environments:
 def test_a_key_that_stands_twice_is_refused_with_both_lines(load: Load) -> None:
     said = problem(load, LEAST + 'routes:\n  "/*": web:8000\n  /api/*: web:8000\n  "/*": other:80\n')
 
-    assert said == "tagship.yml:7: /* is there already, at line 5."
+    assert said == "tagship.yml:7: /* already appears at line 5."
 
 
 def test_an_alias_of_itself_is_no_endless_story(load: Load) -> None:
@@ -233,7 +233,7 @@ def test_migrations_need_commands_where_no_framework_brings_them(load: Load) -> 
 
 @pytest.mark.parametrize("text", ["", "- a list\n", "just words\n"])
 def test_a_file_that_is_no_mapping_is_refused(load: Load, text: str) -> None:
-    assert problem(load, text) == "tagship.yml:1: a mapping is expected."
+    assert problem(load, text) == "tagship.yml:1: expected a mapping."
 
 
 def test_a_file_that_is_no_yaml_names_the_line(load: Load) -> None:
@@ -310,11 +310,11 @@ def test_a_service_that_compose_does_not_have_is_refused(load: Load, release: st
     with pytest.raises(ConfigError, match="no service 'nope'") as caught:
         shape.shape(load(f"{LEAST}release: {{{release}}}\n"), SERVICES)
 
-    assert caught.value.hint == "it has: web, worker, db"
+    assert caught.value.hint == "use one of: web, worker, db"
 
 
 def test_a_route_to_what_no_deploy_replaces_is_refused(load: Load) -> None:
-    with pytest.raises(ConfigError, match="goes to 'db', which no deploy replaces") as caught:
+    with pytest.raises(ConfigError, match="goes to 'db', which isn't a service of the release") as caught:
         shape.shape(load(LEAST + "routes: {/*: db:5432}\n"), SERVICES)
 
     assert caught.value.hint == "route to one of: web, worker"

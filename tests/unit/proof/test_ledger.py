@@ -57,7 +57,7 @@ def test_a_line_that_was_taken_out_shows_in_the_next() -> None:
     first, second, third = chain(FIRST, entry(rendered("b")), FIRST)
 
     assert [found[:6] for found in ledger.breaks((first, third))] == ["Line 2"]
-    assert [found[-25:] for found in ledger.breaks((second, third))] == ["lines before it are gone."]
+    assert [found[-28:] for found in ledger.breaks((second, third))] == ["lines before it are missing."]
 
 
 def test_a_line_that_was_torn_is_named_and_what_was_appended_to_it_follows() -> None:
@@ -66,7 +66,7 @@ def test_a_line_that_was_torn_is_named_and_what_was_appended_to_it_follows() -> 
 
     (found,) = ledger.breaks((first, torn, ledger.line(FIRST, torn)))
 
-    assert found == f"Line 2 is torn: {torn[:40]}…"
+    assert found == f"Line 2 is truncated: {torn[:40]}…"
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def found(settings: Mapping[str, Any], *, routes: bool = False, allow: Sequence[
 @pytest.mark.parametrize(
     ("settings", "key", "said"),
     [
-        ({"volumes": [{**BIND, "source": "/var/run/docker.sock"}]}, "web:docker.sock", "rules the server"),
-        ({"volumes": [{**BIND, "source": "/srv/data"}]}, "web:/srv/data", "the server's own /srv/data"),
+        ({"volumes": [{**BIND, "source": "/var/run/docker.sock"}]}, "web:docker.sock", "controls the server"),
+        ({"volumes": [{**BIND, "source": "/srv/data"}]}, "web:/srv/data", "/srv/data of the server"),
         ({"privileged": True}, "web:privileged", "root on the server"),
         ({"devices": ["/dev/x:/dev/x"]}, "web:devices", "devices"),
         ({"network_mode": "host"}, "web:network_mode", "its ports are open"),
@@ -98,8 +98,8 @@ SHAPE = Shape(("web",), accessories=("db",))
 def test_a_service_that_nobody_placed_names_both_choices() -> None:
     redis, mail = findings.unplaced({"services": SERVICES}, SHAPE, ["x"])
 
-    assert redis.startswith("Service redis is nowhere in tagship.yml, and web depends on it: ")
-    assert mail.startswith("Service mail is nowhere in tagship.yml: ")
+    assert redis.startswith("Service redis isn't in tagship.yml, and web depends on it: ")
+    assert mail.startswith("Service mail isn't in tagship.yml: ")
     assert "release.accessories" in mail
     assert "release.services" in mail
     assert findings.unplaced({"services": SERVICES}, SHAPE, ["mail:unplaced", "redis:unplaced"]) == []
@@ -139,4 +139,4 @@ def test_a_named_volume_that_is_a_folder_of_the_servers_own_is_one() -> None:
 
     (said,) = findings.of(PLACE, Version(sha("a")), model, Shape(("web",)), services=["web"], allow=())
 
-    assert "the server's own /:" in said
+    assert "mounts / of the server:" in said

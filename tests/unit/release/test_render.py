@@ -266,7 +266,7 @@ def test_selects_only_the_volumes_configs_and_secrets_that_are_used() -> None:
 def test_a_file_that_the_commit_lacks_is_refused_where_it_is_needed() -> None:
     every = sources(web={"env_file": [{"path": ".env", "required": True}]}, db={"env_file": [{"path": ".env.db"}]})
 
-    with pytest.raises(ConfigError, match=r"names \.env, which the commit doesn't hold"):
+    with pytest.raises(ConfigError, match=r"names \.env, which the commit lacks"):
         selection.select(every, ("web",))
 
 

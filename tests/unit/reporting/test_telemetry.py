@@ -136,7 +136,7 @@ def test_without_a_dsn_nothing_is_sent_and_the_sdk_is_not_even_imported(tmp_path
     done = run(None, "print('sentry_sdk' in sys.modules)", tmp_path)
 
     assert done.stdout == "False\n"
-    assert done.stderr.count("no check-in of shop-smoke-test-staging: TAGSHIP_SENTRY_DSN is not set") == 1
+    assert done.stderr.count("no check-in for shop-smoke-test-staging: TAGSHIP_SENTRY_DSN is not set") == 1
 
 
 def test_a_sentry_that_is_away_changes_nothing_for_the_task(tmp_path: Path) -> None:

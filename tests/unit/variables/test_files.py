@@ -86,7 +86,7 @@ def test_a_prefix_tells_environments_apart(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("source", ["", "envy://", "file:///etc/passwd"])
 def test_a_source_that_nobody_knows_is_refused(source: str) -> None:
-    with pytest.raises(ConfigError, match="is no source this version knows"):
+    with pytest.raises(ConfigError, match="isn't a known source"):
         variables.secrets(source, ["A"])
 
 
