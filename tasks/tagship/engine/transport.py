@@ -8,6 +8,7 @@ import requests
 from docker.api.client import APIClient
 from docker.errors import APIError, DockerException
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.wait import wait_for_read
 
@@ -19,6 +20,7 @@ FAILURES = (OSError, HTTPError)
 """What is raised when a connection breaks: requests' errors are OSErrors, urllib3's come from answers read raw."""
 CONNECTIONS = 100
 """Idle connections that are kept; a deploy has as many calls at once as there are containers."""
+_ANY = "http+docker://localhost"
 
 
 class Client(APIClient):
@@ -31,7 +33,7 @@ class Client(APIClient):
             # it reads that file before anybody asks for credentials
             raise ConfigError(f"Docker's config.json can't be read: {error}.", hint="correct its `auths`") from None
         self.path = path
-        self.connections = connections or Connections(f"http+unix://{path}", int(timeout), max_pool_size=CONNECTIONS)
+        self.connections = connections or Connections(path, int(timeout))
         self.mount("http+docker://", self.connections)
         # neither a proxy nor a password of ~/.netrc has any business on a unix socket
         self.trust_env = False
@@ -40,10 +42,24 @@ class Client(APIClient):
 class Connections(UnixHTTPAdapter):
     """docker-py keeps a pool for each URL, so a connection would serve calls of one path only: here one serves all."""
 
+    def __init__(self, path: Path, timeout: int) -> None:
+        super().__init__(str(path), timeout, max_pool_size=CONNECTIONS)
+        self.pools[_ANY] = _Pool(_ANY, str(path), timeout, maxsize=CONNECTIONS)
+
     def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:
         """The one pool, whatever the path."""
         del url
-        return super().get_connection("http+docker://localhost", proxies)
+        return super().get_connection(_ANY, proxies)
+
+
+class _Pool(UnixHTTPConnectionPool):
+    """urllib3 keeps a connection that it closed, of a stream left early, and takes it next, to connect it anew."""
+
+    def _put_conn(self, conn: HTTPConnection | None) -> None:  # type: ignore[override] # its base isn't exported
+        if conn and conn.is_connected:
+            super()._put_conn(conn)
+        elif conn:
+            conn.close()
 
 
 class Hijacked:

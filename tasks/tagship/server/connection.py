@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tagship.project.schema import Environment
     from tagship.server.session import Session
 
-SPARE = 3
+SPARE = 4
 """Connections opened beside the first: what goes out at once later would each wait a round trip for one."""
 
 

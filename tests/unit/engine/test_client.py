@@ -158,6 +158,19 @@ def test_calls_at_once_have_a_connection_each_and_later_ones_use_those(daemon: S
     assert daemon.connections == 4
 
 
+def test_a_stream_that_was_left_early_makes_no_later_call_connect_anew(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {"GET /x": Answer(body=1), "GET /events": Answer(lines=[1, 2, 3])}
+    events = engine.stream("GET", "/events")
+    assert next(events) == 1  # type: ignore[comparison-overlap] # a number is as good as an object
+    engine.get("/x")
+    before = daemon.connections
+
+    events.close()  # type: ignore[attr-defined] # a generator
+    engine.get("/x")
+
+    assert daemon.connections == before
+
+
 def test_more_calls_at_once_than_urllib3_keeps_by_itself_are_kept(daemon: Server, engine: Engine) -> None:
     together = Barrier(20, timeout=10)
 
