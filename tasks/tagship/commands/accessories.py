@@ -28,7 +28,7 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
     Waits until they are ready. Leaves existing containers as they are and lists differences from the Compose file.
     """
     from tagship.reporting.progress import Progress
-    from tagship.server import accessories, lease
+    from tagship.server import accessories, lock
 
     progress = Progress()
     with _resolved(env, progress) as (session, resolved):
@@ -38,7 +38,7 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
             print("\n".join(stopped) or "All accessories already run.")
             return
         with progress.step(_starting(resolved)):
-            done = accessories.up(session, resolved, lease.holder("accessories.up"))
+            done = accessories.up(session, resolved, lock.holder("accessories.up"))
     for line in _told(done.differ):
         progress.note(line)
     if done.differ:
@@ -60,7 +60,7 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
     Keeps its volumes. Requests to it wait or fail meanwhile.
     """
     from tagship.reporting.progress import Progress
-    from tagship.server import accessories, lease
+    from tagship.server import accessories, lock
 
     progress = Progress()
     with _resolved(env, progress) as (session, resolved):
@@ -73,7 +73,7 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
             return
         _confirm(env, name, yes=yes)
         with progress.step(f"Recreate {name}"):
-            accessories.recreate(session, resolved, name, lease.holder("accessories.recreate"))
+            accessories.recreate(session, resolved, name, lock.holder("accessories.recreate"))
     print(f"{name} is running.")
 
 

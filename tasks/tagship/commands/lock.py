@@ -17,12 +17,12 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     from tagship.project import here
     from tagship.reporting.table import since
     from tagship.server import connection as services
-    from tagship.server import lease
+    from tagship.server import lock
 
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         session = opening.session()
-        held, now = lease.read(session.engine, session.place), session.engine.now()
+        held, now = lock.read(session.engine, session.place), session.engine.now()
     if json:
         print(jsonlib.dumps(asdict(held) if held else None))
     elif held is None:
@@ -43,15 +43,15 @@ def release(_: Context, env: str = "", dry_run: bool = False) -> None:
     """
     from tagship.project import here
     from tagship.server import connection as services
-    from tagship.server import lease
+    from tagship.server import lock
 
     config = here.config()
     with services.connect(config.environment(env)) as opening:
         session = opening.session()
-        held = lease.read(session.engine, session.place)
+        held = lock.read(session.engine, session.place)
         if held is None:
             print(f"Nobody is deploying to {env}.")
             return
         if not dry_run:
-            lease.release(session.engine, held)
+            lock.release(session.engine, held.id)
     print(f"{'Would free' if dry_run else 'Freed'} the lock that {held.holder.who} held ({held.holder.doing}).")

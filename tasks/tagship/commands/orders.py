@@ -25,7 +25,7 @@ from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.server import connection
 from tagship.server.connection import Opening
-from tagship.server.lease import holder
+from tagship.server.lock import holder
 from tagship.server.session import Session
 from tagship.source import checkout, git
 from tagship.system.parallel import ahead

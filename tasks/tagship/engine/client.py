@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 
+from tagship.engine.link import Here, Link
 from tagship.errors import ConnectionFailedError, EngineError
 from tagship.system import web
 
@@ -32,22 +33,6 @@ OLDEST_API = (1, 41)
 """Docker 20.10's."""
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up; a pull reports progress long before."""
-
-
-class Link(Protocol):
-    """What brings the engine's socket to this machine, and may be cut."""
-
-    def socket(self) -> Path:
-        """Where it is, connected again if it was cut. Raises ConnectionFailedError."""
-
-    def lend(self, port: int) -> int:
-        """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
-
-    def cut(self) -> ConnectionFailedError | None:
-        """What to say when the link is cut; None while it stands."""
-
-    def explain(self, error: Exception) -> ConnectionFailedError:
-        """What to say of a call that failed."""
 
 
 def prepare() -> None:
@@ -67,7 +52,7 @@ class Engine:
         self.clock_skew = 0.0
         self.distance = 0.0
         """Seconds that reaching it took: a connection and a call, about two round trips."""
-        self._link = link
+        self._link: Link = link or Here(socket)
         self._path = socket
         self._changing = threading.Lock()
         self._client = self._new()
@@ -96,16 +81,6 @@ class Engine:
         with self._response(method, path, query, body=body) as response:
             return json.loads(response.content) if response.content else None
 
-    def exists(self, path: str) -> bool:
-        """Whether a GET of that path finds something."""
-        try:
-            self.call("GET", path)
-        except EngineError as error:
-            if error.status == http.HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return True
-
     def put_archive(self, container: str, folder: str, tar: bytes) -> None:
         """Unpack a tar into a container's file system, started or not."""
         with self._docker() as docker:
@@ -119,19 +94,19 @@ class Engine:
             response.raw.decode_content = True  # engines compress what goes to whoever takes it compressed
             yield response.raw
 
-    def get_archive(self, container: str, path: str) -> bytes:
-        """The same, whole."""
-        with self.archive(container, path) as tar:
-            return cast("bytes", tar.read())
-
     def load(self, tar: bytes, repository: str, tag: str) -> None:
         """Import a root file system as an image."""
         with self._docker() as docker:
             docker.import_image_from_data(tar, repository, tag)
 
-    def stream(self, method: str, path: str, **query: object) -> Iterator[dict[str, Any]]:
+    def stream(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **query: object
+    ) -> Iterator[dict[str, Any]]:
         """One call's answer as it comes, a JSON object a line; ends with the answer, or when the caller stops."""
-        return self._lines(method, path, query, {})
+        with self._response(method, path, query, stream=True, headers=headers) as response:
+            for line in response.iter_lines(chunk_size=None):
+                if line:
+                    yield json.loads(line)
 
     def text(self, path: str, **query: object) -> bytes:
         """GET raw bytes."""
@@ -151,7 +126,7 @@ class Engine:
         from docker.auth import encode_header  # noqa: PLC0415 - see `transport`
 
         headers = {"X-Registry-Auth": encode_header(dict(credentials)).decode()}
-        return self._lines("POST", f"/images/{repository}/push", {"tag": tag}, headers)
+        return self.stream("POST", f"/images/{repository}/push", headers, tag=tag)
 
     def hijack(self, container: str, argv: list[str]) -> Hijacked:
         """Run a program in a running container, its stdin and output ours. Raises EngineError."""
@@ -173,21 +148,15 @@ class Engine:
 
     def lend(self, port: int) -> int:
         """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
-        return self._link.lend(port) if self._link else port
+        return self._link.lend(port)
 
     def cut(self) -> ConnectionFailedError | None:
         """What to say when the link to it is cut, whatever else a program said meanwhile; None while it stands."""
-        return self._link.cut() if self._link else None
+        return self._link.cut()
 
     def unreachable(self, error: Exception) -> ConnectionFailedError:
         """What to say of a call that failed."""
-        cause = web.cause(error) or error
-        if self._link:
-            return self._link.explain(cause)
-        return ConnectionFailedError(
-            f"The engine at {self._path} doesn't answer: {cause or type(cause).__name__}.",
-            hint="is Docker running there, and may you use its socket?",
-        )
+        return self._link.explain(web.cause(error) or error)
 
     def now(self) -> float:
         """Seconds since the epoch by the engine's clock, as of its last answer's Date."""
@@ -199,7 +168,7 @@ class Engine:
 
     def _reached(self) -> Client:
         """Docker's client, on the socket that leads to the engine now."""
-        path = self._link.socket() if self._link else self._path
+        path = self._link.socket()
         if self._client.path != path:
             with self._changing:
                 if self._client.path != path:
@@ -264,14 +233,6 @@ class Engine:
                 yield response
             finally:
                 response.close()
-
-    def _lines(
-        self, method: str, path: str, query: Mapping[str, object], headers: Mapping[str, str]
-    ) -> Iterator[dict[str, Any]]:
-        with self._response(method, path, query, stream=True, headers=headers) as response:
-            for line in response.iter_lines(chunk_size=None):
-                if line:
-                    yield json.loads(line)
 
 
 def _message(response: requests.Response) -> str:

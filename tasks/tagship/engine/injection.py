@@ -1,10 +1,10 @@
 """Puts the content of configs and secrets into created containers, as Compose does when it starts them itself."""
 
-import io
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from tagship.engine import archives
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.errors import CheckError, EngineError
@@ -24,7 +24,7 @@ def inject(
         entries = list(_entries(model, container.service, environment)) if container.state == "created" else []
         if entries:
             try:
-                engine.put_archive(container.id, "/", _tar(entries))
+                engine.put_archive(container.id, "/", archives.pack(entries))
             except EngineError as error:
                 raise CheckError(
                     f"{container.service} takes configs or secrets, and its file system refuses them: {error.problem}",
@@ -44,12 +44,3 @@ def _entries(
             entry.mode = int(str(use.get("mode", oct(READABLE))), 8)
             entry.uid, entry.gid = int(use.get("uid") or 0), int(use.get("gid") or 0)
             yield entry, content.encode()
-
-
-def _tar(entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for entry, content in entries:
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()

@@ -1,15 +1,13 @@
 """The edge: Caddy on the server, one container for all its apps, and the files and routes an environment has there."""
 
 import contextlib
-import io
 import json
 import re
-import tarfile
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from tagship.engine import compose, networks, ports
+from tagship.engine import archives, compose, networks, ports
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError, TagshipError
 from tagship.names import LABEL, Place
@@ -56,9 +54,7 @@ def refuse_unreachable(url: str, settings: EdgeSettings) -> None:
 def live_of_stopped(engine: Engine, container: str, place: Place) -> str:
     """What the files of an edge that doesn't run name as live; empty when they don't."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(engine.get_archive(container, f"{routes.STATE}/{place}/live"))) as tar:
-            file = tar.extractfile("live")
-            return file.read().decode().strip() if file else ""
+        return archives.read(engine, container, f"{routes.STATE}/{place}/live").decode().strip()
     except EngineError:
         return ""
 

@@ -7,8 +7,8 @@ from tagship.deploy.observed import Observed, Standing
 from tagship.engine import containers
 from tagship.errors import EngineError
 from tagship.reporting.table import since
-from tagship.server import edge, lease, observe
-from tagship.server.lease import Lock
+from tagship.server import edge, lock, observe
+from tagship.server.lock import Lock
 from tagship.server.observe import Reader
 from tagship.server.session import Session
 from tagship.system.parallel import ahead
@@ -35,7 +35,7 @@ class Overview:
 def read(session: Session) -> Overview:
     """What runs in an environment. Raises ConnectionFailedError."""
     try:
-        held = ahead(lambda: lease.read(session.engine, session.place))
+        held = ahead(lambda: lock.read(session.engine, session.place))
         with session.files() as files:
             if files is None:
                 found, observed = _without_edge(session)

@@ -208,7 +208,8 @@ class Tunnel:
                 hint=f"is Docker running? may {user} use it? `sudo usermod -aG docker {user}` puts them in its group",
             )
         return ConnectionFailedError(
-            f"Docker at {self.engine} doesn't answer: {error or type(error).__name__}.", hint="is it running there?"
+            f"Docker at {self.engine} doesn't answer: {str(error) or type(error).__name__}.",
+            hint="is it running there?",
         )
 
     def close(self) -> None:

@@ -238,15 +238,6 @@ def test_an_empty_answer_is_none(daemon: Server, engine: Engine) -> None:
     assert daemon.requests[0].headers["Content-Type"] == "application/json"
 
 
-def test_knows_whether_something_exists(daemon: Server, engine: Engine) -> None:
-    daemon.answers |= {"GET /there": Answer(body={}), "GET /broken": Answer(500, {"message": "no"})}
-
-    assert engine.exists("/there")
-    assert not engine.exists("/elsewhere")
-    with pytest.raises(EngineError):
-        engine.exists("/broken")
-
-
 def test_time_is_told_by_the_engines_clock(daemon: Server, engine: Engine) -> None:
     hour_ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     daemon.answers["GET /x"] = Answer(body=1, headers={"Date": email.utils.format_datetime(hour_ahead, usegmt=True)})
@@ -302,7 +293,8 @@ def test_an_archive_that_the_engine_compressed_on_its_way_is_read_as_a_tar(daemo
         (found,) = [file.read() for member in tar if (file := tar.extractfile(member))]
 
     assert found == content
-    assert engine.get_archive("c1", "/srv") == buffer.getvalue()
+    with engine.archive("c1", "/srv") as stream:
+        assert stream.read() == buffer.getvalue()
 
 
 def test_archives_go_in_and_come_out_as_they_are(daemon: Server, engine: Engine) -> None:
@@ -312,7 +304,8 @@ def test_archives_go_in_and_come_out_as_they_are(daemon: Server, engine: Engine)
     engine.put_archive("c1", "/etc", tar)
 
     assert daemon.requests[0].body == tar
-    assert engine.get_archive("c1", "/etc/x") == tar
+    with engine.archive("c1", "/etc/x") as stream:
+        assert stream.read() == tar
     assert daemon.connections == 1
 
 

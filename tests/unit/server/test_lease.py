@@ -8,8 +8,8 @@ import pytest
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
 from tagship.names import Holder
-from tagship.server import lease
-from tagship.server.lease import Lease, Lock
+from tagship.server import lease, lock
+from tagship.server.lease import Lease
 from tests.fakes.builders import PLACE
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server
@@ -25,14 +25,14 @@ def locks(daemon: Server, engine: Engine) -> Locks:
 
 def test_a_lease_is_held_and_freed(engine: Engine, locks: Locks) -> None:
     with Lease(engine, PLACE, ME) as held:
-        seen = lease.read(engine, PLACE)
+        seen = lock.read(engine, PLACE)
         held.check()
 
     assert seen
     assert seen.holder == ME
-    assert seen.expires - engine.now() == pytest.approx(lease.TTL, abs=2)
+    assert seen.expires - engine.now() == pytest.approx(lock.TTL, abs=2)
     assert locks.held == {}
-    assert lease.read(engine, PLACE) is None
+    assert lock.read(engine, PLACE) is None
 
 
 def test_a_lease_says_when_it_expires_and_goes_on_saying_so(
@@ -84,7 +84,7 @@ def test_an_engine_that_can_keep_no_lock_is_an_error(engine: Engine, daemon: Ser
     with pytest.raises(EngineError, match="no space left"), Lease(engine, PLACE, ME):
         pass
     with pytest.raises(EngineError, match="no space left"):
-        lease.read(engine, PLACE)
+        lock.read(engine, PLACE)
 
 
 def test_a_dead_deploys_lock_is_taken_over(engine: Engine, locks: Locks) -> None:
@@ -97,7 +97,7 @@ def test_a_dead_deploys_lock_is_taken_over(engine: Engine, locks: Locks) -> None
 
 
 def test_a_lock_without_an_expiry_counts_from_when_it_was_made(engine: Engine, locks: Locks) -> None:
-    locks.hold(OTHER, since=-lease.TTL - 5, expires=None)
+    locks.hold(OTHER, since=-lock.TTL - 5, expires=None)
     with Lease(engine, PLACE, ME) as held:
         assert held.took_over
 
@@ -132,7 +132,7 @@ def test_waits_for_a_lock_as_long_as_it_is_told(engine: Engine, locks: Locks, da
 def test_a_stale_lock_is_removed_by_the_id_that_was_read(engine: Engine, locks: Locks) -> None:
     locks.hold(OTHER)
 
-    lease.release(engine, Lock("lock0", OTHER, 0, 0))
+    lock.release(engine, "lock0")
 
     assert list(locks.held) == ["lock1"]
 
@@ -224,7 +224,7 @@ def test_a_check_renews_a_lease_that_was_not_renewed_in_time(engine: Engine, dae
 
         held.check()
 
-        seen = lease.read(engine, PLACE)
+        seen = lock.read(engine, PLACE)
         assert seen
         assert seen.expires > engine.now()
 
@@ -246,7 +246,7 @@ def test_a_lock_that_can_not_be_freed_because_the_connection_is_gone_hides_no_er
 
     held = Lease(engine, PLACE, ME)
     held.__enter__()
-    monkeypatch.setattr(lease, "release", cut)
+    monkeypatch.setattr(lock, "release", cut)
     failed = MigrationError("no column")
 
     held.__exit__(MigrationError, failed, None)
@@ -260,4 +260,4 @@ def test_a_lock_that_can_not_be_freed_is_an_error(engine: Engine, daemon: Server
     daemon.answers["DELETE /containers/lock1"] = Answer(500, {"message": "driver failed"})
 
     with pytest.raises(EngineError, match="driver failed"):
-        lease.release(engine, Lock("lock1", OTHER, 0, 0))
+        lock.release(engine, "lock1")
