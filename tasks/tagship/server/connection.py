@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tagship.engine import client, local
-from tagship.server.ssh import Tunnel
+from tagship.server.tunnel import Tunnel
 from tagship.system import scratch
 from tagship.system.parallel import ahead
 

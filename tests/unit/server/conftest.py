@@ -1,10 +1,12 @@
 """What the tests of a server share."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import servers
+from tests.fakes.openssh import Machine
 from tests.fakes.servers import Answer
 
 
@@ -19,3 +21,11 @@ def composed(daemon: servers.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     plugin.write_text(f'#!/bin/sh\n{keep}; for last; do :; done; . "{tmp_path}/$last"\n')
     plugin.chmod(0o755)
     return tmp_path
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    """One with temporary files of its own."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Machine(tmp_path)

@@ -1,11 +1,9 @@
 """One SSH connection per deploy: what OpenSSH is told, and what is said when it fails."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,69 +11,8 @@ from pathlib import Path
 import pytest
 
 from tagship.errors import ConfigError, ConnectionFailedError, ToolError
-from tagship.server import ssh
-from tagship.server.ssh import Tunnel
-
-_SERVER = """
-import os, socket, sys, time
-path = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
-near = socket.socket(socket.AF_UNIX)
-near.bind(path)
-time.sleep(float(sys.argv[1]))
-open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
-near.listen()
-if sys.argv[3] == "ends":
-    near.accept()
-    sys.exit(0)
-while True:
-    there, _ = near.accept()
-    there.close()
-"""
-
-
-def connects(folder: Path, *, after: float = 0, ends: bool = False) -> str:
-    """An ssh that listens, some seconds after it made the socket's file; one that `ends` is over at the first call."""
-    (folder / "connects.py").write_text(_SERVER)
-    how = "ends" if ends else "stays"
-    return f'exec {sys.executable} {folder}/connects.py {after} {folder} {how} "$@"'
-
-
-class Machine:
-    """A machine whose `ssh` is a script."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def ssh(self, script: str) -> None:
-        """What its ssh does, once it has kept what it was told."""
-        path = self.folder / "ssh"
-        path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env\n{script}\n")
-        path.chmod(0o755)
-
-    def told(self, engine: str, *, lends: bool = False) -> list[str]:
-        """The argv of a connection that succeeds."""
-        self.ssh(connects(self.folder))
-        with Tunnel(engine, lends=lends) as tunnel:
-            tunnel.wait()
-        return (self.folder / "argv").read_text().splitlines()
-
-    @property
-    def process(self) -> int:
-        """The last ssh that connected."""
-        return int((self.folder / "pids").read_text().splitlines()[-1])
-
-    @property
-    def leftovers(self) -> list[str]:
-        """What connections left in the folder for temporary files."""
-        return [path.name for path in self.folder.glob("tagship-*")]
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
-    """One with temporary files of its own."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return Machine(tmp_path)
+from tagship.server.tunnel import Tunnel
+from tests.fakes.openssh import Machine, connects
 
 
 def test_forwards_the_servers_docker_socket_and_nothing_else(machine: Machine) -> None:
@@ -167,7 +104,7 @@ def test_a_connection_is_there_only_when_it_takes_connections(machine: Machine) 
 
 def test_a_killed_run_leaves_neither_ssh_nor_folder_nor_socket(machine: Machine) -> None:
     machine.ssh(connects(machine.folder))
-    script = "from tagship.server.ssh import Tunnel; print(Tunnel('ssh://x').wait(), flush=True); input()"
+    script = "from tagship.server.tunnel import Tunnel; print(Tunnel('ssh://x').wait(), flush=True); input()"
     env = {**os.environ, "TMPDIR": str(machine.folder)}
     with subprocess.Popen(
         [sys.executable, "-c", script], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -178,62 +115,6 @@ def test_a_killed_run_leaves_neither_ssh_nor_folder_nor_socket(machine: Machine)
         run.kill()
 
     assert eventually(lambda: machine.leftovers == [] and not _lives(machine.process))
-
-
-def test_a_connection_that_was_cut_is_made_again_and_says_that_it_was(machine: Machine) -> None:
-    machine.ssh(connects(machine.folder))
-    with Tunnel("ssh://deploy@example.com") as tunnel:
-        first = tunnel.wait()
-        assert tunnel.cut() is None
-        os.kill(machine.process, signal.SIGKILL)
-
-        said = tunnel.explain(BrokenPipeError("Broken pipe"))
-        second = tunnel.socket()
-        with socket.socket(socket.AF_UNIX) as near:
-            near.connect(str(second))
-
-    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
-    assert first != second
-    assert machine.leftovers == []
-
-
-def test_a_connection_that_can_not_be_made_again_is_given_up_once(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ssh, "RECONNECT_WITHIN", 0.0)
-    machine.ssh(connects(machine.folder))
-    with Tunnel("ssh://example.com") as tunnel:
-        tunnel.wait()
-        os.kill(machine.process, signal.SIGKILL)
-        assert tunnel.cut()
-        machine.ssh("echo Connection refused >&2; exit 255")
-
-        for _ in range(2):
-            with pytest.raises(ConnectionFailedError, match="Connection refused"):
-                tunnel.socket()
-
-
-def test_a_call_that_came_too_late_for_a_connection_made_again_meanwhile_was_cut(machine: Machine) -> None:
-    machine.ssh(connects(machine.folder))
-    with Tunnel("ssh://deploy@example.com") as tunnel:
-        tunnel.wait()
-        os.kill(machine.process, signal.SIGKILL)
-        assert tunnel.cut(5)
-        tunnel.socket()
-
-        said = tunnel.explain(FileNotFoundError("No such file or directory"))
-
-    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
-
-
-def test_a_user_who_may_not_use_docker_is_named_and_the_group_too(machine: Machine) -> None:
-    machine.ssh(f"echo 'channel 1: open failed: connect failed: open failed' >&2; {connects(machine.folder)}")
-    with Tunnel("ssh://ada@example.com") as tunnel:
-        tunnel.wait()
-        said = tunnel.explain(ConnectionResetError("Connection reset by peer"))
-
-    assert "ada can't open /var/run/docker.sock" in said.problem
-    assert "usermod -aG docker ada" in said.hint
 
 
 @pytest.mark.parametrize(

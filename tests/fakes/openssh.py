@@ -1,0 +1,59 @@
+"""An `ssh` that is a script of the test's."""
+
+import sys
+from pathlib import Path
+
+from tagship.server.tunnel import Tunnel
+
+_SERVER = """
+import os, socket, sys, time
+path = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
+near = socket.socket(socket.AF_UNIX)
+near.bind(path)
+time.sleep(float(sys.argv[1]))
+open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
+near.listen()
+if sys.argv[3] == "ends":
+    near.accept()
+    sys.exit(0)
+while True:
+    there, _ = near.accept()
+    there.close()
+"""
+
+
+def connects(folder: Path, *, after: float = 0, ends: bool = False) -> str:
+    """An ssh that listens, some seconds after it made the socket's file; one that `ends` is over at the first call."""
+    (folder / "connects.py").write_text(_SERVER)
+    how = "ends" if ends else "stays"
+    return f'exec {sys.executable} {folder}/connects.py {after} {folder} {how} "$@"'
+
+
+class Machine:
+    """A machine whose `ssh` is a script."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ssh(self, script: str) -> None:
+        """What its ssh does, once it has kept what it was told."""
+        path = self.folder / "ssh"
+        path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env\n{script}\n")
+        path.chmod(0o755)
+
+    def told(self, engine: str, *, lends: bool = False) -> list[str]:
+        """The argv of a connection that succeeds."""
+        self.ssh(connects(self.folder))
+        with Tunnel(engine, lends=lends) as tunnel:
+            tunnel.wait()
+        return (self.folder / "argv").read_text().splitlines()
+
+    @property
+    def process(self) -> int:
+        """The last ssh that connected."""
+        return int((self.folder / "pids").read_text().splitlines()[-1])
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What connections left in the folder for temporary files."""
+        return [path.name for path in self.folder.glob("tagship-*")]
