@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from docs import architecture
 from tagship import JOURNEY, errors, namespace
 from tagship.project import schema as config
+from tagship.project import values
 
 Table = type[BaseModel]
 
@@ -165,7 +166,7 @@ def _value(field: FieldInfo, headings: Mapping[Table, str]) -> str:
 
 
 def _is_duration(field: FieldInfo) -> bool:
-    return any(isinstance(item, BeforeValidator) and item.func is config.seconds for item in field.metadata)
+    return any(isinstance(item, BeforeValidator) and item.func is values.seconds for item in field.metadata)
 
 
 def _type(annotation: Any, headings: Mapping[Table, str]) -> str:  # noqa: ANN401 - type annotations have no common type

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tagship.proof import ledger
     from tagship.release.model import Release
     from tagship.sentry.release import Subject
+    from tagship.sentry.watch import Assessment
     from tagship.server.session import Session
 
 
@@ -90,7 +91,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
     from tagship.sentry import account as sentry_account
     from tagship.sentry import watch as watching
     from tagship.sentry.api import SentryApi
-    from tagship.sentry.health import Verdict, limits
+    from tagship.sentry.health import limits
     from tagship.server import connection as services
     from tagship.variables import resolve
 
@@ -118,12 +119,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
     else:
         rows = [(signal.name, signal.verdict, signal.said) for signal in looked.signals]
         print(table(rows), *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
-    if looked.verdict is Verdict.UNHEALTHY:
-        raise UnhealthyError(f"{watching.short(name)} is {looked}.", hint=f"run `tagship rollback --env {env}`")
-    if looked.verdict is Verdict.INCONCLUSIVE:
-        raise InconclusiveError(
-            f"{watching.short(name)} is {looked}.", hint="watch longer, or look at the release in Sentry"
-        )
+    _refuse(looked, watching.short(name), env)
     if not json:
         print(f"{watching.short(name)} is healthy.")
 
@@ -154,6 +150,16 @@ def _rows(subject: Subject, projects: Sequence[str], entry: ledger.Entry) -> lis
         ("source maps", "reported with its first deploy" if subject.back else subject.image or "none"),
         ("deploy", f"{subject.environment}, {subject.url}, {entry.at}, {entry.seconds:g} s"),
     ]
+
+
+def _refuse(looked: Assessment, release: str, env: str) -> None:
+    """Raises UnhealthyError or InconclusiveError."""
+    from tagship.sentry.health import Verdict
+
+    if looked.verdict is Verdict.UNHEALTHY:
+        raise UnhealthyError(f"{release} is {looked}.", hint=f"run `tagship rollback --env {env}`")
+    if looked.verdict is Verdict.INCONCLUSIVE:
+        raise InconclusiveError(f"{release} is {looked}.", hint="watch longer, or look at the release in Sentry")
 
 
 class _Shown:
@@ -216,7 +222,7 @@ def _entry(observed: Observed, sha: str) -> ledger.Entry:
 
 
 def _duration(text: str) -> float:
-    from tagship.project.schema import seconds
+    from tagship.project.values import seconds
 
     try:
         return float(str(seconds(text)))

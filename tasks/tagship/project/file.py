@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tagship.errors import ConfigError
-from tagship.project.schema import Config, Settings, Table
+from tagship.project.schema import Config, Settings
+from tagship.project.values import Table
 
 FILE = "tagship.yml"
 

@@ -1,75 +1,13 @@
 """The schema of tagship.yml: each key with its type, default and description. `project/file.py` reads the file."""
 
 import difflib
-import ipaddress
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tagship.errors import ConfigError
 from tagship.names import Place
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-NARROWEST_RANGE = 19
-
-
-def seconds(value: object) -> object:
-    """Convert `500ms`, `2s`, `1m30s` or a number of seconds to seconds."""
-    if isinstance(value, str):
-        parts = _DURATION.findall(value)
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            msg = f"{value!r} isn't a duration: write 500ms, 2s or 1m30s"
-            raise ValueError(msg)
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return value
-
-
-def listed(value: object) -> object:
-    """Accept one text where a list is expected."""
-    return [value] if isinstance(value, str) else value
-
-
-def mapped(value: object) -> object:
-    """Refuse a list of routes with a hint that they are a mapping."""
-    if isinstance(value, list):
-        msg = "write one route a line, PATH: SERVICE:PORT, without `- `"
-        raise ValueError(msg)  # noqa: TRY004 - what pydantic collects
-    return value
-
-
-def prefix(value: str) -> str:
-    """Refuse a registry with a scheme: like an image's name, it is HOST/PATH."""
-    if "://" in value:
-        msg = f"{value!r} isn't valid: write {value.partition('://')[2]!r}, as in an image's name"
-        raise ValueError(msg)
-    return value.rstrip("/")
-
-
-def spelt_out(value: object) -> object:
-    """Accept `bake: 10m` for `bake: {for: 10m}`."""
-    return {"for": value} if isinstance(value, str | int | float) else value
-
-
-Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
-Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
-"""An environment's name. It has no hyphen, so that app `a-b` in `c` differs from app `a` in `b-c`."""
-Routes = Annotated[dict[str, str], BeforeValidator(mapped, json_schema_input_type=dict[str, str])]
-Prefix = Annotated[str, AfterValidator(prefix)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
-
-
-class Table(BaseModel):
-    """A mapping in tagship.yml; unknown keys are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        defer_build=True,  # `--list` needs no validators
-        alias_generator=lambda name: name.replace("_", "-"),
-    )
+from tagship.project.values import Duration, Prefix, Range, Routes, Slug, Strings, Table, Word, spelt_out
 
 
 class Coverage(Table):
@@ -165,15 +103,6 @@ class SmokeCheck(Table):
         return self
 
 
-def _range(value: str) -> str:
-    """Refuse ranges that are too narrow: the edge's network is a /20, and the others need the rest."""
-    network = ipaddress.IPv4Network(value)
-    if network.prefixlen > NARROWEST_RANGE:
-        msg = f"{value} is too narrow: give /{NARROWEST_RANGE} or wider, because the edge alone takes half of that"
-        raise ValueError(msg)
-    return value
-
-
 class EdgeSettings(Table):
     """The reverse proxy of a server, shared by all its apps."""
 
@@ -181,9 +110,7 @@ class EdgeSettings(Table):
     http: int = Field(default=80, description="Published port for HTTP; 0 for none.")
     https: int = Field(default=443, description="Published port for HTTPS; 0 for none.")
     tls: Literal["acme", "internal"] = Field(default="acme", description="Who signs certificates.")
-    networks: Annotated[str, AfterValidator(_range)] = Field(
-        default="10.213.0.0/16", description="Address range for Tagship's networks, /19 or wider."
-    )
+    networks: Range = Field(default="10.213.0.0/16", description="Address range for Tagship's networks, /19 or wider.")
 
 
 class SourceMaps(Table):

@@ -1,0 +1,79 @@
+"""The kinds of values that tagship.yml holds: how each may be written, and what is refused."""
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+NARROWEST_RANGE = 19
+"""The edge's network is a /20, and the others come behind it."""
+
+
+def seconds(value: object) -> object:
+    """Convert `500ms`, `2s`, `1m30s` or a number of seconds to seconds."""
+    if isinstance(value, str):
+        parts = _DURATION.findall(value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            msg = f"{value!r} isn't a duration: write 500ms, 2s or 1m30s"
+            raise ValueError(msg)
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return value
+
+
+def listed(value: object) -> object:
+    """Accept one text where a list is expected."""
+    return [value] if isinstance(value, str) else value
+
+
+def mapped(value: object) -> object:
+    """Refuse a list of routes with a hint that they are a mapping."""
+    if isinstance(value, list):
+        msg = "write one route a line, PATH: SERVICE:PORT, without `- `"
+        raise ValueError(msg)  # noqa: TRY004 - what pydantic collects
+    return value
+
+
+def prefix(value: str) -> str:
+    """Refuse a registry with a scheme: like an image's name, it is HOST/PATH."""
+    if "://" in value:
+        msg = f"{value!r} isn't valid: write {value.partition('://')[2]!r}, as in an image's name"
+        raise ValueError(msg)
+    return value.rstrip("/")
+
+
+def spelt_out(value: object) -> object:
+    """Accept `bake: 10m` for `bake: {for: 10m}`."""
+    return {"for": value} if isinstance(value, str | int | float) else value
+
+
+def cut_from(value: str) -> str:
+    """Refuse ranges that are too narrow: the edge's network is a /20, and the others need the rest."""
+    network = ipaddress.IPv4Network(value)
+    if network.prefixlen > NARROWEST_RANGE:
+        msg = f"{value} is too narrow: give /{NARROWEST_RANGE} or wider, because the edge alone takes half of that"
+        raise ValueError(msg)
+    return value
+
+
+Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
+"""An environment's name. It has no hyphen, so that app `a-b` in `c` differs from app `a` in `b-c`."""
+Routes = Annotated[dict[str, str], BeforeValidator(mapped, json_schema_input_type=dict[str, str])]
+Prefix = Annotated[str, AfterValidator(prefix)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
+Range = Annotated[str, AfterValidator(cut_from)]
+
+
+class Table(BaseModel):
+    """A mapping in tagship.yml; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        defer_build=True,  # `--list` needs no validators
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
