@@ -1,5 +1,6 @@
 """A real `sh` where an engine would run one in a container."""
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -37,8 +38,9 @@ def program(folder: Path, name: str, script: str) -> None:
 
 def _feed(commands: BinaryIO, process: "subprocess.Popen[bytes]") -> None:
     assert process.stdin
-    while data := commands.readline():
-        process.stdin.write(data)
+    with contextlib.suppress(ValueError, BrokenPipeError):  # whoever spoke has hung up, or the shell is gone
+        while data := commands.readline():
+            process.stdin.write(data)
     process.stdin.close()
 
 
