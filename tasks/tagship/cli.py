@@ -1,12 +1,13 @@
 """The console command `tagship`: the same tasks as under `inv`, in any folder with a tagship.yml."""
 
 import inspect
+import itertools
 import os
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
@@ -38,7 +39,7 @@ class Console(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            raise explained(error) from None
+            raise explained(error, self.argv) from None
         except ValueError as error:  # a word where an option expects a number
             raise UsageError(f"An option expects a number: {error}.", hint="see --help") from None
 
@@ -98,7 +99,7 @@ def _wrapped(text: str, indent: int = 0) -> list[str]:
     return textwrap.wrap(text, max(columns, indent + 20), subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
-def explained(error: ParseError) -> UsageError:
+def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
     """What is wrong with the command line, and the nearest word that would be right."""
     context = error.context if error.context and error.context.name else None
     task = context.name if context else ""
@@ -106,6 +107,8 @@ def explained(error: ParseError) -> UsageError:
     if not unknown:
         return UsageError(f"{str(error).rstrip('.!')}.", hint=f"see tagship {task} --help")
     word = unknown[1]
+    if ("-e", word) in itertools.pairwise(argv):
+        return UsageError(f"-e is Invoke's --echo, and {word} is no task.", hint=f"write --env {word}")
     if not word.startswith("-"):
         return UsageError(f"There is no task {word!r}.", hint=_nearest(word, namespace.task_names, "--list"))
     if context is None:

@@ -140,6 +140,10 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
     [
         (["deply", "--env", "staging"], "There is no task 'deply'.\n  hint: did you mean deploy?"),
         (["accessories.pu"], "There is no task 'accessories.pu'.\n  hint: did you mean accessories.up?"),
+        (
+            ["deploy", "-e", "staging"],
+            "-e is Invoke's --echo, and staging is no task.\n  hint: write --env staging",
+        ),
         (["deploy", "--evn", "staging"], "deploy has no option --evn.\n  hint: did you mean --env?"),
         (["deploy", "--dryrun"], "deploy has no option --dryrun.\n  hint: did you mean --dry-run?"),
         (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
