@@ -50,7 +50,7 @@ class _Program(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            said = cli.explained(error)
+            said = cli.explained(error, self.argv)
             raise ActionError(f"`run` can't be carried out: {said.problem}", said.hint) from None
         except ValueError as error:
             raise ActionError(f"`run` can't be carried out: an option wants a number: {error}.", "") from None
