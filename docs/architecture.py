@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "tasks" / "tagship"
 ORDER = (
     "commands", "testing", "server", "sentry", "deploy", "images", "github", "migrations", "variables", "checks",
-    "engine", "source", "proof", "release", "project", "reporting", "system",
+    "edge", "engine", "source", "proof", "release", "project", "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""
 

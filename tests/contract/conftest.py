@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tagship.edge import caddy
+from tagship.edge.routes import ADMIN_PORT, STATE
+from tagship.edge.shell import Shell, quote
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import ToolError
 from tagship.names import Holder, Place
 from tagship.project.schema import Environment
-from tagship.server import edge, observe
-from tagship.server.routes import ADMIN_PORT, STATE
+from tagship.server import observe
 from tagship.server.session import Session
-from tagship.server.shell import Shell, quote
 from tagship.server.target import Server
 from tagship.system import programs
 from tagship.testing import MemoryTarget
@@ -108,7 +109,7 @@ def _remove(engine: Engine, place: Place) -> None:
     ours = {"label": [f"tagship.environment={place.environment}", f"tagship.app={place.app}"]}
     for network in engine.get("/networks", filters=ours):
         engine.call("DELETE", f"/networks/{network['Id']}")
-    found = edge.find(engine)
+    found = caddy.find(engine)
     if found:
         shell = Shell(engine, found["Id"])
         forget = f"DELETE /id/{place} HTTP/1.1\\r\\nHost: 127.0.0.1:{ADMIN_PORT}\\r\\nConnection: close\\r\\n\\r\\n"

@@ -90,11 +90,12 @@ def _verify(env: str, lines: tuple[str, ...]) -> None:
 
 def _refuse_unreadable(session: Session) -> None:
     """Raises CheckError if a ledger exists but can't be read, because its volume is only reachable through the edge."""
+    from tagship.edge import caddy
     from tagship.engine import containers
-    from tagship.server import edge, observe
+    from tagship.server import observe
 
     ours = observe.standings(containers.listed(session.engine), session.place)
-    found = edge.find(session.engine)
+    found = caddy.find(session.engine)
     if found or ours:
         raise CheckError(
             f"The edge is {'stopped' if found else 'gone'}, so the ledger in its volume can't be read.",

@@ -1,1 +1,1 @@
-"""One server: SSH, Docker, Caddy. Executes what `deploy` plans."""
+"""One server: its SSH connection, its lock, its containers. Executes what `deploy` plans."""

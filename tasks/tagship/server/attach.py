@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tagship.edge.caddy import NETWORK
 from tagship.engine import containers
 from tagship.engine.containers import Container
 from tagship.names import Place
 from tagship.release.model import Rendered
-from tagship.server.edge import NETWORK
 
 
 class Attachment(NamedTuple):

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed, Routing, Standing
+from tagship.edge import routes, sites
+from tagship.edge.state import Files
+from tagship.edge.traffic import Edge
 from tagship.engine import containers, networks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.names import Place
 from tagship.proof import ledger
 from tagship.release.model import Record, Release, Route, Served, served
-from tagship.server import routes, sites
-from tagship.server.state import Files
-from tagship.server.traffic import Edge
 from tagship.system.parallel import ahead
 
 _ANY = Served((Route("/*", "any", 80),))

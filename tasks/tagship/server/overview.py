@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tagship.deploy.observed import Observed, Standing
+from tagship.edge import caddy
 from tagship.engine import containers
 from tagship.errors import EngineError
 from tagship.reporting.table import since
-from tagship.server import edge, lock, observe
+from tagship.server import lock, observe
 from tagship.server.lock import Lock
 from tagship.server.observe import Reader
 from tagship.server.session import Session
@@ -57,9 +58,9 @@ def read(session: Session) -> Overview:
 
 def _without_edge(session: Session) -> tuple[Overview, Observed]:
     """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
-    found = edge.find(session.engine)
+    found = caddy.find(session.engine)
     releases = observe.standings(containers.listed(session.engine), session.place)
-    live = edge.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
+    live = caddy.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
     running = [release.name for release in releases if release.runs]
     state = "stopped" if found else "gone" if releases else ""
     unknown = (", ".join(running) or "no release runs") if releases and not live else ""

@@ -6,6 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+from tagship.edge import caddy
+from tagship.edge.shell import Shell
+from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import TagshipError
 from tagship.images import embedded
@@ -13,12 +16,9 @@ from tagship.images.credentials import Credentials, known
 from tagship.images.registry import split
 from tagship.names import Holder, Place
 from tagship.project.schema import Environment
-from tagship.server import edge
 from tagship.server.lease import Lease
 from tagship.server.observe import Reader
-from tagship.server.shell import Shell
 from tagship.server.target import LockedServer
-from tagship.server.traffic import Edge
 from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
 
@@ -47,16 +47,16 @@ class Session:
     @contextmanager
     def locked(self, holder: Holder, *, wait: float = 0) -> Iterator[LockedServer]:
         """The environment, ours alone, its edge running. Raises LockedError, CheckError."""
-        edge.refuse_unreachable(self.settings.url, self.settings.edge)
+        caddy.refuse_unreachable(self.settings.url, self.settings.edge)
         with interruptible(), ExitStack() as stack:
             # while the lock is taken, the edge is looked for, and a shell opened in it
-            found, early = ahead(lambda: edge.find(self.engine)), ahead(lambda: Shell(self.engine, edge.NAME))
+            found, early = ahead(lambda: caddy.find(self.engine)), ahead(lambda: Shell(self.engine, caddy.NAME))
             stack.callback(_close, early)
             began = time.monotonic()
             lease = stack.enter_context(Lease(self.engine, self.place, holder, wait=wait))
             fresh = time.monotonic() - began < FRESH
-            container = edge.ensure(self.engine, self.settings.edge, found() if fresh else None)
-            shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
+            container = caddy.ensure(self.engine, self.settings.edge, found() if fresh else None)
+            shell = _opened(early) if f"/{caddy.NAME}" in container["Names"] else None
             reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
             stack.callback(reached.close)
             yield LockedServer(
@@ -73,13 +73,13 @@ class Session:
     @contextmanager
     def files(self) -> Iterator[Edge | None]:
         """The environment's files to read, without changing anything; None where there is no edge."""
-        early = ahead(lambda: Shell(self.engine, edge.NAME))  # while the edge is looked for
+        early = ahead(lambda: Shell(self.engine, caddy.NAME))  # while the edge is looked for
         try:
-            container = edge.find(self.engine)
+            container = caddy.find(self.engine)
             if container is None or container["State"] != "running":
                 yield None
                 return
-            shell = _opened(early) if f"/{edge.NAME}" in container["Names"] else None
+            shell = _opened(early) if f"/{caddy.NAME}" in container["Names"] else None
             reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
             try:
                 yield reached

@@ -11,6 +11,10 @@ from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.target import Onlooker
+from tagship.edge import routes
+from tagship.edge.caddy import NETWORK, refuse_old
+from tagship.edge.state import Files
+from tagship.edge.traffic import Edge
 from tagship.engine import containers, networks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
@@ -24,15 +28,12 @@ from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
-from tagship.server import listening, routes, unwatched
+from tagship.server import listening, unwatched
 from tagship.server.attach import attachments
 from tagship.server.composer import Composer
-from tagship.server.edge import NETWORK, refuse_old
 from tagship.server.lease import Lease
 from tagship.server.migration import Migration
 from tagship.server.observe import Reader
-from tagship.server.state import Files
-from tagship.server.traffic import Edge
 from tagship.system.parallel import ahead, settled
 
 DRAIN_POLL = 0.05

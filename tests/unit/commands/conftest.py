@@ -10,6 +10,8 @@ import pytest
 
 from tagship import namespace
 from tagship.cli import Console
+from tagship.edge.state import Files
+from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import ConnectionFailedError
 from tagship.images.credentials import Credentials
@@ -19,8 +21,6 @@ from tagship.project.schema import Environment
 from tagship.proof.ledger import Entry, line
 from tagship.server import connection as services
 from tagship.server.observe import Reader
-from tagship.server.state import Files
-from tagship.server.traffic import Edge
 from tests.fakes.builders import nobody
 from tests.fakes.servers import Answer, Server
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from tagship.deploy.candidate import Candidate
+from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, RolloutError
 from tagship.project.schema import Environment
 from tagship.server.lease import Lease
 from tagship.server.target import LockedServer, Server
-from tagship.server.traffic import Edge
 from tests.fakes import servers
 from tests.fakes.builders import MIGRATIONS, image, rendered
 from tests.fakes.servers import Answer

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tagship.edge import routes
 from tagship.release.model import Route, Served
-from tagship.server import routes
 from tests.fakes.builders import PLACE, WEB
 
 URL = "https://shop.example.com"

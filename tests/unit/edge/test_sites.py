@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tagship.edge import routes, sites
 from tagship.names import Place
 from tagship.release.model import Served
-from tagship.server import routes, sites
 from tests.fakes.builders import PLACE, WEB
 
 OTHER = {"@id": "blog-staging", "match": [{"host": ["blog.example.com"]}], "handle": [], "terminal": True}

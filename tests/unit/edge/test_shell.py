@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tagship.edge.shell import Shell, encoded, quote, replace_file
 from tagship.engine.client import Engine
 from tagship.engine.transport import Hijacked
 from tagship.errors import ConnectionFailedError, EngineError
-from tagship.server.shell import Shell, encoded, quote, replace_file
 from tests.fakes.links import Link
 from tests.fakes.servers import Server
 from tests.fakes.shells import shell

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagship.server.admin import answered
+from tagship.edge.admin import answered
 
 CHUNKED = (
     b'HTTP/1.1 200 OK\r\nEtag: "/x 1"\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n4;x=y\r\n: 1}\r\n0\r\n\r\n'

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
-from tagship.server import routes
-from tagship.server.shell import encoded
+from tagship.edge import routes
+from tagship.edge.shell import encoded
 
 SERVED = "/config/apps/http"
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from tagship.edge import routes
+from tagship.edge.admin import SERVED, answered, application, asking
+from tagship.edge.shell import Shell, encoded, quote, replace_file
 from tagship.names import Place
-from tagship.server import routes
-from tagship.server.admin import SERVED, answered, application, asking
-from tagship.server.shell import Shell, encoded, quote, replace_file
 
 _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, where nobody else is
 

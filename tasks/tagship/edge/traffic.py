@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from tagship.edge import routes, sites
+from tagship.edge.admin import SERVED, answered, application, asking
+from tagship.edge.shell import replace_file
+from tagship.edge.state import State
 from tagship.errors import CheckError, EngineError
-from tagship.server import routes, sites
-from tagship.server.admin import SERVED, answered, application, asking
-from tagship.server.shell import replace_file
-from tagship.server.state import State
 
 ANNOUNCED = 1
 """Seconds for which clients are told to end their connections before a change closes them."""

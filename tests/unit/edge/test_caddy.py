@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tagship.edge import routes, sites, state
+from tagship.edge.caddy import ensure, find, refuse_old, refuse_unreachable
+from tagship.edge.shell import Shell
+from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
 from tagship.names import Place
 from tagship.project.schema import EdgeSettings
 from tagship.release.model import Served
-from tagship.server import routes, sites, state
-from tagship.server.edge import ensure, find, refuse_old, refuse_unreachable
-from tagship.server.shell import Shell
-from tagship.server.traffic import Edge
 from tests.fakes.builders import PLACE, WEB
 from tests.fakes.servers import Answer, Server
 from tests.fakes.shells import program, shell

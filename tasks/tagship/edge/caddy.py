@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from tagship.edge import routes
+from tagship.edge.shell import Shell
 from tagship.engine import archives, compose, networks, ports
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError, TagshipError
 from tagship.names import LABEL, Place
 from tagship.project.schema import EdgeSettings
-from tagship.server import routes
-from tagship.server.shell import Shell
 
 NAME = "tagship-edge"
 NETWORK = "0-tagship"

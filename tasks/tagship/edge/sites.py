@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of
 from tagship.names import Place
-from tagship.server.routes import CONNECTIONS, Json, Site, framed, is_of
 
 PERMANENT_REDIRECT = 308
 
