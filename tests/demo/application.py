@@ -60,6 +60,11 @@ class Application:
 
     def second_version(self) -> None:
         """A schema change, and a line that people see."""
+        self.migration()
+        self.replace("frontend/index.html", "<title>Atlas Investor</title>", "<title>Atlas Investor 2</title>")
+
+    def migration(self) -> None:
+        """A column more."""
         migrations = self.folder / "backend" / "properties" / "migrations"
         (migrations / "0004_property_bedrooms.py").write_text(_MIGRATION)
         self.replace(
@@ -67,7 +72,6 @@ class Application:
             "    location = models.PointField()\n",
             "    bedrooms = models.PositiveSmallIntegerField(null=True)\n    location = models.PointField()\n",
         )
-        self.replace("frontend/index.html", "<title>Atlas Investor</title>", "<title>Atlas Investor 2</title>")
 
     def broken_version(self) -> None:
         """A search that answers, and finds nothing: its containers are healthy, and only a smoke test can tell."""
@@ -89,7 +93,8 @@ class Application:
         self.replace("tagship.yml", "registry: embedded", f"registry: {prefix}\nregistry-insecure: true")
         config = self.folder / "tagship.yml"
         text = config.read_text()
-        config.write_text(text[: text.index("# Told of what is deployed")] + text[text.index("release:") :])
+        sentry = text.rindex("\n\n", 0, text.index("\nsentry:"))
+        config.write_text(text[:sentry] + "\n\n" + text[text.index("release:") :])
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text of a file, wherever it stands; it has to stand somewhere."""

@@ -1,6 +1,6 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import crowded, far, loaded, many, migrating, near, starting, three
+from tests.bench.rows import crowded, example, far, loaded, many, migrating, near, starting, three
 from tests.bench.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
@@ -9,6 +9,7 @@ SCENES: tuple[Scene, ...] = (
     three.SCENE,
     starting.SCENE,
     migrating.SCENE,
+    example.SCENE,
     loaded.SCENE,
     *many.SCENES,
     *crowded.SCENES,
