@@ -36,6 +36,9 @@ INTRODUCTION = """\
 CONFIGURATION = """\
 ## tagship.yml
 
+Tagship looks for the file in the current folder, then in those above it; `TAGSHIP_CONFIG` may name another. All paths
+in it are relative to its folder.
+
 Tagship refuses an unknown key and names its line and the nearest known key. Write a duration as `500ms`, `2s`,
 `1m30s`, or as a number of seconds. Instead of a list of texts you may write one text.
 [tagship.schema.json](tagship.schema.json) gives completion to editors with the YAML language server: put a copy

@@ -3,6 +3,7 @@
 import http.client
 import json
 import shlex
+import socket
 import ssl
 import subprocess
 import time
@@ -67,6 +68,10 @@ def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
     began = time.monotonic()
     connection = direct.connection(url, check.within)
     try:
+        try:
+            connection.connect()
+        except socket.gaierror as error:
+            raise OSError(f"{connection.host} has no address: {error.strerror}") from None
         connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
         response = connection.getresponse()
         body = response.read()

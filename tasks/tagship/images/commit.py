@@ -100,6 +100,7 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
     registry = Registry(host, insecure=insecure) if settings.registry and not local else None
     place = Place(app, _longest_name(settings))
     problems = [
+        *findings.pointless(sources.model, settings.allow),
         *findings.unplaced(sources.model, found, settings.allow),
         *findings.of(place, version, sources.model, found, services=found.services, allow=settings.allow),
     ]

@@ -19,6 +19,16 @@ SOCKET = "docker.sock"
 _CLOCK = ("/etc/localtime", "/etc/timezone")
 """If mounted read-only, these are the same on every server."""
 _HOOKS = ("post_start", "pre_stop")
+_SHARED = {
+    "pid": "sees and may end every process of the server",
+    "ipc": "shares the memory of the server's programs",
+    "userns_mode": "has the server's own users, root included",
+}
+"""What `host` means for each."""
+_CAPABILITIES = frozenset(("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "DAC_READ_SEARCH", "BPF"))
+"""Those that lead out of a container (capabilities(7))."""
+_KINDS = frozenset((SOCKET, "privileged", "devices", "network_mode", "cap_add", "security_opt", "unplaced"))
+_ALLOWED = _KINDS | _SHARED.keys() | frozenset(_HOOKS)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,18 @@ def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
         )
         found.append(Finding(text, f"{name}:unplaced"))
     return [str(finding) for finding in found if finding.key not in taken]
+
+
+def pointless(model: Model, allow: Iterable[str]) -> list[str]:
+    """Entries of `allow` that can accept nothing, as after a slip of the pen: the risk would go unaccepted unseen."""
+    lines = []
+    for entry in allow:
+        service, _, what = entry.partition(":")
+        if service not in model["services"]:
+            lines.append(f"allow: {entry!r} names no service of the Compose file.")
+        elif what not in _ALLOWED and not what.startswith("/"):
+            lines.append(f"allow: {entry!r} accepts nothing: write SERVICE:WHAT, WHAT as a finding names it.")
+    return lines
 
 
 def dropped(model: Model, shape: Shape) -> list[str]:
@@ -146,6 +168,25 @@ def _powers(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
         yield Finding(
             f"Service {name} uses devices: the server must have them, for two containers at once.", f"{name}:devices"
         )
+    for key, what in _SHARED.items():
+        if settings.get(key) == "host":
+            yield Finding(f"Service {name} has {key}: host, so it {what}.", f"{name}:{key}")
+    powers = {str(power).upper().removeprefix("CAP_") for power in settings.get("cap_add") or ()}
+    if much := sorted(powers & _CAPABILITIES):
+        yield Finding(
+            f"Service {name} has the capability {', '.join(much)}: whoever breaks into it can leave its container.",
+            f"{name}:cap_add",
+        )
+    if weak := [option for option in settings.get("security_opt") or () if _weakens(str(option))]:
+        yield Finding(
+            f"Service {name} has security_opt {', '.join(weak)}: the kernel guards the server from it no longer.",
+            f"{name}:security_opt",
+        )
+
+
+def _weakens(option: str) -> bool:
+    kind, _, value = option.replace("=", ":").partition(":")
+    return value == "unconfined" or (kind, value) == ("label", "disable")
 
 
 def _network(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:

@@ -45,6 +45,11 @@ def test_an_app_that_answers_passes_and_is_asked_what_was_said(web: Server) -> N
     assert request.headers["User-Agent"] == "tagship-smoke-test"
 
 
+def test_a_host_without_an_address_is_named() -> None:
+    with pytest.raises(SmokeTestError, match=r"GET /: shop\.invalid has no address: "):
+        smoke.run((), "http://shop.invalid", 0)
+
+
 def test_without_checks_the_front_page_must_answer(web: Server) -> None:
     assert problem(web) == 'GET /: status 404, not 200: \'{"message": "no such thing."}\''
 

@@ -29,6 +29,11 @@ def found(settings: Mapping[str, Any], *, routes: bool = False, allow: Sequence[
         ({"privileged": True}, "web:privileged", "root on the server"),
         ({"devices": ["/dev/x:/dev/x"]}, "web:devices", "devices"),
         ({"network_mode": "host"}, "web:network_mode", "its ports are open"),
+        ({"pid": "host"}, "web:pid", "every process of the server"),
+        ({"ipc": "host"}, "web:ipc", "memory"),
+        ({"userns_mode": "host"}, "web:userns_mode", "root included"),
+        ({"cap_add": ["NET_BIND_SERVICE", "CAP_SYS_ADMIN"]}, "web:cap_add", "capability SYS_ADMIN:"),
+        ({"security_opt": ["no-new-privileges:true", "seccomp=unconfined"]}, "web:security_opt", "seccomp=unconfined:"),
         ({"post_start": [{"command": ["x"]}]}, "web:post_start", "doesn't run"),
         ({"pre_stop": [{"command": ["x"]}]}, "web:pre_stop", "doesn't run"),
     ],
@@ -68,6 +73,7 @@ def test_what_can_not_run_is_said_and_can_not_be_taken(settings: Mapping[str, An
         {"volumes": [{"type": "volume", "source": "media"}, "old:/style"]},
         {"volumes": [{**BIND, "source": "/etc/localtime", "read_only": True}]},
         {"volumes": [{**BIND, "source": "${DATA:-./data}"}]},
+        {"pid": "service:other", "cap_add": ["NET_BIND_SERVICE"], "security_opt": ["no-new-privileges:true"]},
         {"privileged": False, "network_mode": "none", "deploy": {"replicas": "${N}"}},
     ],
 )
@@ -140,3 +146,15 @@ def test_a_named_volume_that_is_a_folder_of_the_servers_own_is_one() -> None:
     (said,) = findings.of(PLACE, Version(sha("a")), model, Shape(("web",)), services=["web"], allow=())
 
     assert "mounts / of the server:" in said
+
+
+def test_an_accepted_risk_that_names_nothing_is_a_slip_of_the_pen() -> None:
+    model: dict[str, Any] = {"services": {"web": {}}}
+
+    fine = ["web:privileged", "web:/srv/data", "web:docker.sock", "web:pid", "web:pre_stop", "web:unplaced"]
+    assert findings.pointless(model, fine) == []
+    assert ["web:previleged" in line for line in findings.pointless(model, ["web:previleged"])] == [True]
+    assert ["names no service" in line for line in findings.pointless(model, ["wbe:privileged", "web"])] == [
+        True,
+        False,
+    ]
