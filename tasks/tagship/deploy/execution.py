@@ -1,4 +1,4 @@
-"""Executes a rollout: applies its plan, records it, and undoes it if it fails."""
+"""A rollout under way: its plan applied, recorded and tidied up."""
 
 import dataclasses
 import time
@@ -8,12 +8,13 @@ from tagship.deploy.apply import apply
 from tagship.deploy.companion import Companion, Nobody
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.outcome import Outcome
-from tagship.deploy.rollout import Good, plan_recovery, revival
-from tagship.deploy.steps import Cutover, Drain, Plan, Prepare, Pull, Remove, Resume, Step, Stop
+from tagship.deploy.recovery import Recovery
+from tagship.deploy.rollout import revival
+from tagship.deploy.steps import Drain, Plan, Prepare, Pull, Remove, Stop
 from tagship.deploy.target import Target
-from tagship.errors import LockedError, SmokeTestError, StoppedError, TagshipError
+from tagship.errors import SmokeTestError, StoppedError, TagshipError
 from tagship.proof import ledger
-from tagship.release.model import Rendered, ends
+from tagship.release.model import Rendered
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted
@@ -51,7 +52,7 @@ class Execution:
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:
             with uninterrupted():
-                serving = self._recover(error)
+                serving = Recovery(self.target, self.before, self.wanted.name, self.progress).run(error, self._failed)
             events.tell("serving", environment=outcome.environment, release=serving or "")
             if isinstance(error, TagshipError):
                 error.add_hint(_said(serving))
@@ -102,69 +103,8 @@ class Execution:
                 self.progress.note(warnings[-1])
         return tuple(warnings)
 
-    def _recover(self, error: BaseException) -> str | None:
-        """Observe again and make a new plan; there is no undo list. Returns the serving release; empty for none.
-
-        Returns None if it can't be determined. If something fails here, it is printed and doesn't hide the first error.
-        """
-        try:
-            now = self.target.observe()
-            if now.history != self.before.history or now.live not in {self.before.live, self.wanted.name}:
-                self.progress.note("another deploy has written to the ledger meanwhile, so nothing was undone")
-                return _serving(now)
-            plan = plan_recovery(self.wanted.name, self._good(now), now)
-            undone = self._put_back(plan)
-            back = any(isinstance(step, Cutover) and step not in undone for step in plan)
-            why = _why(str(error)) or type(error).__name__
-            result = ledger.SWITCHED_BACK if back else ledger.FAILED
-            self._record(dataclasses.replace(self.entry, result=result, why=why), ())
-            return _serving(self.target.observe())
-        except TagshipError as second:
-            self.progress.note(f"not everything was undone: {second.problem} The next deploy will do it.")
-        return None
-
-    def _good(self, now: Observed) -> Good:
-        """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs."""
-        before = self.before
-        name = before.live if before.proven or not now.runs(before.good) else before.good
-        standing = before.standing(name)
-        if name == before.live:
-            release = before.live_release
-            return Good(name, release, standing.running if standing else {}, before.routing)
-        record = self.target.release(name)
-        # also restart what the killed deploy stopped, except one-shots
-        present = standing.present if standing else {}
-        model = record.release.sources.model if record else {"services": {}}
-        runs = {service: count for service, count in present.items() if not ends(model, service)}
-        return Good(name, record.release if record else None, runs)
-
-    def _put_back(self, plan: Plan) -> list[Step]:
-        """Perform every step that is still safe after earlier ones failed. Returns the steps that weren't done."""
-        failed: list[Step] = []
-        for step in plan:
-            if _unsafe_after(step, failed):
-                failed.append(step)
-                continue
-            try:
-                self._insist(step)
-            except LockedError:
-                raise
-            except TagshipError as error:
-                failed.append(step)
-                self.progress.note(f"{step}: {error.problem}")
-        if failed:
-            left = "; ".join(str(step) for step in failed)
-            self.progress.note(f"not everything was undone; left: {left}. The next deploy will do it.")
-        return failed
-
-    def _insist(self, step: Step) -> None:
-        """Perform a step; repeat it once if it fails, because the cause may be temporary."""
-        try:
-            apply((step,), self.target, self.progress.step)
-        except LockedError:
-            raise
-        except TagshipError:
-            apply((step,), self.target, self.progress.step)
+    def _failed(self, result: str, why: str) -> None:
+        self._record(dataclasses.replace(self.entry, result=result, why=why), ())
 
     def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> float:
         """Add a line to the ledger. Returns the duration that it states, in seconds."""
@@ -193,29 +133,7 @@ def _parted(plan: Plan) -> tuple[Plan, Plan]:
     return plan[:at], plan[at:]
 
 
-def _unsafe_after(step: Step, failed: list[Step]) -> bool:
-    """Whether a step is unsafe after failures.
-
-    The failed release must stay while traffic may reach it, and while it may run, the old one's singletons must not.
-    """
-    if any(isinstance(other, Cutover) for other in failed):
-        return isinstance(step, Drain | Remove | Resume)
-    return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
-
-
-def _why(said: str) -> str:
-    """The first line of an error; also the second if only that gives the reason, but never a container's output."""
-    first, *rest = said.splitlines() or [""]
-    return f"{first} {rest[0]}" if first.endswith(":") and rest and not rest[0].startswith(" ") else first
-
-
 def _said(serving: str | None) -> str:
     if serving is None:
         return "see `tagship status` for the release that serves now"
     return f"{serving} is serving" if serving else "nothing is serving"
-
-
-def _serving(now: Observed) -> str:
-    """The release that requests reach; empty if they reach none."""
-    routed = now.live_release is None or not now.live_release.shape.routes or now.routing.here or now.routing.elsewhere
-    return now.live if now.runs(now.live) and routed else ""

@@ -1,7 +1,6 @@
 """An environment in memory, for tests of plans and of what applies them: no engine, no edge, no waiting."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from tagship.deploy.candidate import Candidate
@@ -11,22 +10,7 @@ from tagship.errors import RolloutError, SmokeTestError, TagshipError
 from tagship.names import Holder
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served, served
-
-
-@dataclass
-class _Project:
-    """A release's containers: service → how many there are, and how many run."""
-
-    created: float
-    present: dict[str, int]
-    running: dict[str, int] = field(default_factory=dict)
-    started: set[str] = field(default_factory=set)
-    """Services that have run, now or before."""
-
-    @property
-    def fresh(self) -> dict[str, int]:
-        """Those that never have."""
-        return {service: count for service, count in self.present.items() if service not in self.started}
+from tagship.testing.project import MemoryProject
 
 
 class MemoryTarget:
@@ -65,7 +49,7 @@ class MemoryTarget:
         self._to = ""
         self._images: set[str] = set()
         self._networks: set[str] = set()
-        self._projects: dict[str, _Project] = {}
+        self._projects: dict[str, MemoryProject] = {}
         self._records: dict[str, Record] = {}
         self._clock = 0.0
 
@@ -159,7 +143,7 @@ class MemoryTarget:
             self._projects[rendered.name].present = present
         else:
             self._clock += 1
-            self._projects[rendered.name] = _Project(self._clock, present)
+            self._projects[rendered.name] = MemoryProject(self._clock, present)
         self._changed("create", rendered.name)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
@@ -177,7 +161,7 @@ class MemoryTarget:
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start what is there of these services and doesn't run yet."""
         self._may_fail("start")
-        if idle := self._run(rendered.name, services):
+        if idle := self._project(rendered.name).run(services):
             self._changed("start", rendered.name, *idle)
 
     def serve(
@@ -198,9 +182,7 @@ class MemoryTarget:
         if not routes:
             raise SmokeTestError("GET /: no route")
         answers = release if candidate else self.live
-        project = self._projects.get(answers)
-        down = sorted({route.service for route in routes} - set(project.running if project else ()))
-        if down:
+        if down := sorted({route.service for route in routes} - set(self._project(answers).running)):
             raise SmokeTestError(f"GET /: {', '.join(down)} doesn't answer")
         if answers != release:
             raise SmokeTestError(f"GET /: {answers} answered, not {release}")
@@ -223,16 +205,13 @@ class MemoryTarget:
     def stop(self, release: str, services: Sequence[str]) -> None:
         """Stop what runs of these services, or of all."""
         self._may_fail("stop")
-        project = self._projects.get(release)
-        stopped = [s for s in (project.running if project else {}) if not services or s in services]
-        if project and stopped:
-            project.running = {s: count for s, count in project.running.items() if s not in stopped}
+        if stopped := self._project(release).stop(services):
             self._changed("stop", release, *stopped)
 
     def resume(self, release: str, services: Sequence[str]) -> None:
         """Start what is stopped."""
         self._may_fail("resume")
-        if idle := self._run(release, services):
+        if idle := self._project(release).run(services):
             self._changed("resume", release, *idle)
 
     def remove(self, release: str) -> None:
@@ -249,8 +228,8 @@ class MemoryTarget:
         self._changed("record")
 
     def _routing(self) -> Routing:
-        live, project = self.release(self.live), self._projects.get(self.live)
-        wanted = served(live.release.shape.routes, project.present if project else {}) if live else Served(())
+        live = self.release(self.live)
+        wanted = served(live.release.shape.routes, self._project(self.live).present) if live else Served(())
         there = (self.candidate_served, self._everyones())
         anything = there != (Served(()), Served(()))
         stands = there == (wanted, wanted) and self.live_served == wanted and not self.elsewhere
@@ -261,16 +240,9 @@ class MemoryTarget:
         """A cutover to the release that routes wait for changes them."""
         return self.candidate_served if self._to and self._to == self.live else self.live_served
 
-    def _run(self, release: str, services: Iterable[str]) -> dict[str, int]:
-        """Have these run; returns those that didn't."""
-        project = self._projects.get(release)
-        if project is None:
-            return {}
-        there, running = project.present, project.running
-        idle = {s: there[s] for s in services if there.get(s, 0) > running.get(s, 0)}
-        project.running = running | idle
-        project.started.update(idle)
-        return idle
+    def _project(self, release: str) -> MemoryProject:
+        """A release's containers; none where there is no such release."""
+        return self._projects.get(release) or MemoryProject(0, {})
 
     def _may_fail(self, effect: str) -> None:
         if effect in self.fails:
