@@ -98,7 +98,7 @@ def ship(
     from tagship.reporting.progress import Progress
     from tagship.server import connection
     from tagship.source import checkout
-    from tagship.system.parallel import ahead
+    from tagship.system.parallel import beside
 
     config = here.config()
     settings = config.environment(env) if env else of_branch(config)
@@ -106,8 +106,10 @@ def ship(
     if not dirty:
         checkout.refuse_dirty(here.folder())
     found = commit.of(settings, version, here.folder(), repository=here.folder())
-    to_build = ahead(lambda: build.resolve(found, config))
-    resolved = commit.checked(found, settings, here.folder(), build.unbuildable(found, config))
+    resolved, to_build = beside(
+        lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
+        lambda: build.resolve(found, config),
+    )
     how = How(Progress(quiet=json), wait, dry_run, json)
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
@@ -117,7 +119,7 @@ def ship(
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)
         with how.progress.step(f"Build {version.short}"):
-            build.build(found, config, to_build(), engine)
+            build.build(found, config, to_build, engine)
         pushed: Mapping[str, str] = {}
         if found.registry:
             with how.progress.step(f"Push {version.short}"):

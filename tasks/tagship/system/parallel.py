@@ -1,5 +1,6 @@
 """Several calls at once, where nobody who is stopped waits for the calls that still run."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -8,6 +9,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
@@ -22,6 +24,16 @@ def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
 
     threading.Thread(target=work, name="tagship-ahead", daemon=True).start()
     return done.result
+
+
+def beside(first: Callable[[], Result], second: Callable[[], Other]) -> tuple[Result, Other]:
+    """Make two calls at once. Raises what the first raised, else what the second did; by then both have ended."""
+    result = ahead(second)
+    try:
+        return first(), result()
+    finally:
+        with contextlib.suppress(Exception):
+            result()
 
 
 def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

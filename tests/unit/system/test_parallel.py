@@ -3,12 +3,13 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tagship.errors import StoppedError
-from tagship.system.parallel import settled, together
+from tagship.system.parallel import beside, settled, together
 from tagship.system.signals import interruptible
 
 
@@ -18,6 +19,28 @@ def released() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+def test_two_calls_run_at_once_and_both_have_ended_when_the_first_fails() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def first() -> str:
+        assert begun.wait(5), "they don't run at once"
+        raise ValueError("first")
+
+    def second() -> None:
+        begun.set()
+        time.sleep(0.05)
+        ended.set()
+        raise ValueError("second")
+
+    with pytest.raises(ValueError, match="first"):
+        beside(first, second)
+
+    assert ended.is_set()
+    assert beside(lambda: 1, lambda: "x") == (1, "x")
+    with pytest.raises(ValueError, match="second"):
+        beside(lambda: 1, second)
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
