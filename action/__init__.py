@@ -1,5 +1,5 @@
-"""What the GitHub Action runs: inputs in, the same tasks as at the shell, outputs and a summary out.
+"""The GitHub Action: it reads inputs, runs the same tasks as at the shell, and writes outputs and a summary.
 
-The parent process (main.py) needs nothing but Python's standard library; the tasks run in a child of it (task.py), in
-an environment made from action/requirements.txt.
+The parent process (main.py) needs only Python's standard library; the tasks run in a child process (task.py), in an
+environment made from action/requirements.txt.
 """

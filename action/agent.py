@@ -1,4 +1,4 @@
-"""The SSH key in an agent of this run's own, and the host keys that count. The key never touches the disk."""
+"""Holds the SSH key in an agent of this run, and provides the accepted host keys. The key never touches the disk."""
 
 import shutil
 import subprocess
@@ -11,22 +11,22 @@ from pathlib import Path
 from action.errors import ActionError
 
 LIFETIME = "6h"
-"""The agent forgets the key after the longest time a hosted job may take."""
+"""The agent forgets the key after the longest time that a hosted job may take."""
 _WITHIN = 10.0
 _ROOM = 70
 
 
 @contextmanager
 def agent(key: str, folder: Path) -> Iterator[Mapping[str, str]]:
-    """An agent that holds the key while the block runs: SSH_AUTH_SOCK for those who may use it.
+    """An agent that holds the key during the block; gives SSH_AUTH_SOCK for programs that may use it.
 
-    It lives as long as the `cat` it was started with, and that as long as our end of a pipe: even a killed job leaves
-    no agent behind. Raises ActionError.
+    The agent ends with the `cat` that it runs, and `cat` ends when our end of a pipe closes. So even a killed job
+    leaves no agent behind. Raises ActionError.
     """
     if not key:
         yield {}
         return
-    # the runner empties its own folder when the job ends, but a socket's path has room for 108 bytes only
+    # the runner empties its folder after the job, but a socket's path may have only 108 bytes
     above = folder if len(str(folder)) < _ROOM else None
     own = Path(tempfile.mkdtemp(prefix="tagship-agent-", dir=above))
     socket = own / "agent.sock"
@@ -41,7 +41,7 @@ def agent(key: str, folder: Path) -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def known_hosts(lines: str, folder: Path) -> Iterator[Mapping[str, str]]:
-    """A file of host keys, and the variable that makes it the only one that counts."""
+    """A file of host keys, and the variable that makes it the only accepted one."""
     if not lines:
         yield {}
         return
@@ -70,7 +70,7 @@ def _started(socket: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _end(socket: Path) -> None:
-    """Have the agent forget the key now: it notices only within ten seconds that its `cat` is gone."""
+    """Let the agent forget the key now; it notices the end of its `cat` only within ten seconds."""
     forget = ["ssh-add", "-q", "-D"]
     subprocess.run(forget, env=_environment(socket), stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
@@ -79,7 +79,7 @@ def _wait(socket: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _WITHIN
     while not socket.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise ActionError("ssh-agent did not start.", "Is the OpenSSH client of this runner complete?")
+            raise ActionError("ssh-agent did not start.", "Check this runner's OpenSSH client.")
         time.sleep(0.005)
 
 
@@ -87,10 +87,10 @@ def _add(key: str, socket: Path) -> None:
     argv = ["ssh-add", "-q", "-t", LIFETIME, "-"]
     done = subprocess.run(argv, input=key, env=_environment(socket), capture_output=True, text=True, check=False)
     if done.returncode:
-        # ssh-add's own words are "error in libcrypto" or a prompt for a passphrase, never the key
+        # ssh-add prints "error in libcrypto" or asks for a passphrase, but never prints the key
         raise ActionError(
             "`ssh-key` can't be loaded: it is damaged or has a passphrase.",
-            "Paste the whole file, and make one without: ssh-keygen -t ed25519 -N '' -f deploy-key",
+            "Paste the whole file of a key without a passphrase: ssh-keygen -t ed25519 -N '' -f deploy-key",
         )
 
 

@@ -1,4 +1,4 @@
-"""Finds file and line in what tools print: pytest, ruff, eslint, mypy, tagship.yml's own errors."""
+"""Finds file and line in the output of tools: pytest, ruff, eslint, mypy, and errors in tagship.yml."""
 
 import posixpath
 import re
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from action.console import Annotation
 
 MOST = 10
-"""GitHub shows ten errors a step; the log has the rest."""
+"""GitHub shows ten errors per step; the log has the rest."""
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINE = re.compile(r"^(?P<file>[\w./@+-]+\.\w+):(?P<line>\d+)(?::(?P<column>\d+))?:? (?P<message>\S.*)$")
@@ -22,9 +22,9 @@ _ASSERTION = re.compile(r"^E\s{3,}(?P<message>\S.*)$")
 
 
 def find(output: str, directory: str, root: str, title: str) -> list[Annotation]:
-    """Remarks for a component's output, paths made relative to the repository; at most MOST, errors first.
+    """Annotations for a component's output, with paths relative to the repository; at most MOST, errors first.
 
-    `directory` is where the component ran, relative to the repository; `root` the repository's own absolute path.
+    `directory` is where the component ran, relative to the repository; `root` is the repository's absolute path.
     """
     unique = dict.fromkeys(_found(_ESCAPES.sub("", output).splitlines(), title))
     placed = [placed for remark in unique if (placed := _placed(remark, directory, root))]
@@ -32,7 +32,7 @@ def find(output: str, directory: str, root: str, title: str) -> list[Annotation]
 
 
 def in_problem(problem: str, directory: str, title: str) -> list[Annotation]:
-    """Remarks for an error of ours that says `tagship.yml:12: …`, a line each."""
+    """Annotations for an error of ours with `tagship.yml:12: …`, one per line."""
     return find(problem, directory, "", title)
 
 
@@ -64,7 +64,7 @@ def _remark(match: re.Match[str], message: str, title: str) -> Annotation:
 
 
 def _placed(remark: Annotation, directory: str, root: str) -> Annotation | None:
-    """The same with its path as GitHub wants it; None for a file outside the repository."""
+    """The annotation with its path relative to the repository; None for a file outside of it."""
     path = remark.file
     if posixpath.isabs(path):
         if not root or not PurePosixPath(path).is_relative_to(root):

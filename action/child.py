@@ -1,4 +1,4 @@
-"""Runs a program, its lines and its events handed over as they come, and signals passed on as a terminal would."""
+"""Runs a program, passes on its lines and events as they come, and forwards signals like a terminal."""
 
 import contextlib
 import json
@@ -25,8 +25,8 @@ Line = Callable[[str], object]
 def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, on_line: Line, on_event: Event) -> int:
     """Run to the end. Returns the exit code, negative for a signal.
 
-    stdout and stderr arrive as one, in lines. Events come through a pipe that only the program itself holds, so
-    nothing it starts can forge one; a mark on stdout says where among the lines each was made.
+    stdout and stderr arrive together, in lines. Events come through a pipe that only the program itself holds, so that
+    none of its children can forge one. A mark on stdout gives each event's place among the lines.
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
@@ -43,7 +43,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, on_line: Line
 
 
 class _Pump:
-    """Bytes in, whole lines and events out, in the order they were made."""
+    """Turns bytes into whole lines and events, in their order."""
 
     def __init__(self, events: int, mark: bytes, on_line: Line, on_event: Event) -> None:
         self._events = events
@@ -54,16 +54,16 @@ class _Pump:
         self._told = b""
 
     def run(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the program's end; what it left running may hold its stdout for ever, or write to it."""
+        """Read until the program ends; its children may keep its stdout open, or write to it, for ever."""
         if process.stdout is None:
             raise TypeError
         with process.stdout as stdout, selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ, self._take)
-            # read as it fills: a program that waits for room in it would never print the mark
+            # read as it fills, because a program that waits for space in it would never print the mark
             selector.register(self._events, selectors.EVENT_READ, self._keep)
             while selector.get_map() and process.poll() is None:
                 _read(selector, _POLL)
-            _read(selector, 0)  # once is all: a pipe holds no more than a chunk
+            _read(selector, 0)  # once is enough, because a pipe holds no more than a chunk
         if self._rest:
             self._say(self._rest)
         while self._next_event():
@@ -85,7 +85,7 @@ class _Pump:
         self._told += data
 
     def _next_event(self) -> bool:
-        """Hand the oldest event over. False when there is none: somebody else wrote that mark."""
+        """Pass on the oldest event. Returns False if there is none, because another program wrote the mark."""
         while b"\n" not in self._told:
             try:
                 data = os.read(self._events, _CHUNK)
@@ -101,11 +101,11 @@ class _Pump:
 
 
 def _read(selector: selectors.BaseSelector, within: float) -> None:
-    """Hand on what each pipe has, a chunk at most; one whose other end is closed is watched no more."""
+    """Read what each pipe has, at most a chunk; stop watching a closed one."""
     for key, _ in selector.select(within):
         try:
             data = os.read(key.fd, _CHUNK)
-        except BlockingIOError:  # handing on the one has emptied the other
+        except BlockingIOError:  # the other pipe's handler has emptied this one
             continue
         if data:
             key.data(data)
@@ -115,7 +115,7 @@ def _read(selector: selectors.BaseSelector, within: float) -> None:
 
 @contextmanager
 def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """The first signal goes to everything the program started, as Ctrl-C does; later ones only to it: it tidies up."""
+    """Send the first signal to the whole group, like Ctrl-C, and later ones only to the program, which cleans up."""
     first = True
 
     def forward(number: int, _: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The job's log: workflow commands of ours, and everybody else's output where commands count for nothing.
+"""Writes the job's log: our own workflow commands, and other output in which commands are disabled.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -13,7 +13,7 @@ from action.masking import Masks
 
 @dataclass(frozen=True)
 class Annotation:
-    """A remark on a line of a file, or on the run when it has no file. `level`: error, warning or notice."""
+    """A remark on a line of a file, or on the run if it has no file. `level`: error, warning or notice."""
 
     message: str
     title: str = ""
@@ -24,7 +24,7 @@ class Annotation:
 
 
 class Console:
-    """Between `open` and `close`, lines are said under a stop-commands token that nobody else knows."""
+    """Writes other programs' lines between stop-commands tokens that nobody else knows."""
 
     def __init__(self, out: TextIO, masks: Masks) -> None:
         self._out = out
@@ -33,12 +33,12 @@ class Console:
         self._grouped = False
 
     def hide(self, values: Iterable[str]) -> None:
-        """Mask secrets and what derives from them, here and by the runner."""
+        """Mask secrets and their derived forms, here and in the runner."""
         for form in self._masks.add(values):
             self._command("add-mask", form, redact=False)
 
     def say(self, line: str) -> None:
-        """Somebody else's line: redacted, and never obeyed."""
+        """Print another program's line: redacted, and never obeyed as a command."""
         if not self._token:
             self._token = secrets.token_hex(16)
             self._out.write(f"::stop-commands::{self._token}\n")
@@ -46,7 +46,7 @@ class Console:
         self._out.flush()
 
     def group(self, title: str) -> None:
-        """Fold what follows under a title; an open group ends."""
+        """Begin a folded group; an open group ends."""
         self.ungroup()
         self._command("group", title)
         self._grouped = True
@@ -63,7 +63,7 @@ class Console:
         self._command(remark.level, remark.message, {name: str(value) for name, value in places.items() if value})
 
     def close(self) -> None:
-        """Let commands count again: the next step has its own."""
+        """Enable commands again for the next step."""
         self.ungroup()
         self._resume()
 
@@ -81,10 +81,10 @@ class Console:
 
 
 def escape_data(text: str) -> str:
-    """As the runner decodes a command's data."""
+    """Escape text for a command's data."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escape_property(text: str) -> str:
-    """As the runner decodes a command's property."""
+    """Escape text for a command's property."""
     return escape_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,8 +1,8 @@
-"""What stops the action before or beside its tasks."""
+"""Errors of the action outside its tasks."""
 
 
 class ActionError(Exception):
-    """Says what is wrong with how the action is used, then what to do about it."""
+    """The action is used wrongly: what is wrong, then what to do about it."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(f"{problem} {hint}".strip())

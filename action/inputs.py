@@ -1,4 +1,4 @@
-"""The action's inputs, read from the environment and refused when they could mean anything but what they say."""
+"""Reads and validates the action's inputs."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _IMAGE = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What `with:` said, checked. Secrets never appear in its repr."""
+    """The validated inputs. Secrets never appear in its repr."""
 
     run: tuple[str, ...]
     folder: Path
@@ -41,7 +41,7 @@ class Inputs:
 
 
 def read(given: Mapping[str, str]) -> Inputs:
-    """The inputs of an environment's INPUT_… variables. Raises ActionError naming the input that is wrong."""
+    """The inputs in INPUT_… variables. Raises ActionError with the invalid input."""
     told = {name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)}
     text = {name: told.get(name, "").strip() for name in told}
     workspace = Path(given.get("GITHUB_WORKSPACE") or ".").resolve()
@@ -70,9 +70,9 @@ def read(given: Mapping[str, str]) -> Inputs:
 
 def _words(run: str) -> tuple[str, ...]:
     if _CONTROL.search(run):
-        raise ActionError("`run` holds a line break or control character.", "Name tasks on one line: run: test lint")
+        raise ActionError("`run` contains a control character.", "Name the tasks on one line, like run: test lint")
     if found := _SHELL.search(run):
-        raise ActionError(f"`run` holds {found[0]!r}: it names tasks and is no shell command.", "Like: run: build push")
+        raise ActionError(f"`run` contains {found[0]!r}, but isn't a shell command.", "Name tasks: build push")
     try:
         return tuple(shlex.split(run))
     except ValueError as error:
@@ -81,17 +81,17 @@ def _words(run: str) -> tuple[str, ...]:
 
 def _matching(pattern: re.Pattern[str], value: str, name: str, means: str) -> str:
     if value and not pattern.fullmatch(value):
-        raise ActionError(f"`{name}` is {value!r}.", f"It has to be {means}.")
+        raise ActionError(f"`{name}` is {value!r}.", f"Use {means}.")
     return value
 
 
 def _inside(workspace: Path, value: str, name: str) -> Path:
-    """The folder, which a symbolic link must not lead out of the workspace either."""
+    """The folder; symbolic links must not lead out of the workspace either."""
     if _CONTROL.search(value):
-        raise ActionError(f"`{name}` is {value!r}.", "It has to be a path.")
+        raise ActionError(f"`{name}` is {value!r}.", "Use a path.")
     path = (workspace / value).resolve()
     if not path.is_relative_to(workspace) or not path.is_dir():
-        raise ActionError(f"`{name}` is {value!r}.", "It has to be a folder inside the workspace; did you check out?")
+        raise ActionError(f"`{name}` is {value!r}.", "Use a folder inside the workspace, after actions/checkout.")
     return path
 
 
@@ -101,12 +101,12 @@ def _config(folder: Path, value: str) -> str:
     path = folder / value
     _inside(folder, str(Path(value).parent), "config")
     if _CONTROL.search(value) or not path.is_file():
-        raise ActionError(f"`config` is {value!r}.", "There is no such file in working-directory.")
+        raise ActionError(f"`config` is {value!r}.", "Use a file inside working-directory.")
     return value
 
 
 def _digests(value: str) -> str:
-    """The output `digests` of the job that built: a JSON object of image → REPOSITORY@sha256:…."""
+    """The output `digests` of the job that built: a JSON object, image → `REPOSITORY@sha256:…`."""
     if not value:
         return ""
     try:
@@ -114,20 +114,22 @@ def _digests(value: str) -> str:
     except ValueError:
         images = None
     if not isinstance(images, dict) or not all(isinstance(v, str) and _IMAGE.fullmatch(v) for v in images.values()):
-        raise ActionError("`digests` is not what a `push` put out.", "Hand on the output `digests` as it is.")
+        raise ActionError("`digests` is not the output of a `push`.", "Pass the output `digests` on unchanged.")
     return value
 
 
 def _flag(value: str) -> bool:
     if value.lower() not in {"true", "false"}:
-        raise ActionError(f"`summary` is {value!r}.", "It has to be true or false.")
+        raise ActionError(f"`summary` is {value!r}.", "Use true or false.")
     return value.lower() == "true"
 
 
 def _key(value: str) -> str:
-    """The private key as ssh-add takes it: LF line ends, and one at the end."""
+    """The private key in the format of ssh-add: LF line ends, and one at the end."""
     if not value.strip():
         return ""
     if "PRIVATE KEY-----" not in value:
-        raise ActionError("`ssh-key` is no private key.", "It starts with -----BEGIN … PRIVATE KEY-----.")
+        raise ActionError(
+            "`ssh-key` isn't a private key.", "Pass the whole file, from -----BEGIN … PRIVATE KEY----- on."
+        )
     return value.replace("\r\n", "\n").strip() + "\n"

@@ -1,4 +1,4 @@
-"""Makes the environment the tasks run in, from requirements whose every hash is part of this action's own commit."""
+"""Installs the environment for the tasks, from requirements whose hashes are part of this action's own commit."""
 
 import importlib.util
 import os
@@ -18,15 +18,15 @@ _SENTRY = re.compile(r"(?:^|[{,])[ \t]*[\"']?sentry[\"']?[ \t]*:", re.MULTILINE)
 
 
 def requirements(config: Path, environment: Mapping[str, str]) -> Path:
-    """What a project needs: sentry-cli and Sentry's SDK, 30 MB, only where it speaks of Sentry."""
+    """The requirements of a project: with sentry-cli and Sentry's SDK, 30 MB, only if it uses Sentry."""
     text = config.read_text(errors="replace") if config.is_file() else ""
     return WITH_SENTRY if _SENTRY.search(text) or environment.get("TAGSHIP_SENTRY_DSN") else REQUIREMENTS
 
 
 def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIREMENTS) -> Path:
-    """An environment in a folder of its own; returns its Python. Raises ActionError with what the installer said.
+    """Install an environment in its own folder; returns its Python. Raises ActionError with the installer's output.
 
-    The user's Python and PATH are left alone, and nothing is resolved: the closure is locked, wheels only.
+    Leaves the user's Python and PATH alone and resolves nothing: all dependencies are locked, wheels only.
     """
     uv = shutil.which("uv", path=environment.get("PATH"))
     python = folder / "bin" / "python"
@@ -39,14 +39,14 @@ def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIRE
         return python
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [str(python), "-I", _pip(), "install", "--quiet", "--no-input", "--no-deps", "--no-compile"]
-    # pip looks into the folder it is run from, too: what the user's Python has there would count as installed here
+    # pip also looks into the folder it is run from, where it would count the user's packages as installed
     options = ["--ignore-installed", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
     _run([*pip, *options, "--requirement", str(wanted)], environment)
     return python
 
 
 def _pip() -> str:
-    """This Python's pip, as a path that another Python runs: `pip --python` would start twice, a second more."""
+    """This Python's pip, as a path for another Python: `pip --python` would start twice and take a second longer."""
     found = importlib.util.find_spec("pip")
     if found and found.origin:
         return str(Path(found.origin).parent)
@@ -54,7 +54,7 @@ def _pip() -> str:
     wheels = Path(bundled.origin).parent.glob("_bundled/pip-*.whl") if bundled and bundled.origin else ()
     for wheel in wheels:
         return str(wheel / "pip")
-    raise ActionError("This runner's Python has neither pip nor ensurepip.", "Set one up, or put uv on PATH.")
+    raise ActionError("This runner's Python has neither pip nor ensurepip.", "Set Python up, or put uv on PATH.")
 
 
 def _run(argv: list[str], environment: Mapping[str, str]) -> None:
@@ -64,11 +64,13 @@ def _run(argv: list[str], environment: Mapping[str, str]) -> None:
     )  # fmt: skip
     if done.returncode:
         said = "\n".join(done.stdout.strip().splitlines()[-8:])
-        raise ActionError(f"Tagship's own dependencies could not be installed:\n{said}", "Can this runner reach PyPI?")
+        raise ActionError(
+            f"Tagship's own dependencies can't be installed:\n{said}", "Check that this runner can reach PyPI."
+        )
 
 
 def folder(environment: Mapping[str, str]) -> Path:
-    """Where this step's environment goes: the runner empties it when the job ends."""
-    path = Path(environment.get("RUNNER_TEMP") or "/tmp") / f"tagship-{os.getpid()}"  # noqa: S108 - outside a runner only
+    """The folder for this step's environment; the runner empties it at the end of the job."""
+    path = Path(environment.get("RUNNER_TEMP") or "/tmp") / f"tagship-{os.getpid()}"  # noqa: S108 - only used outside a runner
     path.mkdir(parents=True, exist_ok=True)
     return path

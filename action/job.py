@@ -1,4 +1,4 @@
-"""The story of one step: read the inputs, hide the secrets, install, run the tasks, say how it went."""
+"""Runs one step: read the inputs, hide the secrets, install, run the tasks, report the result."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def _cancelled(number: int, _: FrameType | None) -> None:
 
 
 def _ignore_signals() -> None:
-    """What is left takes a moment: a second signal must not cut the report off."""
+    """Ignore further signals: the rest takes a moment, and the report must be complete."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -55,7 +55,7 @@ class Job:
         self._began = time.monotonic()
 
     def run(self) -> int:
-        """All of it, reported however it ends."""
+        """Run the step and report its result, however it ends."""
         try:
             self._console.hide(self._environment.get(name, "") for name in inputs.SECRETS)
             self._given = inputs.read(self._environment)
@@ -73,7 +73,7 @@ class Job:
             folder = install.folder(self._environment)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             self._console.group("Set up Tagship")
-            # the key is loaded while nothing else runs yet: a bad one is told before the packages are fetched
+            # the key is loaded first, so that a bad one fails before the packages are fetched
             access = {} if self._untrusted else self._access(given, folder, stack)
             wanted = install.requirements(given.folder / (given.config or "tagship.yml"), self._environment)
             python = install.install(folder / "venv", self._environment, wanted)
@@ -87,7 +87,7 @@ class Job:
 
     @property
     def _untrusted(self) -> bool:
-        """Whether the files are a pull request's: no credential is given to what they name."""
+        """Whether the files come from a pull request, so that they get no credentials."""
         return self._environment.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
 
     def _access(self, given: Inputs, folder: Path, stack: ExitStack) -> dict[str, str]:
@@ -101,9 +101,9 @@ class Job:
         return access
 
     def _child_environment(self, given: Inputs) -> dict[str, str]:
-        """The step's own environment less our inputs and the runner's command files, and what the tasks are told.
+        """The child's environment: the step's own, without our inputs and the runner's command files, plus the inputs.
 
-        What they are told comes from `with:` alone: an earlier step may have put the same name into GITHUB_ENV.
+        The inputs come only from `with:`, because an earlier step may have put the same names into GITHUB_ENV.
         """
         told = {
             "TAGSHIP_ACTION_ENVIRONMENT": given.environment,
@@ -116,7 +116,7 @@ class Job:
         }
         given_to_us = {name for name in self._environment if name.startswith(inputs.PREFIX)}
         dropped = {*outputs.FILES, *told, *given_to_us}
-        # what is empty is dropped too: that is how GitHub gives a secret that isn't set
+        # empty values are dropped too, because GitHub passes a missing secret as an empty one
         kept = {name: value for name, value in self._environment.items() if value and name not in dropped}
         return kept | {name: value for name, value in told.items() if value}
 
@@ -155,7 +155,7 @@ class Job:
         self._report.failure = Failure(problem, hint, code, kind)
 
     def _conclude(self) -> None:
-        """Annotations, outputs and the summary."""
+        """Write the annotations, outputs and summary."""
         failure = self._report.failure
         if failure:
             said = f"{failure.problem} {failure.hint}".strip()

@@ -1,4 +1,4 @@
-"""The action's entry: `python -I action/main.py`, with inputs in INPUT_… variables."""
+"""The action's entry point: `python -I action/main.py`, with inputs in INPUT_… variables."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Secrets and what derives from them, kept out of everything the action prints."""
+"""Keeps secrets, and forms derived from them, out of everything the action prints."""
 
 import base64
 import json
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
-"""Characters; masking what is shorter would black out half of every log."""
+"""Characters; masking anything shorter would make logs unreadable."""
 _HIDDEN = "***"
 
 
 class Masks:
-    """What must not be printed; the longest form is replaced first."""
+    """The texts that must not be printed; longer ones are replaced first."""
 
     def __init__(self) -> None:
         self._forms: list[str] = []
 
     def add(self, secrets: Iterable[str]) -> list[str]:
-        """Hide these and what derives from them. Returns the forms that are new, for `::add-mask::`."""
+        """Hide these secrets and their derived forms. Returns the new forms, for `::add-mask::`."""
         new = list(dict.fromkeys(form for secret in secrets for form in forms(secret) if form not in self._forms))
         self._forms = sorted({*self._forms, *new}, key=len, reverse=True)
         return new
@@ -50,7 +50,7 @@ def _derived(text: str) -> Iterator[str]:
 
 
 def _inside_longer(data: bytes) -> Iterator[str]:
-    """The part of base64 that is the same whatever stands before and after: `user:password` holds the password so."""
+    """The part of the base64 form that is the same in any surrounding text, such as a password in `user:password`."""
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + data).decode()
         begin = (0, 2, 3)[shift]

@@ -1,17 +1,17 @@
-"""The step's outputs and summary. The files hold what we wrote and nothing that anybody else put there."""
+"""Writes the step's outputs and summary. The files contain only what we write."""
 
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
-"""The step's command files: tasks don't learn their names, and whatever they wrote there is dropped."""
+"""The step's command files. Tasks don't learn their names, and anything they wrote there is dropped."""
 SUMMARY_LIMIT = 1024 * 1024
-"""Bytes of one step's summary (GitHub's workflow command reference); a longer one is refused whole."""
+"""Maximum bytes of a step's summary (GitHub's workflow command reference); GitHub rejects a longer one."""
 
 
 def render(values: Mapping[str, str]) -> str:
-    """Outputs as the runner reads them, each ended by a random delimiter that no value can hold."""
+    """The outputs in the runner's format, each ended by a random delimiter that no value can contain."""
     lines = []
     for name, value in values.items():
         end = f"end-{secrets.token_hex(16)}"
@@ -20,7 +20,7 @@ def render(values: Mapping[str, str]) -> str:
 
 
 def write(environment: Mapping[str, str], values: Mapping[str, str], summary: str) -> None:
-    """Replace the content of the step's command files: outputs, the summary, and nothing."""
+    """Replace the content of the step's command files with the outputs and the summary; empty the others."""
     content = {"GITHUB_OUTPUT": render(values), "GITHUB_STEP_SUMMARY": cut(summary)}
     for name in FILES:
         if path := environment.get(name):
@@ -28,7 +28,7 @@ def write(environment: Mapping[str, str], values: Mapping[str, str], summary: st
 
 
 def cut(summary: str) -> str:
-    """At most SUMMARY_LIMIT bytes, ended by a remark where something is missing."""
+    """At most SUMMARY_LIMIT bytes, with a remark if something was cut."""
     data = summary.encode()
     if len(data) <= SUMMARY_LIMIT:
         return summary

@@ -1,4 +1,4 @@
-"""What a run did, gathered from its events: the one source of outputs, annotations and the summary."""
+"""Collects a run's events; outputs, annotations and the summary are made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why it failed."""
+    """The reason of a failure."""
 
     problem: str
     hint: str
@@ -39,12 +39,12 @@ class Report:
     pushed: dict[str, str] = field(default_factory=dict)
     tag: str = ""
     serving: str | None = None
-    """The release that serves after a failure: empty for none, None where nothing was changed."""
+    """The release that serves after a failure: empty for none, None if nothing was changed."""
     failure: Failure | None = None
     code: int = 0
 
     def hear(self, kind: str, facts: Mapping[str, Any]) -> None:
-        """Take in one event; kinds of a later version are passed over."""
+        """Add an event; ignore unknown kinds of later versions."""
         match kind:
             case "end":
                 self.steps.append(Step(facts["step"], float(facts["seconds"]), bool(facts["ok"])))
@@ -67,12 +67,12 @@ class Report:
 
     @property
     def last(self) -> Mapping[str, Any]:
-        """The last deploy or rollback; empty when there was none."""
+        """The last deploy or rollback; empty if there was none."""
         return self.outcomes[-1] if self.outcomes else {}
 
     @property
     def digests(self) -> dict[str, str]:
-        """Image → reference by digest: what was pushed, else what was deployed."""
+        """Image → reference by digest: what was pushed, otherwise what was deployed."""
         return self.pushed or dict(self.last.get("images", {}))
 
     @property

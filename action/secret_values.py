@@ -1,4 +1,4 @@
-"""Which values of the environment are an app's secrets: those its Compose files refer to."""
+"""Finds an app's secrets in the environment: the values that its Compose files refer to."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,13 +8,13 @@ from tagship.release import references
 from tagship.variables import files as variables
 
 _OWN = ("SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN")
-"""What Tagship itself takes from the environment, and nothing else masks."""
+"""Secrets of Tagship itself, which nothing else masks."""
 _TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
-"""Values that say nothing, and whose masking would garble every line."""
+"""Common values, whose masking would make logs unreadable."""
 
 
 def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """The secrets of every environment of tagship.yml that this process holds."""
+    """The secrets, for every environment of tagship.yml, that this process has."""
     found: dict[str, None] = {}
     for settings in config.environments.values():
         for value in _of(settings, folder, environment):

@@ -1,4 +1,4 @@
-"""The job summary, as Markdown: what went where. After a failure it opens with why, and what is serving now."""
+"""Renders the job summary as Markdown. After a failure it begins with the reason and the serving release."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MARKUP = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]<>&#|
 
 @dataclass(frozen=True)
 class Run:
-    """Where it ran."""
+    """Where a run took place."""
 
     title: str
     server: str
@@ -28,7 +28,7 @@ class Run:
 
 
 def render(report: Report, run: Run, added_migrations: Sequence[str] = ()) -> str:
-    """The whole of it. Nothing in it can leave its table cell or code block."""
+    """The whole summary. No value can break out of its table cell or code block."""
     parts = [
         _headline(report, run),
         *_approvals(report),
@@ -61,10 +61,10 @@ def _serving(report: Report) -> str:
     if report.serving:
         return code(report.serving)
     if report.serving == "":
-        return "nothing: this was the first deploy"
+        return "no release, because this was the first deploy"
     if report.last:
         return code(report.last["release"])
-    return "what served before; nothing was changed"
+    return "the same release as before; nothing was changed"
 
 
 def _approvals(report: Report) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _outcomes(report: Report, run: Run) -> Iterator[str]:
                 ("Changes", compare if before != sha[:_SHOWN] else "the same commit, another configuration"),
                 ("Before", code(outcome["previous"]) if outcome["previous"] else "nothing"),
                 ("URL", text(outcome["url"])),
-                ("Migrations", "<br>".join(map(code, outcome["migrations"])) or "none were pending"),
+                ("Migrations", "<br>".join(map(code, outcome["migrations"])) or "none pending"),
                 *(("Warning", text(warning)) for warning in outcome["warnings"]),
             ],
         )
@@ -116,7 +116,7 @@ def _suites(report: Report) -> Iterator[str]:
     for suite in report.suites:
         if suite["problem"]:
             said = "\n".join(suite["output"].splitlines()[-_LINES:])
-            title = f"<summary>{text(suite['component'])}: its last lines</summary>"
+            title = f"<summary>{text(suite['component'])}: the last lines</summary>"
             yield f"<details>{title}\n\n{block(said)}\n\n</details>"
 
 
@@ -136,7 +136,7 @@ def _way_back(report: Report) -> Iterator[str]:
     last = report.last
     if last and last["previous"] and last["changed"] and not report.code:
         back = f"tagship rollback --env {last['environment']} --to {short(last['previous'])}"
-        yield f"The way back, at any shell or by the rollback workflow:\n\n{block(back)}"
+        yield f"To roll back, run this in a shell, or use the rollback workflow:\n\n{block(back)}"
 
 
 def short(release: str) -> str:

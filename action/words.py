@@ -1,4 +1,4 @@
-"""What `run:` names: tasks exactly as at the shell, with the inputs `environment` and `sha` filled in."""
+"""Parses `run:`, which names tasks exactly as at the shell, and fills in the inputs `environment` and `sha`."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence

@@ -266,7 +266,7 @@ def test_a_volume_is_made_as_the_file_says_and_another_one_of_its_name_is_refuse
     hello.commit()
     refused = hello.run("ship", "--env", environment)
     assert refused.returncode == 9
-    assert "stands with another driver_opts.device, driver_opts.o, driver_opts.type" in refused.stderr
+    assert "has another driver_opts.device, driver_opts.o, driver_opts.type" in refused.stderr
     assert "no volume not-there" in refused.stderr
     assert sha in hello.get(environment)
 

@@ -47,7 +47,7 @@ def test_an_edge_that_is_gone_with_its_configuration_is_made_again_once_its_port
 
         host.docker("rm", "--force", name)
         assert refused.returncode == 9, refused.stderr
-        assert f"Port 80 of the server is taken: by {who}" in refused.stderr
+        assert f"Port 80 of the server is in use by {who}" in refused.stderr
         assert host.docker("ps", "--all", "--quiet", "--filter", "label=tagship.edge") == ""
 
     hello.tagship("deploy", "--env", environment)

@@ -69,7 +69,7 @@ def test_a_torn_line_and_a_bent_file_of_the_environment_are_passed_over_and_said
     sha = hello.commit()
     hello.ship(environment)
 
-    assert (said.returncode, "passed over a line" in said.stderr) == (0, True), said.stderr
+    assert (said.returncode, "skipped an invalid line" in said.stderr) == (0, True), said.stderr
     assert "nothing to do" in said.stdout
     assert sha in hello.get(environment)
     assert hello.history(environment)[0]["release"] == release

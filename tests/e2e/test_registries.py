@@ -146,7 +146,7 @@ def test_a_tag_that_names_another_digest_is_never_overwritten(hello: Hello) -> N
     refused = hello.run("push")
 
     assert refused.returncode == 7
-    assert "already names" in refused.stderr
+    assert "is already" in refused.stderr
     _laptop(hello, "docker", "rmi", tag)
     assert hello.tagship("push") == pushed
 

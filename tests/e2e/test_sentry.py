@@ -213,7 +213,7 @@ def test_a_sentry_that_is_down_fails_no_deploy_and_can_be_told_later(atlas: Atla
     finally:
         sentry.start()
     assert shipped["changed"]
-    assert shipped["warnings"][-1] == "tell it again with `tagship sentry-release --env staging`"
+    assert shipped["warnings"][-1] == "repeat the report with `tagship sentry-release --env staging`"
 
     atlas.tagship("sentry-release", "--env", "staging")
 

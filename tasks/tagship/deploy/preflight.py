@@ -26,7 +26,7 @@ def findings(wanted: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[
             "Decide which is right: stop the running one, or write its name into `live` (docs/how-a-deploy-goes.md)."
         )
     if observed.routing.taken and shape.routes:
-        yield f"{observed.routing.taken} on this server already: give this environment another host name, its `url`."
+        yield f"{observed.routing.taken} on this server: change `url`, so that this environment has its own host name."
     if observed.one_offs and any(isinstance(step, Migrate) for step in plan):
         yield (
             f"A migration is still running in {', '.join(observed.one_offs)}, left by a deploy that was killed: wait "

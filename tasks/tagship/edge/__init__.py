@@ -1,1 +1,1 @@
-"""The edge, Caddy: its container, its routes, and the files that say what is live."""
+"""The edge, Caddy: its container, its routes, and the files that say which release is live."""

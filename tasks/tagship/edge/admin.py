@@ -1,4 +1,4 @@
-"""Caddy's admin API, on the edge's own loopback: requests as scripts of the edge's shell, and their answers."""
+"""Requests to Caddy's admin API, as scripts for the edge's shell, and parsing of the answers."""
 
 import io
 import json
@@ -13,7 +13,7 @@ SERVED = "/config/apps/http"
 
 
 def asking(method: str, path: str, body: object = None, etag: str = "") -> str:
-    """Script that makes one request to Caddy's admin API and prints the answer."""
+    """A script that makes one request to Caddy's admin API and prints the answer."""
     data = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{routes.ADMIN_PORT}", "Connection: close"]
     lines += [f"If-Match: {etag}"] if etag else []
@@ -23,17 +23,17 @@ def asking(method: str, path: str, body: object = None, etag: str = "") -> str:
 
 
 def application(answer: tuple[int, str, Any]) -> routes.Json:
-    """Caddy's HTTP application as its admin API told it; empty when that was no answer."""
+    """Caddy's HTTP configuration from an answer; empty if the answer isn't valid."""
     status, _, said = answer
     return said if status == HTTPStatus.OK and isinstance(said, dict) else {}
 
 
 def answered(answer: bytes) -> tuple[int, str, Any]:
-    """An answer's status, Etag and decoded body; status 0 for what is none, or isn't whole."""
+    """An answer's status, Etag and decoded body; status 0 if it is invalid or incomplete."""
     response = HTTPResponse(_Socket(answer))  # type: ignore[arg-type]
     try:
-        if b"\r\n\r\n" not in answer:  # http.client takes headers that were cut short for all of them
-            raise HTTPException  # noqa: TRY301 - the same as any other answer that isn't whole
+        if b"\r\n\r\n" not in answer:  # http.client accepts truncated headers as complete
+            raise HTTPException  # noqa: TRY301 - handled like any other incomplete answer
         response.begin()
         status, etag, body = response.status, response.headers.get("Etag", ""), response.read()
     except (HTTPException, ValueError):
@@ -45,11 +45,11 @@ def answered(answer: bytes) -> tuple[int, str, Any]:
 
 
 class _Socket:
-    """As much of one as http.client reads an answer from."""
+    """The part of a socket that http.client reads an answer from."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
 
     def makefile(self, _: str) -> io.BytesIO:
-        """What came."""
+        """The answer."""
         return io.BytesIO(self._answer)

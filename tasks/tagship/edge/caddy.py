@@ -1,4 +1,4 @@
-"""The edge: Caddy on the server, one container for all its apps, and the files and routes an environment has there."""
+"""Finds, creates and checks the edge: Caddy on the server, one container for all its apps."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ from tagship.project.schema import EdgeSettings
 
 NAME = "tagship-edge"
 NETWORK = "0-tagship"
-"""Sorts before any other network's name: old engines give the first by name the published ports."""
+"""Sorts before any other network's name, because old engines give published ports to the first network by name."""
 VOLUME = "tagship"
 
 
 RESTART = "always"
-"""Restart policy: old engines leave what has `unless-stopped` stopped when they were killed. The label says it, too."""
+"""The restart policy. After a kill, old engines don't restart `unless-stopped` containers. The label holds it, too."""
 OLDEST_CADDY = (2, 8)
-"""The first that has the placeholder `{file.…}`."""
+"""The first version with the placeholder `{file.…}`."""
 MIGRATING_KERNEL = (5, 14)
 """The first Linux with net.ipv4.tcp_migrate_req."""
 
@@ -38,21 +38,21 @@ def find(engine: Engine) -> dict[str, Any] | None:
 def refuse_unreachable(url: str, settings: EdgeSettings) -> None:
     """Raises CheckError for a URL that the edge has no port for.
 
-    A port that the URL doesn't name may be another machine's; one that it names must be the edge's.
+    If the URL has no port, the default one may be another machine's; a port in the URL must be the edge's.
     """
     address = urlsplit(url)
     port = settings.https if address.scheme == "https" else settings.http
     if not port:
-        raise CheckError(f"{url} needs edge.{address.scheme}, which is 0.", hint="give it a port, or change `url`")
+        raise CheckError(f"{url} needs edge.{address.scheme}, which is 0.", hint="set it to a port, or change `url`")
     if address.port and address.port != port:
         raise CheckError(
-            f"{url} names port {address.port}, and the edge publishes {port} for {address.scheme}.",
+            f"{url} has port {address.port}, but the edge publishes {port} for {address.scheme}.",
             hint=f"set edge.{address.scheme} to {address.port}, or change `url`",
         )
 
 
 def live_of_stopped(engine: Engine, container: str, place: Place) -> str:
-    """What the files of an edge that doesn't run name as live; empty when they don't."""
+    """The live release in the files of a stopped edge; empty if there is none."""
     try:
         return archives.read(engine, container, f"{routes.STATE}/{place}/live").decode().strip()
     except EngineError:
@@ -60,12 +60,12 @@ def live_of_stopped(engine: Engine, container: str, place: Place) -> str:
 
 
 def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """The running edge's container, as the engine lists it; made, with its network and volume, where there is none.
+    """The running edge's container, as the engine lists it; created with its network and volume if necessary.
 
-    `found`: the same as it was listed a moment ago.
+    `found`: the edge as it was listed a moment ago.
 
-    Raises CheckError when it can't have a port that it wants, naming who has it, when an edge is there that doesn't
-    publish the wanted ports (it serves other apps too), or when its Caddy is too old. What was made for nothing goes.
+    Raises CheckError if a port is in use (and names its user), if an existing edge doesn't publish the wanted ports (it
+    serves other apps, too), or if its Caddy is too old. Removes what it created in vain.
     """
     found = found or find(engine)
     if found is None:
@@ -75,7 +75,7 @@ def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | No
         _or_who_is_in_the_way(engine, settings, lambda: engine.call("POST", path))
     started = found if found and found["State"] == "running" else find(engine)  # which has ports and addresses only now
     if started is None:
-        raise EngineError("The edge was started and is gone again.", hint="docker ps -a on the server tells")
+        raise EngineError("The edge was started but is gone again.", hint="run `docker ps -a` on the server")
     if (started.get("Labels") or {}).get(
         f"{LABEL}.edge"
     ) != RESTART:  # of an older version, which a power cut would have ended
@@ -85,7 +85,7 @@ def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | No
     if published and missing:
         raise CheckError(
             f"The edge publishes {_ports(published)}, not {_ports(missing)}.",
-            hint="set edge.http and edge.https to what it has, or recreate it in a quiet hour",
+            hint="set edge.http and edge.https to its ports, or recreate it at a quiet time",
         )
     return started
 
@@ -99,7 +99,7 @@ def _make(engine: Engine, settings: EdgeSettings) -> None:
     try:
         _or_who_is_in_the_way(engine, settings, lambda: compose.up(engine.socket, project, {}))
     except TagshipError:
-        _unmake(engine, running=False)  # one that runs is somebody else's, who was quicker
+        _unmake(engine, running=False)  # if it runs, it belongs to another deploy that was faster
         raise
     shell = Shell(engine, NAME)
     try:
@@ -112,37 +112,37 @@ def _make(engine: Engine, settings: EdgeSettings) -> None:
 
 
 def _unmake(engine: Engine, *, running: bool) -> None:
-    """Remove what was made for nothing; the volume stays: it may be older, and holds what is live."""
+    """Remove what was created in vain. The volume stays, because it may be older and hold state."""
     for path in (f"/containers/{NAME}", f"/networks/{NETWORK}"):
         with contextlib.suppress(EngineError):
             engine.call("DELETE", path, force=running)
 
 
 def _or_who_is_in_the_way(engine: Engine, settings: EdgeSettings, start: Callable[[], object]) -> None:
-    """Start the edge. Raises CheckError naming who has its ports, where that is why it can't."""
+    """Start the edge. Raises CheckError with the user of its port, if that is why it can't start."""
     try:
         start()
     except TagshipError as error:
         for port in sorted({settings.http, settings.https} - {0}):
             if who := ports.holder(engine, port, settings.image):
                 raise CheckError(
-                    f"Port {port} of the server is taken: by {who}.",
+                    f"Port {port} of the server is in use by {who}.",
                     hint=f"stop it, or give the edge another port: edge.{'http' if port == settings.http else 'https'}",
                 ) from error
         raise
 
 
 def refuse_old(version: str) -> None:
-    """Raises CheckError when the edge's Caddy can't do what we need: read which release is live from a file."""
+    """Raises CheckError if the edge's Caddy can't read from a file which release is live."""
     if (0,) < _version(version) < OLDEST_CADDY:
         raise CheckError(
             f"The edge runs Caddy {version.split(maxsplit=1)[0]}, which can't read from a file which release is live.",
-            hint="2.8 or later is needed: edge.image; `docker pull` it on the server where a tag like caddy:2 is old",
+            hint="set edge.image to 2.8 or later; `docker pull` an outdated tag such as caddy:2 on the server",
         )
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """Major and minor of a text that begins with a version; (0,) of any other."""
+    """Major and minor version at the beginning of a text; (0,) if there is none."""
     found = re.match(r"v?(\d+)\.(\d+)", text.strip())
     return (int(found[1]), int(found[2])) if found else (0,)
 
@@ -152,7 +152,7 @@ def _ports(ports: set[int]) -> str:
 
 
 def _project(settings: EdgeSettings, *, migrates: bool) -> dict[str, Any]:
-    """The edge's own Compose project; `migrates`: whether the kernel can hand connections from socket to socket."""
+    """The edge's Compose project; `migrates`: whether the kernel can move connections between sockets."""
     config = json.dumps(routes.server_config(settings.http, settings.https, settings.tls)).replace("$", "$$")
     published = [(settings.http, 80, "tcp"), (settings.https, 443, "tcp"), (settings.https, 443, "udp")]
     return {
@@ -174,7 +174,7 @@ def _project(settings: EdgeSettings, *, migrates: bool) -> dict[str, Any]:
                 "volumes": [f"{VOLUME}:{routes.STATE}", "data:/data", "config:/config"],
                 "logging": {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}},
                 "stop_grace_period": "40s",
-                # a new configuration listens on sockets of its own: what waits on the old ones goes over to them
+                # a new configuration opens new sockets, and connections that wait on the old ones move there
                 **({"sysctls": {"net.ipv4.tcp_migrate_req": "1"}} if migrates else {}),
             }
         },

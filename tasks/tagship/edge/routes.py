@@ -1,7 +1,7 @@
-"""What the edge is told: Caddy's JSON for a server, and for one environment's routes. Pure.
+"""Renders Caddy's configuration: JSON for a server, and for an environment's routes. Pure.
 
-Which release answers is not in it: upstreams are dialled by a name that Caddy reads from a file, so a cutover replaces
-a file and leaves the configuration, and every kept-alive connection, alone (docs/decisions/cutover-is-a-file.md).
+It doesn't contain which release is live: Caddy dials upstreams by a name that it reads from a file. So a cutover
+replaces a file, and doesn't touch the configuration or any kept-alive connection (docs/decisions/cutover-is-a-file.md).
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,29 +12,29 @@ from tagship.names import CANDIDATE_HEADER, RELEASE_HEADER, Place
 from tagship.release.model import Served
 
 STATE = "/tagship"
-"""Where the edge mounts the volume that holds what an environment is: live release, ledger, release records."""
+"""Where the edge mounts the volume with the state of environments: live release, ledger, release records."""
 ADMIN_PORT = 2019
 
 
 HOLD = "10s"
-"""How long a request waits for a container that doesn't answer, through a crash or a restart."""
+"""How long a request waits for a container that doesn't answer, during a crash or a restart."""
 UPSTREAM_IDLE = "1s"
-"""Shorter than any app server's own keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
+"""Shorter than any app server's keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
 
 CONNECTIONS = "tagship:connections"
-"""`@id`, up to the server's name, of the route that says of every connection whether it is kept."""
+"""`@id`, without the server's name, of the route that says for every connection whether it stays open."""
 CONNECTION_FILE = f"{STATE}/connection"
-"""Holds `keep-alive`; for a moment before a change of Caddy's configuration `close`."""
+"""Holds `keep-alive`, and `close` just before a change of Caddy's configuration."""
 NOBODY = "tagship:nobody"
-"""`@id`, up to the server's name, of the route that answers for hosts no environment is served as."""
+"""`@id`, without the server's name, of the route that answers for unknown hosts."""
 
 Json = dict[str, Any]
 Site = dict[str, list[Json]]
-"""The edge's server, `http` or `https` → routes of one environment there."""
+"""The edge's server, `http` or `https` → the routes of one environment there."""
 
 
 def server_config(http: int, https: int, tls: str) -> Json:
-    """A new edge's configuration: admin on its own loopback, servers without routes, access log as JSON."""
+    """The configuration of a new edge: admin API on its loopback, servers without routes, access log as JSON."""
     servers: Json = {}
     if http:
         servers["http"] = {
@@ -62,10 +62,10 @@ def server_config(http: int, https: int, tls: str) -> Json:
 
 
 def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to: str = "") -> Site:
-    """One environment's routes on each of the edge's servers, at these URLs; none where no service has a route.
+    """An environment's routes on each of the edge's servers, for these URLs; none if no service has a route.
 
-    A request with the deploy's secret header reaches the candidate. With `to`, everyone's routes are the candidate's
-    from the instant that release is live. What arrives by HTTP for a host that is served by HTTPS alone is sent there.
+    A request with the deploy's secret header reaches the candidate. With `to`, everyone gets the candidate's routes as
+    soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected.
     """
     if not urls or not (candidate.routes or live.routes):
         return {}
@@ -84,9 +84,9 @@ def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to:
 
 
 def framed(server: str, routes: list[Json]) -> list[Json]:
-    """The routes of a server between what is asked first and what is asked last; where an older one is, it is left.
+    """A server's routes between its first and its last route of its own; existing ones stay.
 
-    Caddy refuses a configuration in which two routes have one `@id`, on whichever servers: these have their server's.
+    Caddy refuses a configuration with a duplicate `@id`, even on different servers, so these contain the server's name.
     """
     first = [route for route in routes if is_of(route, CONNECTIONS)]
     last = [route for route in routes if is_of(route, NOBODY)]
@@ -101,7 +101,7 @@ def is_of(route: Json, kind: str) -> bool:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Each once, in that order."""
+    """The names without duplicates, in the same order."""
     return list(dict.fromkeys(names))
 
 
@@ -123,7 +123,7 @@ def _releases(place: Place, candidate: Served, live: Served, to: str) -> Json:
 
 
 def _redirect(place: Place, address: SplitResult) -> Json:
-    """What arrives by HTTP for a host that is served by HTTPS."""
+    """The redirect from HTTP for a host that is served by HTTPS."""
     port = f":{address.port}" if address.port else ""
     return {
         "@id": f"{place}:redirect:{address.hostname}",
@@ -140,10 +140,10 @@ def _redirect(place: Place, address: SplitResult) -> Json:
 
 
 def _connections(server: str) -> Json:
-    """What an answer says of its connection stands in a file: before a change of configuration, that it ends.
+    """The route that sets each answer's `Connection` header from a file, to ask clients to reconnect before a change.
 
-    Set when an answer begins, so that a long request is asked at its end. HTTP/2 and 3 have a way of their own; an
-    upgraded connection is no longer HTTP's.
+    It is set when an answer begins, so that a long request gets it at its end. HTTP/2 and 3 have their own way, and an
+    upgraded connection isn't HTTP any more.
     """
     return {
         "@id": f"{CONNECTIONS}:{server}",
@@ -158,7 +158,7 @@ def _connections(server: str) -> Json:
 
 
 def _nobody(server: str) -> Json:
-    """421, which no cache keeps, and not Caddy's own answer to what no route matches: an empty 200."""
+    """Answers 421, which isn't cached, instead of Caddy's own answer without a matching route: an empty 200."""
     said = "No app is served as {http.request.host} on this server.\n"
     return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, said)], "terminal": True}
 
@@ -169,7 +169,7 @@ def _says(status: int, text: str) -> Json:
 
 
 def _proxies(release: str, served: Served) -> list[Json]:
-    """The longest path first, as a reader of the file expects whatever its order; `/api/*` is `/api`, too."""
+    """Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`."""
     replicas = dict(served.replicas)
     exact = {route.path for route in served.routes}
     ordered = sorted(served.routes, key=lambda route: (-len(route.path.rstrip("*")), route.path))
@@ -190,7 +190,7 @@ def _paths(path: str, exact: set[str]) -> list[str]:
 
 
 def _proxy(containers: str, count: int, port: int) -> Json:
-    """To containers CONTAINERS-1 … CONTAINERS-COUNT, as Compose names them."""
+    """A proxy to the containers CONTAINERS-1 … CONTAINERS-COUNT, as Compose names them."""
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{containers}-{number}:{port}"} for number in range(1, count + 1)],
@@ -199,7 +199,7 @@ def _proxy(containers: str, count: int, port: int) -> Json:
         "stream_close_delay": "5m",
         "headers": {
             "request": {"delete": [CANDIDATE_HEADER]},
-            # the upstream that answered, not the one that was meant to
+            # the upstream that answered, which may not be the intended one
             "response": {"set": {RELEASE_HEADER: ["{http.reverse_proxy.upstream.host}"]}},
         },
     }

@@ -1,4 +1,4 @@
-"""A shell inside the edge's container, kept open for a whole deploy: one round trip a command instead of three."""
+"""A shell in the edge's container that stays open for a whole deploy: one round trip per command instead of three."""
 
 import base64
 import secrets
@@ -11,9 +11,10 @@ _STDOUT = 1
 
 
 class Shell:
-    """`sh` in a running container; commands go to its stdin, each answered up to a line with a random token.
+    """`sh` in a running container. It reads commands from stdin; a line with a random token ends each answer.
 
-    When it was cut off between two commands, the next one has a new shell: no command leans on the one before it.
+    If the connection broke between two commands, the next one gets a new shell, because commands don't depend on each
+    other.
     """
 
     def __init__(self, engine: Engine, container: str) -> None:
@@ -22,10 +23,10 @@ class Shell:
         self._open()
 
     def run(self, script: str) -> bytes:
-        """Run a script of ours (no input of anybody's in it but through `quote` and `encoded`); its stdout.
+        """Run a script and return its stdout. User input may be in it only through `quote` and `encoded`.
 
-        Raises EngineError with what it wrote to stderr when it fails, ConnectionFailedError when it was cut off
-        meanwhile: then nobody knows how far it came.
+        Raises EngineError with its stderr if it fails, ConnectionFailedError if the connection breaks; then nobody
+        knows how much of it ran.
         """
         if self._stream.ended:
             self._stream.close()
@@ -59,7 +60,7 @@ class Shell:
                 self._errors += data
         out, _, status = self._buffer.partition(end)
         self._buffer = b""
-        if begin in out:  # a command was interrupted: what it still said isn't this one's
+        if begin in out:  # an earlier command was interrupted; skip the rest of its output
             out = out.partition(begin)[2].partition(b"\n")[2]
         if status.strip() != b"0":
             said = self._errors or self._late_errors()
@@ -68,13 +69,13 @@ class Shell:
         return out
 
     def _ended(self) -> TagshipError:
-        """Cut off, or ended by itself."""
+        """The error: the connection broke, or the shell ended."""
         return self._engine.cut() or EngineError(
             f"The edge's shell ended: {self._errors.decode(errors='replace').strip()}."
         )
 
     def _late_errors(self) -> bytes:
-        """Stderr has frames of its own: the last may come after the line that ends stdout, but not after another's."""
+        """Wait for the rest of stderr, whose last frames may arrive after the line that ends stdout."""
         try:
             self.run("sleep 0.05")
         except EngineError:
@@ -92,11 +93,11 @@ def quote(name: str) -> str:
 
 
 def encoded(data: bytes) -> str:
-    """Script words that print any bytes."""
+    """A script command that prints any bytes."""
     return f"echo {base64.b64encode(data).decode()} | base64 -d"
 
 
 def replace_file(path: str, data: bytes) -> str:
-    """Script that replaces a file in one step: a reader sees the old content or the new, never a part."""
+    """A script that replaces a file atomically: readers see the old or the new content, never a part."""
     target = quote(path)
     return f"{encoded(data)} > {target}.new && mv -f {target}.new {target}"

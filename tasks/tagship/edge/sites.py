@@ -1,4 +1,4 @@
-"""One environment's routes in what an edge serves: found, compared, installed. Pure."""
+"""Finds, compares and installs an environment's routes in the edge's configuration. Pure."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ PERMANENT_REDIRECT = 308
 
 
 def installed(http: Json, place: Place, wanted: Site) -> Json:
-    """Caddy's HTTP application with this environment's routes in it as wanted, all else as it is."""
+    """Caddy's HTTP configuration with this environment's wanted routes; everything else stays."""
     servers = {}
     for name, server in (http.get("servers") or {}).items():
         servers[name] = {
@@ -20,18 +20,18 @@ def installed(http: Json, place: Place, wanted: Site) -> Json:
 
 
 def lacking(http: Json, wanted: Site) -> str:
-    """The server that the edge hasn't and these routes need, or nothing. Redirects can be done without."""
+    """The server that these routes need and the edge lacks; empty for none. Redirects are optional."""
     servers = http.get("servers") or {}
     return next((name for name, ours in wanted.items() if name not in servers and not all(map(_redirects, ours))), "")
 
 
 def stand(http: Json, place: Place, wanted: Site) -> bool:
-    """Whether the edge serves this environment just so, and answers for hosts that nobody is served as."""
+    """Whether the edge serves exactly these routes of the environment, and answers for unknown hosts."""
     return bool(http) and not lacking(http, wanted) and installed(http, place, wanted) == http
 
 
 def announces(http: Json) -> bool:
-    """Whether clients can be told that a change is about to come: not by an edge that an older version made."""
+    """Whether the edge can announce a change to clients; an edge of an older version can't."""
     servers = (http.get("servers") or {}).values()
     return all(any(is_of(route, CONNECTIONS) for route in server.get("routes") or ()) for server in servers)
 
@@ -51,7 +51,7 @@ def addresses(http: Json, place: Place) -> tuple[str, ...]:
 
 
 def taken(http: Json, place: Place, wanted: Site) -> tuple[str, str] | None:
-    """Who else is served as one of the wanted hosts, and which; the first route that matches a host wins."""
+    """Who else is served at one of the wanted hosts, and at which; the first route that matches a host wins."""
     for name, server in (http.get("servers") or {}).items():
         hosts = {host for route in wanted.get(name, ()) for host in _hosts(route)}
         for route in server.get("routes") or ():
@@ -61,20 +61,23 @@ def taken(http: Json, place: Place, wanted: Site) -> tuple[str, str] | None:
 
 
 def same(url: str, other: str) -> bool:
-    """Whether the edge tells two URLs apart by nothing: one scheme, one host. Ports are published, not matched."""
+    """Whether two URLs have the same scheme and host. The edge doesn't distinguish ports."""
     first, second = urlsplit(url), urlsplit(other)
     return (first.scheme, first.hostname) == (second.scheme, second.hostname)
 
 
 def _replaced(routes: list[Json], place: Place, wanted: list[Json]) -> list[Json]:
-    """Where ours were, or behind the others': an order of its own would be a change of its own."""
+    """Put the routes where ours were, or after the others, because a different order would count as a change."""
     others = [route for route in routes if not _is_ours(route, place)]
     first = next((at for at, route in enumerate(routes) if _is_ours(route, place)), len(others))
     return [*others[:first], *wanted, *others[first:]]
 
 
 def _is_ours(route: Json, place: Place) -> bool:
-    """Versions before the first colon called a redirect APP-ENV-redirect: an environment may be called that, too."""
+    """Whether a route is this environment's.
+
+    Older versions named a redirect APP-ENV-redirect, also a possible environment.
+    """
     name = route.get("@id", "")
     return name == str(place) or name.startswith(f"{place}:") or (name == f"{place}-redirect" and _redirects(route))
 
@@ -84,7 +87,7 @@ def _redirects(route: Json) -> bool:
 
 
 def _port(redirect: Json) -> str:
-    """The port a redirect leads to, with its colon; empty for the usual one."""
+    """The port of a redirect's target, with a colon; empty for the default port."""
     (location,) = redirect["handle"][0]["headers"]["Location"]
     return str(location).removeprefix("https://{http.request.host}").removesuffix("{http.request.uri}")
 

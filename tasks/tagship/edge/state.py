@@ -1,4 +1,4 @@
-"""The environment's files on the server, in the edge's volume: what is live, its record, the ledger, the keys."""
+"""Reads and writes an environment's files in the edge's volume: the live release, its record, the ledger, the keys."""
 
 from dataclasses import dataclass, field
 
@@ -7,47 +7,47 @@ from tagship.edge.admin import SERVED, answered, application, asking
 from tagship.edge.shell import Shell, encoded, quote, replace_file
 from tagship.names import Place
 
-_CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, where nobody else is
+_CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, which has no other users
 
 
 _SEPARATOR = "\036"
 
 LEDGER_LINES = 200
-"""How much of the ledger a deploy looks at: enough to find the releases it may roll back to."""
+"""How many lines of the ledger a deploy reads: enough to find the releases for a rollback."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """What the edge's volume says of one environment."""
+    """An environment's files in the edge's volume, and facts about the server."""
 
     live: str
     record: bytes
-    """What is kept of the live release; empty when there is none."""
+    """The live release's record; empty if there is none."""
     key: bytes
-    """What configurations are hashed with; empty before the first deploy."""
+    """The key for hashing configurations; empty before the first deploy."""
     ledger: tuple[str, ...]
     disk_free: int
-    """Bytes free where the engine keeps volumes."""
+    """Free bytes where the engine keeps volumes."""
     memory_free: int
-    """Bytes that new processes may take without swapping: Linux's MemAvailable."""
+    """Bytes that new processes can use without swapping: Linux's MemAvailable."""
     caddy: str = ""
-    """What `caddy version` says."""
+    """The output of `caddy version`."""
     http: routes.Json = field(default_factory=dict)
-    """Caddy's configuration of what it serves, all environments'; empty where it doesn't say."""
+    """Caddy's HTTP configuration, of all environments; empty if unknown."""
 
 
 class State:
-    """One environment's files, read and replaced by the edge's shell."""
+    """An environment's files, read and replaced through the edge's shell."""
 
     def __init__(self, shell: Shell, place: Place) -> None:
         self.place = place
         self._shell = shell
         self._http: routes.Json = {}
-        """What Caddy serves, as last read."""
+        """Caddy's HTTP configuration, as last read."""
         self._folder = f"{routes.STATE}/{place}"
 
     def read(self, *, prepare: bool = False) -> Files:
-        """Everything a deploy needs to know, in one round trip; with `prepare`, the folder is made first."""
+        """Read everything that a deploy needs, in one round trip; with `prepare`, create the folder first."""
         folder = quote(self._folder)
         parts = [
             f"cat {folder}/live 2>/dev/null",
@@ -57,7 +57,7 @@ class State:
             f"df -Pk {routes.STATE} | tail -n 1",
             "grep MemAvailable /proc/meminfo",
             f"{asking('GET', SERVED)} || true",
-            # once for each container: the program takes a while to start
+            # once per container, because the program starts slowly
             f"[ -s {_CADDY} ] || caddy version > {_CADDY} 2>/dev/null; cat {_CADDY} 2>/dev/null",
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
@@ -80,20 +80,20 @@ class State:
         )
 
     def offer(self, release: str, key: str) -> None:
-        """Let requests that bear the key in the candidate header reach a release."""
+        """Let requests with this key in the candidate header reach a release."""
         script = f"{replace_file(f'{self._folder}/candidate', release.encode())}\n"
         self._shell.run(f"{script}{replace_file(f'{self._folder}/key', key.encode())}")
 
     def switch(self, release: str) -> None:
-        """The cutover: from the next request on, this release answers."""
+        """Cut over: from the next request on, this release answers."""
         self._shell.run(replace_file(f"{self._folder}/live", release.encode()))
 
     def keep(self, release: str, record: bytes) -> None:
-        """Keep a release's record beside the ledger."""
+        """Store a release's record."""
         self._shell.run(replace_file(f"{self._folder}/releases/{release}.json", record))
 
     def append(self, line: str) -> None:
-        """Add a line to the ledger; one that was cut short before it is ended first, or the two would be one."""
+        """Append a line to the ledger. If the last line was truncated, end it first, so that they don't merge."""
         file, whole = quote(f"{self._folder}/ledger.jsonl"), f"{line}\n".encode()
         self._shell.run(f'[ -z "$(tail -c 1 {file} 2>/dev/null)" ] || echo >> {file}\n{encoded(whole)} >> {file}')
 
@@ -103,7 +103,7 @@ class State:
         return tuple(said.decode(errors="replace").splitlines())
 
     def record(self, release: str) -> bytes:
-        """What was kept of a release; empty when nothing was."""
+        """A release's record; empty if there is none."""
         return self._shell.run(f"cat {quote(f'{self._folder}/releases/{release}.json')} 2>/dev/null || true")
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class State:
 
 
 def _made(folder: str) -> str:
-    """Script that makes an environment's folder and its keys, once."""
+    """A script that creates an environment's folder and its keys, once."""
     return (
         f"mkdir -p {folder}/releases && chmod 700 {folder}\n"
         f"[ -s {routes.CONNECTION_FILE} ] || printf keep-alive > {routes.CONNECTION_FILE}\n"
@@ -121,5 +121,5 @@ def _made(folder: str) -> str:
 
 
 def _key(path: str) -> str:
-    """Script that makes a random key, whole or not at all, unless there is one."""
+    """A script that creates a random key atomically, unless it exists."""
     return f"[ -s {path} ] || {{ head -c 32 /dev/urandom | base64 > {path}.new && mv -f {path}.new {path}; }}"

@@ -1,4 +1,4 @@
-"""Files in and out of containers, started or not: an engine takes and gives them as tar archives."""
+"""Copies files into and out of containers, started or not, as the tar archives of the engine's API."""
 
 import io
 import tarfile
@@ -8,7 +8,7 @@ from tagship.engine.client import Engine
 
 
 def pack(files: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
-    """Files with their content, as an archive."""
+    """An archive of files with their content."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for entry, content in files:
@@ -18,7 +18,7 @@ def pack(files: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
 
 
 def read(engine: Engine, container: str, path: str) -> bytes:
-    """A file's content; nothing of what is no file. Raises EngineError."""
+    """A file's content; empty if it isn't a file. Raises EngineError."""
     with engine.archive(container, path) as stream:
         packed = io.BytesIO(stream.read())
     with tarfile.open(fileobj=packed) as tar:

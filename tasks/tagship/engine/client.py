@@ -1,6 +1,6 @@
-"""One Docker engine, spoken to over its socket by Docker's own client: the few calls a deploy makes, a round trip each.
+"""Calls one Docker engine over its socket through Docker's own client: the few calls of a deploy, one round trip each.
 
-Docker's Engine API, https://docs.docker.com/reference/api/engine/; what docker-py does for us and what it doesn't:
+Docker's Engine API: https://docs.docker.com/reference/api/engine/. What docker-py does for us and what it doesn't:
 docs/decisions/engine-client.md.
 """
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from tagship.engine.transport import Client, Hijacked
 
 NEWEST_API = (1, 51)
-"""The newest API version this client was tried with; an engine that speaks less is spoken to in its own."""
+"""The newest API version this client was tested with; with an older engine it uses that engine's version."""
 OLDEST_API = (1, 41)
-"""Docker 20.10's."""
+"""The version of Docker 20.10."""
 CALL_TIMEOUT = 120.0
-"""Seconds without a byte after which a call is given up; a pull reports progress long before."""
+"""Seconds without a byte after which a call fails; a pull reports progress long before."""
 
 
 def prepare() -> None:
-    """Start importing Docker's client, for who waits for a program next and needs it later."""
+    """Start importing Docker's client, before waiting for a program, because it will be needed later."""
     threading.Thread(target=importlib.import_module, args=("tagship.engine.transport",)).start()
 
 
 class Engine:
-    """Speaks to a Docker socket; over SSH, to one that OpenSSH forwards to this machine.
+    """Talks to a Docker socket; over SSH, to one that OpenSSH forwards to this machine.
 
-    A call that fails because the link was cut raises; the next one goes over a new link, where one can be had.
+    A call that fails because the link broke raises an error; the next one reconnects, if possible.
     """
 
     def __init__(self, socket: Path, link: Link | None = None) -> None:
@@ -51,7 +51,7 @@ class Engine:
         self.api = (0, 0)
         self.clock_skew = 0.0
         self.distance = 0.0
-        """Seconds that reaching it took: a connection and a call, about two round trips."""
+        """Seconds that it took to reach the engine: a connection and a call, about two round trips."""
         self._link: Link = link or Here(socket)
         self._path = socket
         self._changing = threading.Lock()
@@ -59,7 +59,7 @@ class Engine:
 
     @property
     def socket(self) -> Path:
-        """The engine's socket, for programs too. Raises ConnectionFailedError when it can't be had again."""
+        """The engine's socket, also for programs. Raises ConnectionFailedError if it can't be reconnected."""
         return self._reached().path
 
     def connect(self) -> None:
@@ -69,7 +69,7 @@ class Engine:
         major, _, minor = spoken.partition(".")
         self.api = min((int(major), int(minor)), NEWEST_API)
         if self.api < OLDEST_API:
-            raise EngineError(f"The engine speaks API {spoken}.", hint="Docker 20.10 or later is needed")
+            raise EngineError(f"The engine supports only API {spoken}.", hint="upgrade it to Docker 20.10 or later")
         self._client = self._new(self._reached())
 
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
@@ -88,10 +88,10 @@ class Engine:
 
     @contextmanager
     def archive(self, container: str, path: str) -> Iterator[Any]:
-        """A path of a container's file system, as a tar to be read as it comes."""
+        """A path in a container's file system, as a stream of a tar."""
         asked = f"/containers/{quote(container)}/archive"
         with self._response("GET", asked, {"path": path}, stream=True) as response:
-            response.raw.decode_content = True  # engines compress what goes to whoever takes it compressed
+            response.raw.decode_content = True  # engines compress it for clients that accept this
             yield response.raw
 
     def load(self, tar: bytes, repository: str, tag: str) -> None:
@@ -102,7 +102,7 @@ class Engine:
     def stream(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **query: object
     ) -> Iterator[dict[str, Any]]:
-        """One call's answer as it comes, a JSON object a line; ends with the answer, or when the caller stops."""
+        """The answer as a stream of JSON objects, one per line; ends with the answer, or when the caller stops."""
         with self._response(method, path, query, stream=True, headers=headers) as response:
             for line in response.iter_lines(chunk_size=None):
                 if line:
@@ -114,7 +114,7 @@ class Engine:
             return response.content
 
     def pull(self, repository: str, digest: str, credentials: Mapping[str, str] | None = None) -> None:
-        """Pull by digest; credentials travel in this one request's header. Raises EngineError."""
+        """Pull by digest; the credentials are only in this request's header. Raises EngineError."""
         with self._docker() as docker:
             said = docker.pull(repository, digest, stream=True, decode=True, auth_config=dict(credentials or {}))
             for line in said:
@@ -122,19 +122,19 @@ class Engine:
                     raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
 
     def push(self, repository: str, tag: str, credentials: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """Push a tag; what the engine says of it, as it comes. Raises EngineError."""
+        """Push a tag. Returns the engine's messages as a stream. Raises EngineError."""
         from docker.auth import encode_header  # noqa: PLC0415 - see `transport`
 
         headers = {"X-Registry-Auth": encode_header(dict(credentials)).decode()}
         return self.stream("POST", f"/images/{repository}/push", headers, tag=tag)
 
     def hijack(self, container: str, argv: list[str]) -> Hijacked:
-        """Run a program in a running container, its stdin and output ours. Raises EngineError."""
-        from tagship.engine.transport import APIError, Hijacked  # noqa: PLC0415 - heavy, and loaded by now
+        """Run a program in a running container, with its stdin and output hijacked. Raises EngineError."""
+        from tagship.engine.transport import APIError, Hijacked  # noqa: PLC0415 - slow to import, and loaded already
 
         with self._docker() as docker:
             created = docker.exec_create(container, argv, stdin=True)["Id"]
-        with self._docker() as docker:  # which may be another by now, over a new link
+        with self._docker() as docker:  # may be a new client, after a reconnection
             try:
                 return Hijacked(docker.exec_start(created, socket=True), created)
             except APIError as error:
@@ -142,24 +142,24 @@ class Engine:
                 raise EngineError(f"The engine can't run {argv[0]} in {container[:12]}.", status=status) from error
 
     def exit_code(self, stream: Hijacked) -> int:
-        """How a hijacked program ended."""
+        """The exit code of a hijacked program."""
         with self._docker() as docker:
             return int(docker.exec_inspect(stream.id)["ExitCode"])
 
     def lend(self, port: int) -> int:
-        """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
+        """Forward a port of this machine's loopback to the engine. Returns the port there."""
         return self._link.lend(port)
 
     def cut(self) -> ConnectionFailedError | None:
-        """What to say when the link to it is cut, whatever else a program said meanwhile; None while it stands."""
+        """The error if the link is broken, whatever a program reported; None if it works."""
         return self._link.cut()
 
     def unreachable(self, error: Exception) -> ConnectionFailedError:
-        """What to say of a call that failed."""
+        """The error for a call that failed."""
         return self._link.explain(web.cause(error) or error)
 
     def now(self) -> float:
-        """Seconds since the epoch by the engine's clock, as of its last answer's Date."""
+        """The engine's time in seconds since the epoch, from the Date of its last answer."""
         return time.time() + self.clock_skew
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ class Engine:
         self._client.close()
 
     def _reached(self) -> Client:
-        """Docker's client, on the socket that leads to the engine now."""
+        """Docker's client, on the engine's current socket."""
         path = self._link.socket()
         if self._client.path != path:
             with self._changing:
@@ -178,8 +178,8 @@ class Engine:
         return self._client
 
     def _new(self, before: Client | None = None) -> Client:
-        """A client that speaks the version agreed on, with the connections of the one before."""
-        from tagship.engine.transport import Client  # noqa: PLC0415 - heavy
+        """A client with the agreed version, and the connections of the previous client."""
+        from tagship.engine.transport import Client  # noqa: PLC0415 - slow to import
 
         version = "{}.{}".format(*self.api if self.api[0] else OLDEST_API)
         client = Client(self._path, version, CALL_TIMEOUT, before.connections if before else None)
@@ -187,16 +187,16 @@ class Engine:
         return client
 
     def _note(self, response: requests.Response, **_: object) -> None:
-        """Count an answer, and what the engine's clock says."""
+        """Count an answer, and read the engine's clock."""
         self.calls += 1
         if date := response.headers.get("Date"):
             self.clock_skew = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
 
     @contextmanager
     def _docker(self) -> Iterator[Client]:
-        """Docker's client, its errors turned into ours."""
+        """Docker's client; converts its errors to ours."""
         client = self._reached()
-        from tagship.engine.transport import FAILURES, APIError  # noqa: PLC0415 - heavy, and loaded by now
+        from tagship.engine.transport import FAILURES, APIError  # noqa: PLC0415 - slow to import, and loaded already
 
         try:
             yield client
@@ -218,7 +218,7 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> Iterator[requests.Response]:
-        """The answer to one request; with `stream` only its head is here, and the rest may take as long as it likes."""
+        """The answer to a request; with `stream`, only its head has arrived and the rest has no time limit."""
         with self._docker() as docker:
             version = f"/v{docker.api_version}" if self.api[0] else ""
             text = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in (query or {}).items()}

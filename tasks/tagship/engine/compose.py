@@ -1,4 +1,4 @@
-"""Docker Compose: it reads, merges and interpolates Compose files, and creates containers. All by stdin."""
+"""Runs Docker Compose to create and run containers. Models go to it by stdin."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,15 +10,15 @@ from tagship.system.compose_program import as_yaml, command
 
 
 def create(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """Create the containers a project lacks, started by nobody yet. Raises RolloutError.
+    """Create a project's missing containers, without starting them. Raises RolloutError.
 
-    One that exists is kept, whatever the model says by now and whatever another Compose would make of it.
+    Keeps existing ones, even if the model or Compose's version has changed.
     """
     _project(socket, model, ["create", "--no-recreate", "--quiet-pull", "--no-build"], environment)
 
 
 def recreate(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """Replace a project's containers by new ones that take over their volumes, started by nobody yet.
+    """Replace a project's containers by new ones with the same volumes, without starting them.
 
     Raises RolloutError.
     """
@@ -26,14 +26,14 @@ def recreate(socket: Path, model: Mapping[str, Any], environment: Mapping[str, s
 
 
 def up(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """Create and start a project, pulling images it lacks. Raises RolloutError."""
+    """Create and start a project, and pull missing images. Raises RolloutError."""
     _project(socket, model, ["up", "--detach", "--quiet-pull", "--no-build"], environment)
 
 
 def run_once(
     socket: Path, model: Mapping[str, Any], service: str, argv: tuple[str, ...], environment: Mapping[str, str]
 ) -> programs.Finished:
-    """Run a command in a one-off container of a service. Raises RolloutError with the last lines it printed."""
+    """Run a command in a one-off container of a service. Raises RolloutError with the last lines of output."""
     words = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", service, *argv]
     return _project(socket, model, words, environment)
 

@@ -1,7 +1,7 @@
-"""A socket for Compose between it and the engine: what is known already it needn't ask a server far away again.
+"""A socket between Compose and the engine that answers known questions, to save round trips to a distant server.
 
-Before it makes a container, Compose asks for the engine's version, for each image and for the network, one after
-another. Those were read, or made, a moment ago, and are answered from that; everything else goes to the engine.
+Before Compose creates a container, it asks for the engine's version, for each image and for the network, one after
+another. Tagship has just read or created these, so the socket answers for them; all other calls go to the engine.
 """
 
 import json
@@ -23,17 +23,17 @@ from tagship.system import scratch
 _VERSIONED = re.compile(r"/v\d+\.\d+(?=/)")
 
 Answers = Mapping[str, Any]
-"""Path, with its query decoded and without the API's version → what the engine would say, as JSON."""
+"""Path, with its query decoded and without the API's version → the engine's answer, as JSON."""
 
 
 def network_query(name: str) -> str:
-    """How Compose asks for a network that the project only uses."""
+    """The request by which Compose looks for an external network."""
     return f'/networks?filters={{"name":{{"{name}":true}}}}'
 
 
 @contextmanager
 def answering(engine: Engine, known: Answers) -> Iterator[Path]:
-    """Serve such a socket while the block runs; it takes calls that are JSON both ways, no streams."""
+    """Serve such a socket during the block. It handles calls with JSON in both directions, no streams."""
     with scratch.folder() as folder:
         path = folder / "docker.sock"
         server = _Server(str(path), _handler(engine, known))
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._pass_on(asked.path, query, json.loads(body) if body else None)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the base class's
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - named by the base class
 
     def _pass_on(self, path: str, query: Mapping[str, str], body: object) -> None:
         try:
@@ -93,8 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the base class's
-        """Nothing."""
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - as in the base class
+        """Log nothing."""
 
 
 def _handler(engine: Engine, known: Answers) -> type[BaseHTTPRequestHandler]:

@@ -1,4 +1,4 @@
-"""The containers of releases on an engine: listed, connected, stopped, removed, their last words read."""
+"""Lists, connects, starts, stops and removes the containers of releases, and reads their last log lines."""
 
 import hashlib
 import ipaddress
@@ -19,7 +19,7 @@ _MISSING = 404
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a release, as the engine lists it."""
+    """A container of a release, from the engine's list."""
 
     id: str
     name: str
@@ -30,30 +30,30 @@ class Container:
     status: str
     created: float
     addresses: Mapping[str, str]
-    """Network → the address it is to have there, where one was chosen for it."""
+    """Network → its fixed address there; empty without one."""
     restart: str = ""
-    """Its restart policy while it is to run, `always` or `no`; empty when a version without that label made it."""
+    """Its restart policy while it runs, `always` or `no`; empty for containers of older versions."""
     one_off: bool = False
-    """Whether it runs one command, beside the containers that make its service: a migration."""
+    """Whether it runs a single command besides its service's containers, such as a migration."""
 
     @property
     def running(self) -> bool:
-        """Whether its process runs, a restarting one's too: it will again."""
+        """Whether its process runs, or will run again because it is restarting."""
         return self.state in {"running", "restarting", "paused"}
 
 
 def listed(engine: Engine) -> list[Container]:
-    """Every release's and accessory's containers on an engine, of all apps."""
+    """The containers of all releases and accessories on an engine, of all apps."""
     return [_container(raw) for raw in engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}.app"]})]
 
 
 def of(engine: Engine, project: str) -> list[Container]:
-    """The containers of one Compose project that make its services: a migration's isn't among them."""
+    """The containers of the services of a Compose project, without migrations."""
     return [container for container in _all_of(engine, project) if not container.one_off]
 
 
 def connect(engine: Engine, container: Container, network: str, address: str = "") -> None:
-    """Put a container on a network, without an alias; with an address of its own, or any."""
+    """Connect a container to a network, without an alias, with the given address or any."""
     settings = {"IPAMConfig": {"IPv4Address": address}} if address else {}
     engine.call(
         "POST",
@@ -63,10 +63,10 @@ def connect(engine: Engine, container: Container, network: str, address: str = "
 
 
 def choose_address(name: str, subnet: str, taken: set[str]) -> str:
-    """An address in the upper half of a subnet that no container has or waits for.
+    """An address in the upper half of a subnet that no container has or will have.
 
-    Fixed, so that when several containers restart at once none gets another's address while the edge still holds a
-    connection to it; the lower half is the engine's to hand out. Raises CheckError when all are taken.
+    Addresses are fixed, so that when several containers restart at once, none gets another's address while the edge
+    still has a connection to it. The engine assigns those in the lower half. Raises CheckError if all are taken.
     """
     network = ipaddress.ip_network(subnet, strict=False)
     half = network.num_addresses // 2
@@ -79,16 +79,16 @@ def choose_address(name: str, subnet: str, taken: set[str]) -> str:
 
 
 def start(engine: Engine, containers: Iterable[Container]) -> None:
-    """Start containers, all at once; from now on they come back with their engine."""
+    """Start containers, all at once. From now on they restart with the engine."""
     things = list(containers)
     calls = [partial(engine.call, "POST", f"/containers/{c.id}/start") for c in things]
     _beside(calls, [partial(come_back, engine, c) for c in things])
 
 
 def stop(engine: Engine, containers: Iterable[Container], within: int | None = None) -> None:
-    """Stop containers, all at once; each gets its own stop_grace_period unless `within` says otherwise.
+    """Stop containers, all at once; each gets its own stop_grace_period unless `within` is given.
 
-    They stay down when their engine starts again.
+    They don't restart with the engine.
     """
     things, query = list(containers), {} if within is None else {"t": within}
     calls = [partial(_unless_gone, engine, "POST", f"/containers/{c.id}/stop", **query) for c in things]
@@ -96,18 +96,18 @@ def stop(engine: Engine, containers: Iterable[Container], within: int | None = N
 
 
 def come_back(engine: Engine, container: Container) -> None:
-    """Have a container start with its engine: `always`, as `unless-stopped` forgets one whose engine was killed.
+    """Make a container restart with its engine.
 
-    One that ends by itself is left as it is.
+    Uses `always`, because an engine that was killed forgets `unless-stopped`. Does nothing for one-shots.
     """
     if _comes_back(engine, container):
         _unless_gone(engine, "POST", f"/containers/{container.id}/update", {"RestartPolicy": {"Name": "always"}})
 
 
 def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[], object]]) -> None:
-    """Make calls, all at once, and change restart policies meanwhile: asked for first, but not waited for.
+    """Make calls, all at once, and change restart policies in parallel, sent first but not waited for.
 
-    An engine refuses, and takes back, the change of a container that ends at that moment: it is made again afterwards.
+    An engine refuses to change a container that ends at that moment, so such a change is repeated afterwards.
     """
     refused: list[Callable[[], object]] = []
 
@@ -123,14 +123,14 @@ def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[]
 
 
 def _stay_down(engine: Engine, container: Container) -> None:
-    """An older version's keeps a policy that tells it from one that ends by itself."""
+    """A container of an older version keeps a policy that distinguishes it from a one-shot."""
     if _comes_back(engine, container):
         policy = {"Name": "no" if container.restart else "unless-stopped"}
         _unless_gone(engine, "POST", f"/containers/{container.id}/update", {"RestartPolicy": policy})
 
 
 def _comes_back(engine: Engine, container: Container) -> bool:
-    """Whether it is to run until somebody stops it. Where no label says so, the policy it was made with does."""
+    """Whether it must run until it is stopped. Without the label, its original restart policy decides."""
     if container.restart:
         return container.restart != "no"
     try:
@@ -145,7 +145,7 @@ def _comes_back(engine: Engine, container: Container) -> bool:
 def remove(engine: Engine, release: str) -> None:
     """Remove a release's containers, running or not, and its network.
 
-    A migration that still runs goes on, and keeps the network: ending it half-way is worse than leaving it.
+    A migration that still runs stays, with its network: stopping it half-way would be worse than leaving it.
     """
     found = _all_of(engine, release)
     migrating = [container for container in found if container.one_off and container.running]
@@ -156,20 +156,20 @@ def remove(engine: Engine, release: str) -> None:
 
 
 def healthcheck(engine: Engine, container: str) -> list[str]:
-    """The command that tells whether a container is well: the Compose file's or its image's; empty when it has none."""
+    """The healthcheck command of a container, from the Compose file or its image; empty if it has none."""
     return probe(engine.get(f"/containers/{container}/json")["Config"])
 
 
 def probe(config: Mapping[str, Any]) -> list[str]:
-    """The same, of what the engine says of a container or an image."""
+    """The healthcheck command in the engine's data of a container or an image."""
     test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     return [] if test == ["NONE"] else list(test)
 
 
 def last_words(engine: Engine, container: str, *, since: str = "", until: str = "") -> str:
-    """The last lines a container printed, both streams: between two times, or in its last run that said anything.
+    """The last lines a container printed to both streams, between two times or in its last run with output.
 
-    Times are the engine's, as its API takes them: seconds since the epoch, with nanoseconds behind a point.
+    Times are the engine's, in the format of its API: seconds since the epoch, with nanoseconds after a point.
     """
     if since or until:
         return _printed(engine, container, tail=10 * LOG_LINES, since=since or "0", until=until or "0")

@@ -1,4 +1,4 @@
-"""The images that an engine has."""
+"""Reads the images on an engine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from tagship.names import Digest
 
 
 def image(engine: Engine, reference: str) -> dict[str, Any] | None:
-    """What the engine knows of an image; None when it isn't there."""
+    """The engine's data of an image; None if it doesn't exist."""
     try:
         found: dict[str, Any] = engine.get(f"/images/{reference}/json")
     except EngineError as error:
@@ -21,7 +21,7 @@ def image(engine: Engine, reference: str) -> dict[str, Any] | None:
 
 
 def pushed_digests(found: Mapping[str, Any], repository: str) -> set[Digest]:
-    """The digests an image is known by in a repository it was pushed to or pulled from."""
+    """The digests of an image in a repository that it was pushed to or pulled from."""
     return {
         Digest(reference.partition("@")[2])
         for reference in found.get("RepoDigests") or ()
@@ -30,7 +30,7 @@ def pushed_digests(found: Mapping[str, Any], repository: str) -> set[Digest]:
 
 
 def image_config(engine: Engine, image: str) -> dict[str, Any] | None:
-    """What an image gives its containers, as the engine says it; None where the engine hasn't the image."""
+    """An image's settings for its containers; None if the engine doesn't have the image."""
     try:
         return (engine.get(f"/images/{image}/json").get("Config") or {}) if image else None
     except EngineError as error:
@@ -40,6 +40,6 @@ def image_config(engine: Engine, image: str) -> dict[str, Any] | None:
 
 
 def image_variables(engine: Engine, image: str) -> dict[str, str]:
-    """The environment that an image gives its containers."""
+    """The environment that an image gives to its containers."""
     config = image_config(engine, image) or {}
     return dict(line.partition("=")[::2] for line in config.get("Env") or ())

@@ -1,4 +1,4 @@
-"""Puts the content of configs and secrets into created containers, as Compose does when it starts them itself."""
+"""Copies configs and secrets into created containers, as Compose does when it starts them itself."""
 
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,9 +16,10 @@ READABLE = 0o444
 def inject(
     engine: Engine, model: Mapping[str, Any], containers: Iterable[Container], environment: Mapping[str, str]
 ) -> None:
-    """Once, before its first start. `model` has its secrets filled in; `environment` is what Compose would be given.
+    """Copy them once, before the first start.
 
-    Raises CheckError for a container whose file system can't be written to.
+    `model` contains its secrets; `environment` is what Compose would get. Raises CheckError for a read-only file
+    system.
     """
     for container in containers:
         entries = list(_entries(model, container.service, environment)) if container.state == "created" else []
@@ -27,8 +28,8 @@ def inject(
                 engine.put_archive(container.id, "/", archives.pack(entries))
             except EngineError as error:
                 raise CheckError(
-                    f"{container.service} takes configs or secrets, and its file system refuses them: {error.problem}",
-                    hint="with read_only, hand the values over as environment variables",
+                    f"{container.service} takes configs or secrets, but its file system is read-only: {error.problem}",
+                    hint="with read_only, pass the values as environment variables",
                 ) from error
 
 

@@ -1,4 +1,4 @@
-"""How an engine's socket comes to this machine: it is here, or something brings it and may be cut."""
+"""How to reach an engine's socket: on this machine, or through a connection that may break."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,19 +7,19 @@ from tagship.errors import ConnectionFailedError
 
 
 class Link(Protocol):
-    """What brings the engine's socket to this machine, and may be cut."""
+    """The connection that brings the engine's socket to this machine. It may break."""
 
     def socket(self) -> Path:
-        """Where it is, connected again if it was cut. Raises ConnectionFailedError."""
+        """The socket's path; reconnects if necessary. Raises ConnectionFailedError."""
 
     def lend(self, port: int) -> int:
-        """Let the engine reach a port of this machine's loopback. Returns the port it has there."""
+        """Forward a port of this machine's loopback to the engine. Returns the port there."""
 
     def cut(self) -> ConnectionFailedError | None:
-        """What to say when the link is cut; None while it stands."""
+        """The error if the link is broken; None if it works."""
 
     def explain(self, error: Exception) -> ConnectionFailedError:
-        """What to say of a call that failed."""
+        """The error for a call that failed."""
 
 
 class Here:
@@ -29,19 +29,19 @@ class Here:
         self._path = path
 
     def socket(self) -> Path:
-        """Where it always is."""
+        """The fixed path."""
         return self._path
 
     def lend(self, port: int) -> int:
-        """The engine has the same loopback."""
+        """The same port, because the engine has the same loopback."""
         return port
 
     def cut(self) -> None:
-        """Nothing is between, so nothing is ever cut."""
+        """None: there is no connection that can break."""
 
     def explain(self, error: Exception) -> ConnectionFailedError:
-        """Nobody listens, or nobody may use it."""
+        """The error: nothing listens on the socket, or the user may not use it."""
         return ConnectionFailedError(
             f"The engine at {self._path} doesn't answer: {str(error) or type(error).__name__}.",
-            hint="is Docker running there, and may you use its socket?",
+            hint="check that Docker runs there and that you may use its socket",
         )

@@ -1,4 +1,4 @@
-"""This machine's own engine."""
+"""The engine on this machine."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ DEFAULT_SOCKET = Path("/var/run/docker.sock")
 
 @contextmanager
 def local_engine() -> Iterator[Engine]:
-    """This machine's engine."""
+    """Connect to this machine's engine."""
     engine = Engine(local_socket())
     engine.connect()
     try:
@@ -24,15 +24,15 @@ def local_engine() -> Iterator[Engine]:
 
 
 def local_socket() -> Path:
-    """The Docker socket of this machine: DOCKER_HOST, else the usual one, else the current Docker context's.
+    """This machine's Docker socket: DOCKER_HOST, otherwise the default one, otherwise the current Docker context's.
 
-    Raises ToolError when DOCKER_HOST is another machine's.
+    Raises ToolError if DOCKER_HOST is on another machine.
     """
     host = os.environ.get("DOCKER_HOST", "")
     if host.startswith("unix://"):
         return Path(host.removeprefix("unix://"))
     if host:
-        raise ToolError(f"DOCKER_HOST is {host}.", hint="images are built by an engine on this machine: unset it")
+        raise ToolError(f"DOCKER_HOST is {host}.", hint="unset it: images are built by an engine on this machine")
     if DEFAULT_SOCKET.exists():
         return DEFAULT_SOCKET
     said = programs.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).out.strip()

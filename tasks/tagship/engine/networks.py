@@ -1,4 +1,4 @@
-"""Networks with small explicit subnets of a configured range: an engine's own pools hold about thirty networks."""
+"""Creates networks with small subnets of a configured range, because an engine's own pools hold about 30 networks."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +10,19 @@ from tagship.errors import CheckError, EngineError
 EDGE_PREFIX = 20
 """The edge's network holds every routed container of every app: 4,094 addresses, the first of the range."""
 PREFIX = 26
-"""A release's or an environment's network, where that is enough: the engine hands out its lower half, 30 addresses."""
+"""The usual network of a release or an environment; the engine assigns its lower half, 30 addresses."""
 SPARE = 4
-"""Addresses beside the containers': the network's own, its gateway's, a one-off's, and one more."""
+"""Addresses besides the containers': the network's, its gateway's, a one-off's, and one more."""
 _TAKEN = ("overlap", "Pool overlaps", "already in use", "conflicts with")
 
 
 def prefix_for(containers: int) -> int:
-    """The prefix of a network for so many containers, of which the engine hands out the lower half."""
+    """The prefix of a network for so many containers; the engine assigns only its lower half."""
     return min(PREFIX, 31 - (containers + SPARE - 1).bit_length())
 
 
 Networks = Sequence[Mapping[str, Any]]
-"""Networks as an engine lists them."""
+"""Networks in the engine's own format."""
 
 
 def listed(engine: Engine) -> Networks:
@@ -34,11 +34,11 @@ def listed(engine: Engine) -> Networks:
 def ensure(  # noqa: PLR0913 - what a network is made of
     engine: Engine, name: str, within: str, *, prefix: int, labels: Mapping[str, str], there: Networks = ()
 ) -> Mapping[str, Any]:
-    """Make a network of that name unless it is there; tries subnets until one overlaps nothing. Returns it.
+    """Create a network of that name unless it exists, in a subnet that overlaps no other. Returns it.
 
-    `there`: the engine's networks as they were listed before, to save a call; an engine refuses what overlaps anyway.
+    `there`: a previous list of the engine's networks, which saves a call; an engine refuses overlaps anyway.
 
-    Raises CheckError when the range has none left.
+    Raises CheckError if the range has no free subnet.
     """
     known = there or listed(engine)
     if found := next((network for network in known if network["Name"] == name), None):
@@ -55,13 +55,13 @@ def ensure(  # noqa: PLR0913 - what a network is made of
             "Driver": "bridge",
             "CheckDuplicate": True,
             "Labels": dict(labels),
-            # what the engine hands out comes from the lower half; the upper is for addresses that we choose
+            # the engine assigns addresses in the lower half; we choose those in the upper half
             "IPAM": {"Config": [{"Subnet": str(subnet), "IPRange": str(next(subnet.subnets()))}]},
         }
         try:
             made: Mapping[str, Any] = engine.call("POST", "/networks/create", wanted)
         except EngineError as error:
-            if f"{name} already exists" in error.problem:  # somebody else's first deploy was quicker
+            if f"{name} already exists" in error.problem:  # another first deploy was faster
                 return next(network for network in listed(engine) if network["Name"] == name)
             if not any(words in error.problem for words in _TAKEN):
                 raise
@@ -75,7 +75,7 @@ def _free(
 ) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     whole = ipaddress.ip_network(within)
     for subnet in whole.subnets(new_prefix=prefix):
-        # the first block of the range stays the edge's, even before there is one
+        # the first block of the range is reserved for the edge
         if prefix != EDGE_PREFIX and subnet.subnet_of(next(whole.subnets(new_prefix=EDGE_PREFIX))):  # type: ignore[arg-type]
             continue
         if not any(subnet.overlaps(other) for other in used):

@@ -1,4 +1,4 @@
-"""Who has a port of a server that something else wants: a container, or a process of its own."""
+"""Finds the container or process that uses a port of a server."""
 
 from tagship.engine import containers
 from tagship.engine.client import Engine
@@ -19,9 +19,10 @@ done
 
 
 def holder(engine: Engine, port: int, image: str) -> str:
-    """Who listens on a published TCP port, in words; empty when nobody does, or nobody can tell.
+    """The container or process that listens on a published TCP port, in words; empty if there is none or it is unknown.
 
-    Of processes only the server itself knows: a container of that image, which has a shell, looks for once.
+    Processes are only visible on the server itself, so a short-lived container of that image, which needs a shell,
+    looks for them.
     """
     for listed in engine.get("/containers/json"):
         if any(published.get("PublicPort") == port for published in listed.get("Ports") or ()):

@@ -1,4 +1,4 @@
-"""What one engine's API lacks, and how a Compose model is fitted to it."""
+"""Adapts a Compose model to what an engine's API supports."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from tagship.release.markers import Model
 from tagship.release.selection import without
 
 START_INTERVAL_API = (1, 44)
-"""Engine 25: probes at an interval of their own while a container starts."""
+"""Engine 25 supports a separate healthcheck interval while a container starts."""
 
 START_INTERVAL = "250ms"
 
 START_PERIOD = "300s"
-"""A deploy decides when starting has taken too long; the engine's own count of failures must not come first."""
+"""A deploy has its own time limit for starting; the engine must not declare a container unhealthy before that."""
 
 
 def adapt(model: Model, api: tuple[int, int]) -> dict[str, Any]:
-    """The same for one engine's API: quick probes while starting, where it knows of them."""
+    """The model for one engine's API, with frequent checks while starting if the API supports them."""
     services = {}
     for name, settings in model["services"].items():
         check = settings.get("healthcheck")

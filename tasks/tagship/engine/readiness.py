@@ -1,4 +1,4 @@
-"""Starts containers in dependency order and waits until they are ready, told by the engine's events, not by polling."""
+"""Starts containers in dependency order and waits, through the engine's events, until they are ready."""
 
 import queue
 import threading
@@ -15,21 +15,21 @@ from tagship.release.model import ends
 from tagship.system.parallel import settled
 
 GLANCE_EVERY = 1.0
-"""Seconds without an event after which the containers are looked at anyway: a stream can miss its first moments."""
+"""Seconds without an event before the containers are inspected anyway, because a stream can miss its first moments."""
 PROBE_FIRST, PROBE_MOST = 0.1, 1.0
-"""Seconds between our own probes on engines that know no start_interval, growing by half."""
+"""Seconds between our own checks on engines without start_interval; they grow by half."""
 
 FAR = 0.08
-"""Seconds: an engine that took so long to reach is quicker with its own probe, every 0.25 s while starting."""
+"""Seconds. If reaching the engine took this long, its own check, every 0.25 s while starting, is faster than ours."""
 PROBE_WITHIN = 30.0
-"""Seconds a check may take that doesn't say: Docker's own default."""
+"""Time limit in seconds for a check without one: Docker's default."""
 _PROBED = "tagship: probed"
 
 Event = dict[str, Any]
 
 
 class Events:
-    """The engine's events of one Compose project's containers, from now on."""
+    """The engine's events for the containers of one Compose project, from now on."""
 
     def __init__(self, engine: Engine, project: str) -> None:
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -38,14 +38,14 @@ class Events:
         threading.Thread(target=self._read, name="tagship-events", daemon=True).start()
 
     def next(self, within: float) -> Event | None:
-        """The next event, or None when nothing happened for that long."""
+        """The next event, or None if there is none for that long."""
         try:
             return self._queue.get(timeout=within)
         except queue.Empty:
             return None
 
     def put(self, event: Event) -> None:
-        """Something that happened here."""
+        """Add an event of our own."""
         self._queue.put(event)
 
     def _read(self) -> None:
@@ -53,11 +53,11 @@ class Events:
             for event in self._stream:
                 self._queue.put(event)
         except TagshipError:
-            return  # the engine went away: whoever calls it next says so
+            return  # the engine is gone; the next call to it reports that
 
 
 class Starting:
-    """Some services of a Compose project on their way from created to ready."""
+    """Brings some services of a Compose project from created to ready."""
 
     def __init__(
         self, engine: Engine, model: Mapping[str, Any], containers: Iterable[Container], within: float
@@ -77,11 +77,14 @@ class Starting:
         self._probe_pause = PROBE_FIRST
 
     def run(self) -> None:
-        """Start and wait. Raises RolloutError with the last log lines as soon as one crashes, or at the deadline."""
+        """Start and wait.
+
+        Raises RolloutError with the last log lines as soon as a container crashes, or at the deadline.
+        """
         events = self._events = Events(self._engine, self._project)
         deadline = time.monotonic() + self._within
         if self._started:
-            self._look()  # a killed deploy's: they run, and may be ready
+            self._look()  # containers of a killed deploy run already, and may be ready
             settled(lambda c: come_back(self._engine, c), [c for c in self._containers.values() if c.running])
         self._start_those_that_can()
         while len(self._ready) < len(self._containers):
@@ -97,7 +100,7 @@ class Starting:
 
     def _start_those_that_can(self) -> None:
         able = [c for c in self._containers.values() if c.id not in self._started and self._may_start(c.service)]
-        # a second is as exactly as its clock is known here
+        # the engine's clock is only known to the second
         self._began |= {container.id: f"{self._engine.now() - 1:.6f}" for container in able}
         start(self._engine, able)
         for container in able:
@@ -117,7 +120,7 @@ class Starting:
 
     def _checks_itself(self, container: Container) -> bool:
         check = self._services[container.service].get("healthcheck")
-        if check is None:  # the image may bring one
+        if check is None:  # the image may have one
             return bool(healthcheck(self._engine, container.id))
         return not check.get("disable")
 
@@ -142,20 +145,21 @@ class Starting:
             self._ready.add(container.id)
 
     def _patience(self) -> float:
-        """Seconds to wait for news before looking."""
+        """Seconds to wait for an event before inspecting the containers."""
         return self._probe_pause if self._probes_itself() else GLANCE_EVERY
 
     def _probes_itself(self) -> bool:
-        """Once, early, as many apps are up before the engine's first probe; and always on engines that probe rarely.
+        """Whether to run a container's check ourselves: once, early, and always on engines that check rarely.
 
-        A probe of ours takes three round trips: from far away the engine's own, and its event, are quicker.
+        Many apps are up before the engine's first check. Our own check takes three round trips; from far away, the
+        engine's is faster.
         """
         if self._engine.api < START_INTERVAL_API:
             return True
         return self._looks == 0 and self._engine.distance < FAR
 
     def _look(self) -> None:
-        """Without news: see what the engine thinks, and on engines that probe too rarely, probe ourselves."""
+        """Inspect the containers when no event comes; on engines that check rarely, also run the checks."""
         for container in self._containers.values():
             if container.id in self._started - self._ready:
                 self._judge(container)
@@ -163,7 +167,7 @@ class Starting:
         self._probe_pause = min(PROBE_MOST, self._probe_pause * 1.5)
 
     def _judge(self, container: Container) -> None:
-        """One container as the engine has it now. Raises RolloutError when it ended as it shouldn't have."""
+        """Inspect one container. Raises RolloutError if it has ended unexpectedly."""
         found = self._engine.get(f"/containers/{container.id}/json")
         state = found["State"]
         health, one_shot = state.get("Health", {}).get("Status"), ends({"services": self._services}, container.service)
@@ -182,7 +186,7 @@ class Starting:
             threading.Thread(target=probe.run, args=(self._events,), name="tagship-probe", daemon=True).start()
 
     def _failed(self, container: Container, how: str, until: str = "") -> RolloutError:
-        """With what it printed until then: an engine that starts it again has it say the same again."""
+        """The error, with the output up to that time, because a restarted container prints the same again."""
         words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
         said = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
         return RolloutError(f"{container.service} {how}:\n{said}")
@@ -190,19 +194,19 @@ class Starting:
 
 @dataclass(frozen=True)
 class Probe:
-    """A container's own health check, run once as the engine would; beside, for it may hang."""
+    """A container's own healthcheck, run once like the engine does; in a thread, because it may hang."""
 
     engine: Engine
     container: str
     check: Mapping[str, Any]
-    """`Healthcheck` as the engine has it: Test, and Timeout in nanoseconds."""
+    """`Healthcheck` in the engine's format: Test, and Timeout in nanoseconds."""
 
     def run(self, events: Events) -> None:
-        """Tell as an event how it went; at its own timeout it has failed."""
+        """Report the result as an event; at its own timeout, the check has failed."""
         try:
             healthy = self._healthy()
         except (TagshipError, OSError):
-            healthy = False  # it isn't running: the event of its death is on its way; or it takes too long
+            healthy = False  # it isn't running, so its `die` event follows; or it takes too long
         events.put({"Action": _PROBED, "Actor": {"ID": self.container, "Attributes": {}}, "healthy": healthy})
 
     def _healthy(self) -> bool:
@@ -220,6 +224,6 @@ class Probe:
 
 
 def _time(event: Event) -> str:
-    """When it happened, as the engine's API takes times; empty where it isn't told."""
+    """The time of an event in the format of the engine's API; empty if unknown."""
     nanoseconds = int(event.get("timeNano") or 0)
     return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}" if nanoseconds else ""

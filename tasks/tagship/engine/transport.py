@@ -1,4 +1,4 @@
-"""Docker's own Python client on one socket. Imported only when an engine is spoken to: it brings 250 modules along."""
+"""Docker's own Python client on one socket. Imported only when an engine is used, because it loads 250 modules."""
 
 import socket
 from pathlib import Path
@@ -17,43 +17,43 @@ from tagship.errors import ConfigError
 __all__ = ["FAILURES", "APIError", "Client", "Hijacked"]
 
 FAILURES = (OSError, HTTPError)
-"""What is raised when a connection breaks: requests' errors are OSErrors, urllib3's come from answers read raw."""
+"""Errors of a broken connection: requests' errors are OSErrors, urllib3's come from answers that are read raw."""
 CONNECTIONS = 100
-"""Idle connections that are kept; a deploy has as many calls at once as there are containers."""
+"""How many idle connections are kept; a deploy makes as many calls at once as there are containers."""
 _ANY = "http+docker://localhost"
 
 
 class Client(APIClient):
-    """Docker's client, with one kept-alive connection for each thread that calls at the same time."""
+    """Docker's client, with one kept-alive connection for each thread that makes calls at the same time."""
 
     def __init__(self, path: Path, version: str, timeout: float, connections: UnixHTTPAdapter | None = None) -> None:
         try:
             super().__init__(f"unix://{path}", version, timeout=int(timeout))
         except (DockerException, ValueError, TypeError, AttributeError) as error:
-            # it reads that file before anybody asks for credentials
+            # it reads that file even if no credentials are needed
             raise ConfigError(f"Docker's config.json can't be read: {error}.", hint="correct its `auths`") from None
         self.path = path
         self.connections = connections or Connections(path, int(timeout))
         self.mount("http+docker://", self.connections)
-        # neither a proxy nor a password of ~/.netrc has any business on a unix socket
+        # a unix socket needs neither a proxy nor a password from ~/.netrc
         self.trust_env = False
 
 
 class Connections(UnixHTTPAdapter):
-    """docker-py keeps a pool for each URL, so a connection would serve calls of one path only: here one serves all."""
+    """One pool for all paths. docker-py has a pool per URL, so that a connection would serve only one path."""
 
     def __init__(self, path: Path, timeout: int) -> None:
         super().__init__(str(path), timeout, max_pool_size=CONNECTIONS)
         self.pools[_ANY] = _Pool(_ANY, str(path), timeout, maxsize=CONNECTIONS)
 
     def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:
-        """The one pool, whatever the path."""
+        """The pool, whatever the path."""
         del url
         return super().get_connection(_ANY, proxies)
 
 
 class _Pool(UnixHTTPConnectionPool):
-    """urllib3 keeps a connection that it closed, of a stream left early, and takes it next, to connect it anew."""
+    """Drops closed connections. After a stream was left early, urllib3 would keep one and reconnect it when used."""
 
     def _put_conn(self, conn: HTTPConnection | None) -> None:  # type: ignore[override] # its base isn't exported
         if conn and conn.is_connected:
@@ -63,31 +63,31 @@ class _Pool(UnixHTTPConnectionPool):
 
 
 class Hijacked:
-    """A connection that stopped speaking HTTP: ours to write to, frames of the container's output to read.
+    """A hijacked connection: we write to the container's stdin and read frames of its output.
 
-    A frame is one byte for the stream (1 stdout, 2 stderr), three of nothing, the length in four, big-endian, then as
-    many bytes of output (Docker's API, "Attach to a container: stream format"). docker-py's `frames_iter` reads them
-    from the socket alone: it loses those that came with the answer's head, and knows no time limit.
+    A frame is one byte for the stream (1 stdout, 2 stderr), three zero bytes, the length in four bytes, big-endian,
+    then the output (Docker's API, "Attach to a container: stream format"). docker-py's `frames_iter` reads only from
+    the socket: it loses frames that came with the answer's head, and has no time limit.
     """
 
     def __init__(self, started: Any, exec_id: str) -> None:  # noqa: ANN401 - types-docker has a union of all platforms'
         """`started`: what `exec_start(socket=True)` returns."""
         self.id = exec_id
-        # where docker-py keeps them: the answer, and the reader that may have read frames along with the answer's head
+        # docker-py's internals: the answer, and the reader that may have read frames along with the answer's head
         self._response: requests.Response = started._response  # noqa: SLF001
         self._reader: BinaryIO = self._response.raw._fp.fp  # noqa: SLF001
         self._socket: socket.socket = self._response.raw.connection.sock
 
     @property
     def ended(self) -> bool:
-        """Whether the other end has hung up, as far as is known here."""
+        """Whether the other end has closed the connection, as far as we know."""
         try:
             return wait_for_read(self._socket, timeout=0) and not self._socket.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
 
     def limit(self, seconds: float) -> None:
-        """From now on, reading raises TimeoutError when nothing comes for so long."""
+        """From now on, reading raises TimeoutError if nothing comes for so long."""
         self._socket.settimeout(seconds)
 
     def write(self, data: bytes) -> None:
@@ -102,5 +102,5 @@ class Hijacked:
         return head[0], self._reader.read(int.from_bytes(head[4:8], "big"))
 
     def close(self) -> None:
-        """Hang up; the container's process sees the end of its stdin."""
+        """Close the connection; the container's process sees the end of its stdin."""
         self._response.close()

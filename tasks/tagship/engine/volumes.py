@@ -1,4 +1,4 @@
-"""The volumes of an environment on an engine: made as the Compose file says, and compared with those that stand."""
+"""Creates an environment's volumes as the Compose file says, and compares existing ones with it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,25 +8,25 @@ from tagship.release import markers
 from tagship.release.model import Volume
 
 LOCAL = "local"
-"""The engine's driver where none is named."""
+"""The engine's default driver."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A volume as an engine has it."""
+    """A volume on an engine."""
 
     driver: str = LOCAL
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 def existing(engine: Engine) -> dict[str, Standing]:
-    """Name → every volume of an engine, of all apps."""
+    """Name → volume, for every volume of an engine, of all apps."""
     found = engine.get("/volumes").get("Volumes") or ()
     return {volume["Name"]: Standing(volume["Driver"], volume.get("Options") or {}) for volume in found}
 
 
 def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-    """Make those that don't stand yet. To the engine, asking for one that does changes nothing."""
+    """Create missing volumes. Requests for existing ones change nothing."""
     for volume in wanted:
         settings = {
             "Name": volume.name,
@@ -40,18 +40,18 @@ def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], 
 def findings(
     wanted: Iterable[Volume], external: Iterable[str], there: Mapping[str, Standing], secrets: Mapping[str, str]
 ) -> Iterator[str]:
-    """Each volume that isn't what the Compose file says, in one line; no option's value is in it."""
+    """Each volume that differs from the Compose file, in one line, without the options' values."""
     for name in sorted(set(external) - there.keys()):
         yield (
-            f"The server has no volume {name}, which the Compose file calls external: make it there "
-            f"(`docker volume create {name}`), or drop `external` and Tagship makes one."
+            f"The server has no volume {name}, which the Compose file calls external: create it there "
+            f"(`docker volume create {name}`), or remove `external`, and Tagship creates one."
         )
     for volume in wanted:
         stands = there.get(volume.name)
         if stands and (differing := sorted(_differing(volume, stands, secrets))):
             yield (
-                f"The volume {volume.name} stands with another {', '.join(differing)} than the Compose file gives it. "
-                "A volume is never changed, for its data would seem lost: write what it was made with, or give the "
+                f"The volume {volume.name} has another {', '.join(differing)} than in the Compose file. "
+                "Tagship never changes a volume, as its data would seem lost: restore the old setting, or give the "
                 "file's volume another name and copy the data over."
             )
 
@@ -60,7 +60,7 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
     if stands.driver != (volume.driver or LOCAL):
         yield "driver"
     options = _plain(volume.options, secrets)
-    # a secret may have been rotated since: the volume stands with what it was made with, and nothing tells a mistake
+    # a secret may have changed since the volume was created; its value proves no mistake
     secret = {key for key, value in volume.options.items() if markers.secret_names(value)}
     yield from (
         f"driver_opts.{key}"
@@ -70,5 +70,5 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
 
 
 def _plain(values: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """The values as they are, `$` no longer escaped for Compose."""
+    """The values without Compose's escaping of `$`."""
     return {key: str(markers.fill(value, secrets)).replace("$$", "$") for key, value in values.items()}

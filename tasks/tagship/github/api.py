@@ -1,4 +1,4 @@
-"""GitHub's REST API, as far as environments and deployments go. GITHUB_API_URL is honoured, so GHES is too.
+"""Calls GitHub's REST API for environments and deployments. GITHUB_API_URL also makes it work with GHES.
 
 Reference: https://docs.github.com/rest/deployments
 """
@@ -17,13 +17,13 @@ VERSION = "2022-11-28"
 TRIES = 4
 WITHIN = 20.0
 LONGEST_WAIT = 60.0
-"""Seconds to wait for a rate limit to pass; a longer one is an error that says when."""
+"""The longest wait for a rate limit, in seconds. A longer one is an error that gives the time."""
 _PAGE = 100
 _MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
 
 
 class GitHubError(TagshipError):
-    """GitHub refused, or could not be reached. Carries the HTTP status, 0 for none."""
+    """GitHub refused, or can't be reached. Carries the HTTP status, 0 without an answer."""
 
     def __init__(self, problem: str, *, status: int = 0, hint: str = "") -> None:
         self.status = status
@@ -31,7 +31,7 @@ class GitHubError(TagshipError):
 
 
 class Repository:
-    """One repository's API, with a token that is never printed."""
+    """One repository's API. Never prints the token."""
 
     def __init__(
         self, name: str, token: str, api: str = PUBLIC, sleep: Callable[[float], object] | None = None
@@ -42,7 +42,7 @@ class Repository:
         self._sleep = sleep or time.sleep
 
     def environment(self, name: str) -> dict[str, Any] | None:
-        """One environment with its protection rules; None when there is none of that name (or it may not be seen)."""
+        """An environment with its protection rules; None if it doesn't exist or the token may not see it."""
         try:
             found: dict[str, Any] = self._call("GET", f"environments/{quote(name, safe='')}")
         except GitHubError as error:
@@ -52,21 +52,21 @@ class Repository:
         return found
 
     def put_environment(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Create or replace an environment's protection: what isn't in `settings` is taken away."""
+        """Create an environment or replace its protection; rules that aren't in `settings` are removed."""
         self._call("PUT", f"environments/{quote(name, safe='')}", settings)
 
     def branch_policies(self, environment: str) -> list[dict[str, Any]]:
-        """The branch patterns that may deploy, where an environment has patterns of its own."""
+        """The branch patterns that may deploy, if the environment has its own."""
         path = f"environments/{quote(environment, safe='')}/deployment-branch-policies"
         return self._pages(path, "branch_policies")
 
     def add_branch_policy(self, environment: str, pattern: str) -> None:
-        """Let one more branch deploy."""
+        """Allow one more branch to deploy."""
         path = f"environments/{quote(environment, safe='')}/deployment-branch-policies"
         self._call("POST", path, {"name": pattern, "type": "branch"})
 
     def remove_branch_policy(self, environment: str, policy: int) -> None:
-        """Let one branch less deploy."""
+        """Remove a branch that may deploy."""
         self._call("DELETE", f"environments/{quote(environment, safe='')}/deployment-branch-policies/{policy}")
 
     def variables(self, environment: str) -> dict[str, str]:
@@ -87,11 +87,11 @@ class Repository:
         return self._pages("deployments", "", environment=environment, sha=sha)
 
     def statuses(self, deployment: int) -> list[dict[str, Any]]:
-        """What was said of a deployment, newest first."""
+        """The statuses of a deployment, newest first."""
         return self._pages(f"deployments/{deployment}/statuses", "")
 
     def create_deployment(self, environment: str, ref: str, description: str) -> int:
-        """Record that a deployment begins; returns its id."""
+        """Record the start of a deployment. Returns its id."""
         body = {
             "ref": ref,
             "environment": environment,
@@ -102,11 +102,11 @@ class Repository:
         return int(self._call("POST", "deployments", body)["id"])
 
     def add_status(self, deployment: int, state: str, **said: str) -> None:
-        """Say how a deployment goes: in_progress, success or failure."""
+        """Set a deployment's status: in_progress, success or failure."""
         self._call("POST", f"deployments/{deployment}/statuses", {"state": state, **said})
 
     def reviewer(self, name: str) -> tuple[str, int]:
-        """A reviewer's type and id, of `USER` or `ORG/TEAM`."""
+        """A reviewer's type and id, for `USER` or `ORG/TEAM`."""
         org, slash, team = name.partition("/")
         path = (
             f"/orgs/{quote(org, safe='')}/teams/{quote(team, safe='')}" if slash else f"/users/{quote(name, safe='')}"
@@ -124,7 +124,7 @@ class Repository:
         return found
 
     def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """One request, tried again while that may help. Raises GitHubError."""
+        """Make a request, and retry it while this may help. Raises GitHubError."""
         where = path if path.startswith("/") else f"/repos/{self.name}/{path}"
         problem = ""
         for attempt in range(TRIES):
@@ -132,23 +132,23 @@ class Repository:
                 reply = self._request(method, where, body)
             except OSError as error:
                 problem = str(error) or type(error).__name__
-                if method == "POST":  # GitHub may have done it
+                if method == "POST":  # GitHub may already have done it
                     break
                 self._sleep(2.0**attempt / 2)
                 continue
             if reply.status < 300:  # noqa: PLR2004 - HTTP
                 return json.loads(reply.body) if reply.body else None
             problem = f"{reply.status}: {_message(reply.body)}"
-            done = method == "POST" and reply.status >= _SERVER  # perhaps
+            done = method == "POST" and reply.status >= _SERVER  # it may be done
             wait = None if done else _wait(reply.status, reply.headers, attempt)
             if wait is None:
                 asked = f"{method} {where.partition('?')[0]}"
                 raise GitHubError(f"GitHub answered {problem} ({asked}).", status=reply.status)
             if wait > LONGEST_WAIT:
                 minutes = f"{wait / 60:.0f} minutes"
-                raise GitHubError(f"GitHub's rate limit is used up for {minutes} more.", status=reply.status)
+                raise GitHubError(f"GitHub's rate limit is used up for another {minutes}.", status=reply.status)
             self._sleep(wait)
-        raise GitHubError(f"GitHub could not be asked: {problem}.", hint="try again; is GITHUB_API_URL right?")
+        raise GitHubError(f"GitHub can't be reached: {problem}.", hint="try again, and check GITHUB_API_URL")
 
     def _request(self, method: str, path: str, body: object) -> web.Reply:
         headers = {
@@ -164,7 +164,7 @@ class Repository:
 
 
 def _wait(status: int, headers: Mapping[str, str], attempt: int) -> float | None:
-    """Seconds until trying again may help; None when it won't.
+    """Seconds until a retry may help; None if it won't.
 
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
@@ -185,14 +185,16 @@ def _message(data: bytes) -> str:
 
 
 def repository(environment: Mapping[str, str]) -> Repository | None:
-    """The repository of GITHUB_REPOSITORY, with the token of GITHUB_TOKEN; None unless both are set."""
+    """The repository in GITHUB_REPOSITORY, with the token in GITHUB_TOKEN; None unless both are set."""
     name, token = environment.get("GITHUB_REPOSITORY", ""), environment.get("GITHUB_TOKEN", "")
     return Repository(name, token, environment.get("GITHUB_API_URL") or PUBLIC) if name and token else None
 
 
 def needed(environment: Mapping[str, str]) -> Repository:
-    """The same for a task that can't do without. Raises ConfigError."""
+    """The repository, for a task that requires it. Raises ConfigError."""
     found = repository(environment)
     if found is None:
-        raise ConfigError("GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set OWNER/NAME and a token")
+        raise ConfigError(
+            "GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set them to OWNER/NAME and a token"
+        )
     return found

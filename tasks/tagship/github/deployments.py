@@ -1,4 +1,4 @@
-"""A deploy as GitHub records it: a deployment and its statuses."""
+"""Records a deploy on GitHub as a deployment with statuses."""
 
 import os
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from tagship.project.schema import Environment
 from tagship.reporting import events
 
 _DESCRIPTION = 140
-"""Characters GitHub takes for a status's description."""
+"""The most characters that GitHub accepts for a status's description."""
 
 
 @contextmanager
 def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]:
-    """Around a deploy: in GitHub Actions with `approval: required`, nothing begins unless a person had to approve.
+    """In GitHub Actions with `approval: required`, check the protection before a deploy; record the deploy.
 
-    With GITHUB_REPOSITORY and GITHUB_TOKEN set, its deployment gets in_progress and then success or failure. Raises
-    ApprovalError.
+    If GITHUB_REPOSITORY and GITHUB_TOKEN are set, the deployment gets the status in_progress, then success or failure.
+    Raises ApprovalError if the environment isn't protected.
     """
     repo = repository(os.environ)
     in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
@@ -36,7 +36,7 @@ def supervise(settings: Environment, *, action: str, tag: str) -> Iterator[None]
 
 @contextmanager
 def _recorded(repo: Repository, deployment: int | None, settings: Environment, tag: str, remark: str) -> Iterator[None]:
-    """Statuses of a deployment; one is made where the job's environment made none. Failing to is no reason to stop."""
+    """Set the statuses of a deployment; create one if the job has none. A failure to do so is only noted."""
 
     def say(state: str) -> None:
         try:
@@ -49,13 +49,13 @@ def _recorded(repo: Repository, deployment: int | None, settings: Environment, t
                     description=remark[:_DESCRIPTION],
                 )
         except GitHubError as error:
-            events.tell("note", text=f"GitHub has no status of this deployment: {error.problem}")
+            events.tell("note", text=f"GitHub didn't get a status of this deployment: {error.problem}")
 
     if deployment is None and tag:
         try:
             deployment = repo.create_deployment(settings.name, tag[:40], remark[:_DESCRIPTION])
         except GitHubError as error:
-            events.tell("note", text=f"GitHub has no record of this deployment: {error.problem}")
+            events.tell("note", text=f"GitHub didn't record this deployment: {error.problem}")
     say("in_progress")
     try:
         yield
@@ -66,9 +66,9 @@ def _recorded(repo: Repository, deployment: int | None, settings: Environment, t
 
 
 def _of_this_job(repo: Repository, environment: str) -> int | None:
-    """The deployment that this very job made by naming the environment; None when there is none.
+    """The deployment that this job created by naming the environment; None if there is none.
 
-    Another job's of the same run may still wait for its approval. Ours is in progress since somebody gave it.
+    A deployment of another job in the run may still wait for approval. This job's is in progress, so it was approved.
     """
     job = os.environ.get(JOB, "")
     ours = f"/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}/job/{job}"

@@ -1,11 +1,11 @@
-"""How an environment is protected on GitHub, what is lacking, and what would bring it there. Pure."""
+"""Compares an environment's protection on GitHub with what it should be. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 MOST_REVIEWERS = 6
-"""GitHub's own limit of an environment."""
+"""GitHub's limit for an environment."""
 _EVERY = frozenset({"*", "**", "*/*", "**/*"})
 
 Reviewer = tuple[str, int]
@@ -14,20 +14,20 @@ Reviewer = tuple[str, int]
 
 @dataclass(frozen=True)
 class Protection:
-    """An environment's rules as they stand or shall stand."""
+    """An environment's rules, current or wanted."""
 
     reviewers: frozenset[Reviewer] = frozenset()
     prevent_self_review: bool = False
     wait_minutes: int = 0
     branches: Mapping[str, int] | None = None
-    """Pattern → the policy's id (0 for a new one); None where the environment has no patterns of its own."""
+    """Pattern → the policy's id (0 for a new one); None if the environment has no patterns of its own."""
     protected_branches: bool = False
     """Whether only branches with a protection rule may deploy."""
     variables: Mapping[str, str] | None = None
 
 
 def parse(environment: Mapping[str, Any], policies: Iterable[Mapping[str, Any]]) -> Protection:
-    """From GitHub's environment and its branch policies."""
+    """Parse GitHub's environment and its branch policies."""
     rules = {rule["type"]: rule for rule in environment.get("protection_rules") or ()}
     review = rules.get("required_reviewers", {})
     policy = environment.get("deployment_branch_policy") or {}
@@ -42,9 +42,9 @@ def parse(environment: Mapping[str, Any], policies: Iterable[Mapping[str, Any]])
 
 
 def findings(name: str, found: Protection | None, *, private: bool) -> list[str]:
-    """What an environment lacks of what `approval: required` promises; empty when it is protected."""
+    """What an environment lacks for `approval: required`; empty if it is protected."""
     if found is None:
-        return [f"GitHub has no environment {name!r} that this token may see: naming it would create it unprotected"]
+        return [f"GitHub shows this token no environment {name!r}; a job that names it would create it unprotected"]
     lacking: list[str] = []
     if not found.reviewers:
         plan = " (on a private repository, required reviewers need GitHub Enterprise)" if private else ""
@@ -57,7 +57,7 @@ def findings(name: str, found: Protection | None, *, private: bool) -> list[str]
 
 
 def merge(found: Protection | None, wanted: Protection) -> Protection:
-    """The wanted rules, and of those that stand every one that is stricter."""
+    """The wanted rules, combined with every current rule that is stricter."""
     if found is None:
         return wanted
     return replace(
@@ -71,7 +71,7 @@ def merge(found: Protection | None, wanted: Protection) -> Protection:
 
 
 def difference(name: str, found: Protection | None, wanted: Protection) -> list[str]:
-    """Lines that say what `merge(found, wanted)` changes; empty when nothing."""
+    """Lines that describe what `merge(found, wanted)` changes; empty for nothing."""
     goal, now = merge(found, wanted), found or Protection()
     lines = [] if found else [f"+ environment {name}"]
     if goal.reviewers != now.reviewers:
@@ -90,7 +90,7 @@ def difference(name: str, found: Protection | None, wanted: Protection) -> list[
 
 
 def payload(goal: Protection) -> dict[str, Any]:
-    """The body that sets these rules: `PUT environments/NAME` replaces them all."""
+    """The request body for these rules. `PUT environments/NAME` replaces all of them."""
     restricted = goal.branches is not None or goal.protected_branches
     policy = {"protected_branches": goal.protected_branches, "custom_branch_policies": not goal.protected_branches}
     return {

@@ -1,4 +1,4 @@
-"""The workflows an app starts with, rendered from its tagship.yml: pure, so a difference can be shown first."""
+"""Renders the starter workflows from tagship.yml. Pure, so that a difference can be shown first."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ from tagship.release.references import Need, Needs
 
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
-"""When the smoke tests run, five cron fields in UTC: not at the full hour, when everybody's do."""
+"""The schedule of the smoke tests, five cron fields in UTC. Not at the full hour, when GitHub is busiest."""
 _HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # checks that a SHA given by hand is on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
@@ -24,18 +24,18 @@ _BRANCH = re.compile(r"[\w./-]+")
 
 @dataclass(frozen=True)
 class Action:
-    """The action as a workflow names it: pinned to a commit, its version as a comment."""
+    """The action in a workflow, pinned to a commit, with its version as a comment."""
 
     pin: str
     version: str = ""
 
     @classmethod
     def parse(cls, pin: str, version: str) -> Self:
-        """Raises ConfigError for what isn't pinned."""
+        """Raises ConfigError if it isn't pinned."""
         if not _PIN.fullmatch(pin):
             raise ConfigError(f"{pin!r} is not pinned.", hint="give OWNER/tagship@ and the 40 hex digits of a commit")
         if version and not _VERSION.fullmatch(version):
-            raise ConfigError(f"{version!r} is no version.", hint="like v1.2.3")
+            raise ConfigError(f"{version!r} isn't a version.", hint="write it like v1.2.3")
         return cls(pin, version)
 
     def __str__(self) -> str:
@@ -43,25 +43,25 @@ class Action:
 
 
 def used(workflow: str) -> Action | None:
-    """The action that a workflow uses already."""
+    """The action that a workflow already uses."""
     found = _USES.search(workflow)
     return Action(found["pin"], found["version"] or "") if found else None
 
 
 def secret_names(needs: Needs, given: Iterable[str]) -> list[str]:
-    """The names that Compose files refer to and nothing else gives a value: an environment's secrets."""
+    """The names in Compose files without a value: an environment's secrets."""
     names = {name for name, need in needs.items() if need is not Need.DEFAULTED}
     return sorted(name for name in names - set(given) if not name.startswith("TAGSHIP_"))
 
 
 def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
-    """Path → content of every workflow. `secrets`: environment → the names of those it needs."""
+    """Path → content of every workflow. `secrets`: environment → the names of its secrets."""
     shipped = [settings for settings in config.environments.values() if settings.branch]
     if not shipped:
         raise ConfigError("No environment has a branch.", hint="give one `branch: main`")
     for settings in shipped:
         if not _BRANCH.fullmatch(settings.branch):
-            raise ConfigError(f"The branch {settings.branch!r} can't stand in a workflow.")
+            raise ConfigError(f"The branch {settings.branch!r} can't be used in a workflow.")
     known = {"checkout": CHECKOUT, "action": str(action), "history": _lines([_HISTORY])}
     names = ", ".join(settings.name for settings in shipped)
     deploy = known | {"branches": f"[{', '.join(dict.fromkeys(s.branch for s in shipped))}]"}
@@ -81,7 +81,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
 
 
 def difference(wanted: Mapping[str, str], root: Path) -> str:
-    """A unified diff from what is there to what is wanted; empty when it is the same."""
+    """A unified diff from the existing to the wanted files; empty if they are equal."""
     lines: list[str] = []
     for path, content in wanted.items():
         before = (root / path).read_text() if (root / path).is_file() else ""
@@ -91,7 +91,7 @@ def difference(wanted: Mapping[str, str], root: Path) -> str:
 
 
 def _embedded(config: Config) -> bool:
-    """Whether images can't pass from one job to another: building and deploying is then one job."""
+    """Whether images can't pass from one job to another, so that one job must build and deploy."""
     return config.registry in {"", "embedded"}
 
 
@@ -119,7 +119,7 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
 
 
 def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:
-    """Where Sentry is told of releases, its monitors hear of the scheduled runs; a DSN is no secret."""
+    """With Sentry, report the scheduled runs to its monitors; a DSN isn't secret."""
     told = any(settings.sentry for settings in shipped)
     env = "        env:\n" + _lines(["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"])
     return {
@@ -130,7 +130,7 @@ def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:
 
 
 def _registry(config: Config, *, read: bool = False) -> dict[str, str]:
-    """Who may push and pull: GitHub's own registry takes the job's token, others a name and a password."""
+    """Credentials to push and pull: the job's token for GitHub's registry, a name and a password for others."""
     if config.registry.startswith("ghcr.io/"):
         user, password = "${{ github.actor }}", "${{ github.token }}"
         permission = "read # pulls the images" if read else "write # pushes the images"

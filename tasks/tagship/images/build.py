@@ -23,9 +23,9 @@ from tagship.variables import files as variables
 
 
 def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
-    """Build every target, in one parallel build. Raises BuildError with the last lines of what was said.
+    """Build every target in one parallel build. Raises BuildError with the last lines of output.
 
-    `secrets`: the variables that it takes build secrets from.
+    `secrets`: the variables for build secrets.
     """
     argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
     settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
@@ -35,11 +35,11 @@ def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, str] |
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     if done.returncode:
-        raise BuildError("An image could not be built:\n  " + "\n  ".join(done.stdout.strip().splitlines()[-25:]))
+        raise BuildError("An image can't be built:\n  " + "\n  ".join(done.stdout.strip().splitlines()[-25:]))
 
 
 def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
-    """What building lacks, one a line: a variable that is blank in one build is blank under that SHA for ever."""
+    """What building lacks, one problem per line. A variable that is empty in one build stays empty under that SHA."""
     part = selection.build_part(images.sources)
     known = _known(images, settings)
     kept = {item.get("environment") for item in (part.model.get("secrets") or {}).values()}
@@ -50,10 +50,10 @@ def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
     ]
     if not lacking:
         return []
-    files = ", ".join(settings.variables) or "a file, to be named by `variables`"
+    files = ", ".join(settings.variables) or "a file that `variables` names"
     said = (
         f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
-        f"build knows TAGSHIP_SHA and the top level's variables ({files}), no environment's."
+        f"build gets TAGSHIP_SHA and the top level's variables ({files}), but no environment's."
     )
     return [said]
 
@@ -68,14 +68,14 @@ def resolve(images: Images, settings: Config | Environment) -> Model:
 
 
 def build(images: Images, settings: Config | Environment, resolved: Model, engine: Engine) -> list[str]:
-    """Build what the registry lacks, of what `resolve` returned. Returns the names built. Raises BuildError."""
+    """Build the images that the registry lacks, of those from `resolve`. Returns their names. Raises BuildError."""
     asked = ahead(images.digests)
     folder, version = images.folder, images.version
     labels = definition.labels(version, git.remote(folder), git.committed_at(version, folder))
     try:
         there = asked()
     except UnreachableRegistryError:
-        there = {}  # a build needs no registry; the push will say so
+        there = {}  # a build needs no registry; the push will report it
     wanted = {service: name for service, name in images.names.items() if name not in there}
     if not wanted:
         return []
@@ -83,9 +83,7 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
     secrets = variables.secrets(settings.secrets, needed)
     redaction.conceal(secrets.values())
     if lacking := sorted(needed - secrets.keys()):
-        raise ConfigError(
-            f"The build needs {', '.join(lacking)}.", hint=f"it is a secret: set it for {settings.secrets}"
-        )
+        raise ConfigError(f"The build needs {', '.join(lacking)}.", hint=f"set the secret for {settings.secrets}")
     buildx(
         engine.socket,
         definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),

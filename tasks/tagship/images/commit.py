@@ -1,4 +1,4 @@
-"""The images of a commit: which are in the registry, built and pushed where they are not."""
+"""The images of a commit, and which of them the registry already has."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class Images:
     sources: Sources
     shape: Shape
     folder: Path
-    """Where its files are: the work tree, or a copy of the commit's."""
+    """The folder with its files: the work tree, or a copy of the commit."""
     names: Mapping[str, str]
     """Service → image name."""
     prefix: str
     registry: Registry | None
     problems: tuple[str, ...] = ()
-    """What is wrong with the Compose file, as far as its variables don't decide it."""
+    """Problems of the Compose file that don't depend on variables."""
 
     @property
     def repositories(self) -> dict[str, str]:
@@ -40,7 +40,7 @@ class Images:
         return {name: f"{self.prefix}/{name}" for name in sorted(set(self.names.values()))}
 
     def digests(self) -> dict[str, Digest]:
-        """Image name → digest, for those the registry has. Raises RegistryError."""
+        """Image name → digest, for the images in the registry. Raises RegistryError."""
         if self.registry is None:
             return {}
         registry = self.registry
@@ -52,7 +52,7 @@ class Images:
         return {name: digest for name, digest in found.items() if digest}
 
     def lacking(self, there: Mapping[str, str]) -> list[str]:
-        """`REPOSITORY:TAG` of the images that aren't among those."""
+        """`REPOSITORY:TAG` of the images that are missing in `there`."""
         return [f"{where}:{self.version.tag}" for name, where in self.repositories.items() if name not in there]
 
     def references(self, digests: Mapping[str, str]) -> dict[str, str]:
@@ -60,11 +60,11 @@ class Images:
         return {name: f"{self.repositories[name]}@{digest}" for name, digest in digests.items()}
 
     def planned(self, digests: Mapping[str, str]) -> dict[str, str]:
-        """The same, with a digest that no image has for each that isn't there yet: enough to plan with."""
+        """Image name → digest, with a placeholder for missing images, so that a plan can be made."""
         return {**dict.fromkeys(self.names.values(), UNBUILT), **digests}
 
     def by_service(self, digests: Mapping[str, str]) -> dict[str, str]:
-        """Service → reference by digest, or an id where there is no registry. Raises RegistryError for one missing."""
+        """Service → reference by digest, or an id without a registry. Raises RegistryError if an image is missing."""
         lacking = sorted({name for name in self.names.values() if name not in digests})
         if lacking:
             where = self.registry.host if self.registry else "This machine's engine"
@@ -80,13 +80,13 @@ class Images:
 
 
 def of(settings: Config | Environment, version: Version, folder: Path, *, repository: Path) -> Images:
-    """The images of a commit whose files are in a folder; `repository` is the project's own, which git knows.
+    """The images of a commit with its files in a folder; `repository` is the project's folder in git.
 
-    Raises ConfigError where a server could have them from nowhere.
+    Raises ConfigError if a server couldn't get them from anywhere.
     """
     if isinstance(settings, Environment) and settings.engine != "local" and not settings.registry:
         raise ConfigError(
-            f"{settings.name} is on {settings.engine}, and tagship.yml names no registry to bring images there.",
+            f"{settings.name} is on {settings.engine}, but tagship.yml has no registry for its images.",
             hint="set `registry`, or `registry: embedded`, which needs no account",
         )
     sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, repository), settings.app)
@@ -94,7 +94,7 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
     names = definition.image_names(sources.model, found.services)
     app = settings.app
     prefix = embedded.prefix(app) if settings.registry == "embedded" else settings.registry or f"{app}.local"
-    # an engine on this machine has what was built here
+    # an engine on this machine has the images that were built here
     local = isinstance(settings, Environment) and settings.engine == "local"
     host, insecure = split(f"{prefix}/x")[0], settings.registry_insecure
     registry = Registry(host, insecure=insecure) if settings.registry and not local else None
@@ -108,10 +108,10 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
 
 
 def checked(images: Images, settings: Environment, folder: Path, more: Iterable[str] = ()) -> Resolution:
-    """The commit's Compose file with an environment's values in it, refused with whatever files alone tell is wrong.
+    """Resolve the commit's Compose file for an environment, and refuse it if the files alone show problems.
 
-    `more`: problems that are known already. Raises ConfigError with all of them at once: before anything is built,
-    connected to or changed.
+    `more`: problems that are already known. Raises ConfigError with all of them, before anything is built, connected to
+    or changed.
     """
     problems = [*images.problems, *more]
     shape = images.shape
@@ -128,7 +128,7 @@ def checked(images: Images, settings: Environment, folder: Path, more: Iterable[
 
 
 def _longest_name(settings: Config | Environment) -> str:
-    """The environment's name; where all are meant, the longest, which leaves the least room for others."""
+    """The environment's name; for all of them, the longest, which leaves the least room for other names."""
     if isinstance(settings, Environment):
         return settings.name
     return max(settings.environments, key=len)

@@ -1,4 +1,4 @@
-"""A registry's user name and password: from the environment, or where `docker login` keeps them. Never in argv."""
+"""Finds a registry's user name and password, in the environment or where `docker login` stores them. Never in argv."""
 
 import base64
 import json
@@ -13,24 +13,24 @@ from tagship.system.programs import run
 
 USERNAME, PASSWORD = "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD"
 DOCKER_HUB = "https://index.docker.io/v1/"
-"""The key Docker's client keeps Docker Hub's credentials under."""
+"""The key for Docker Hub's credentials in Docker's config.json."""
 
 Credentials = Callable[[str], Mapping[str, str]]
-"""A registry's host → `{username, password, serveraddress}`; empty when none are known."""
+"""A registry's host → `{username, password, serveraddress}`; empty if unknown."""
 
 
 def known(registry: str) -> Credentials:
-    """What is known of every registry: what is in the environment is for the host of `registry` alone.
+    """Looks up credentials of any registry. Those in the environment are only for the host of `registry`.
 
-    Looked up when asked for, and once. The lookup raises what `credentials` raises.
+    Each lookup happens once, when needed, and raises what `credentials` raises.
     """
     return cache(lambda host: credentials(host) if host == registry else _stored(host))
 
 
 def credentials(host: str) -> dict[str, str]:
-    """`{username, password, serveraddress}` for the registry of tagship.yml; empty when none are known.
+    """`{username, password, serveraddress}` for the registry of tagship.yml; empty if unknown.
 
-    Raises RegistryError when a credential helper fails, ConfigError when only half is in the environment.
+    Raises RegistryError if a credential helper fails, ConfigError if the environment has only one of the two.
     """
     username, password = os.environ.get(USERNAME, ""), os.environ.get(PASSWORD, "")
     if bool(username) != bool(password):
@@ -65,7 +65,7 @@ def _docker_config() -> dict[str, Any]:
 
 
 def _helped(helper: str, host: str) -> dict[str, str]:
-    """What a credential helper keeps (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
+    """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
     try:
         said = json.loads(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
     except TagshipError as error:

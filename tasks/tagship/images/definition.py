@@ -1,4 +1,4 @@
-"""What buildx is asked to build: a bake definition for all images of a commit. Pure."""
+"""Renders buildx's definition of all images of a commit. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _PASSED_ON = (
 
 
 def image_names(model: Mapping[str, Any], services: tuple[str, ...]) -> dict[str, str]:
-    """Service → the name of its image: services with the same `build` share the first one's."""
+    """Service → the name of its image; services with the same `build` share the first one's."""
     by_build: dict[str, str] = {}
     return {
         service: by_build.setdefault(json.dumps(build, sort_keys=True), service)
@@ -38,7 +38,7 @@ def definition(  # noqa: PLR0913 - what an image is made of
     version: Version,
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Bake's JSON: a target per image, tagged by SHA and labelled; contexts are absolute."""
+    """The definition as JSON: one target per image, tagged by SHA and labelled; contexts are absolute paths."""
     names = sorted(set(images.values()))
     return {
         "group": {"default": {"targets": names}},
@@ -53,7 +53,7 @@ def definition(  # noqa: PLR0913 - what an image is made of
 
 
 def labels(version: Version, source: str, created: str) -> dict[str, str]:
-    """The OCI annotations that say what an image is (opencontainers/image-spec, annotations.md)."""
+    """The OCI annotations of an image (opencontainers/image-spec, annotations.md)."""
     said = {"revision": version.sha, "version": version.tag, "source": source, "created": created}
     return {f"org.opencontainers.image.{key}": value for key, value in said.items() if value}
 
@@ -78,7 +78,7 @@ def _target(build: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _contexts(build: Mapping[str, Any], images: Mapping[str, str], folder: Path, reference: str) -> dict[str, Any]:
-    """Further folders, images, and other services' images, built now or before, that a Dockerfile may copy from."""
+    """More folders and images that a Dockerfile may copy from, including images of other services."""
 
     def named(source: str) -> str:
         kind, _, service = source.partition(":")
@@ -91,7 +91,7 @@ def _contexts(build: Mapping[str, Any], images: Mapping[str, str], folder: Path,
 
 
 def _secrets(build: Mapping[str, Any], known: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Secrets by name: buildx reads their values itself, from its environment or a file. Raises ConfigError."""
+    """The build's secrets by name; buildx reads the values from its environment or a file. Raises ConfigError."""
     found = []
     for used in build.get("secrets") or ():
         source = known.get(used["source"]) or {}
@@ -106,7 +106,7 @@ def _secrets(build: Mapping[str, Any], known: Mapping[str, Any], folder: Path) -
 
 
 def secret_variables(resolved: Mapping[str, Any]) -> set[str]:
-    """The variables that builds take their secrets from."""
+    """The variables for the build's secrets."""
     used = {
         item["source"]
         for service in resolved["services"].values()

@@ -1,4 +1,4 @@
-"""`registry: embedded`: a registry beside the deployer, reached from the server through the one SSH connection."""
+"""`registry: embedded`: a registry on the deployer's machine, which the server reaches through the SSH connection."""
 
 import hashlib
 import time
@@ -14,22 +14,22 @@ READY_WITHIN = 20.0
 
 
 def port(app: str) -> int:
-    """The app's port on both ends' loopback, fixed: it is part of the images' names."""
+    """The app's fixed port on this machine's loopback. It is part of the images' names."""
     return FIRST_PORT + int.from_bytes(hashlib.sha256(app.encode()).digest()[:4], "big") % PORTS
 
 
 def prefix(app: str) -> str:
-    """What its images' names begin with."""
+    """The beginning of its images' names."""
     return f"localhost:{port(app)}/{app}"
 
 
 def ensure(engine: Engine, app: str, image: str) -> None:
-    """Have the registry run on this machine's engine. Raises RegistryError when it doesn't come up."""
+    """Start the registry on this machine's engine. Raises RegistryError if it doesn't come up."""
     if not _running(engine, app):
         try:
             compose.up(engine.socket, _project(app, image), {})
         except RolloutError as error:
-            hint = "`registry-image` names its image: one that this machine's engine has, or can pull"
+            hint = "set `registry-image` to an image that this machine's engine has or can pull"
             raise RegistryError(f"The embedded registry can't be started: {error.problem}", hint=hint) from None
     registry = Registry(f"localhost:{port(app)}")
     deadline = time.monotonic() + READY_WITHIN
@@ -40,7 +40,9 @@ def ensure(engine: Engine, app: str, image: str) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RegistryError(f"The embedded registry didn't come up within {READY_WITHIN:g} s.", hint="docker logs it")
+    raise RegistryError(
+        f"The embedded registry didn't come up within {READY_WITHIN:g} s.", hint="look at its log with `docker logs`"
+    )
 
 
 def _running(engine: Engine, app: str) -> bool:
@@ -64,6 +66,6 @@ def _project(app: str, image: str) -> dict[str, object]:
 
 
 def prepare(settings: Config | Environment, engine: Engine) -> None:
-    """Have the embedded registry run, where that is the one."""
+    """Start the embedded registry, if tagship.yml uses it."""
     if settings.registry == "embedded":
         ensure(engine, settings.app, settings.registry_image)

@@ -1,4 +1,4 @@
-"""Images on an engine, by digest: what it has, under whatever name, and what it pulls."""
+"""Finds images on an engine by digest, whatever their names, and pulls missing ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _BESIDE_US = "localhost"
 
 
 Listed = Sequence[Mapping[str, Any]]
-"""Images as an engine lists them."""
+"""Images in the engine's own format."""
 
 
 def listed(engine: Engine) -> Listed:
@@ -22,7 +22,7 @@ def listed(engine: Engine) -> Listed:
 
 
 def known(engine: Engine, images: Iterable[str], there: Listed | None = None) -> dict[str, str]:
-    """Image by digest → what the engine knows it by, for those it has: whatever it was pulled as, it is the same."""
+    """Image by digest → its name on the engine, for the images that it has under any name."""
     wanted = [image for image in images if "@" in image]
     by_digest: dict[str, str] = {}
     names: set[str] = set()
@@ -37,10 +37,10 @@ def known(engine: Engine, images: Iterable[str], there: Listed | None = None) ->
 def bring(
     engine: Engine, images: Iterable[str], credentials: Credentials, there: Listed | None = None
 ) -> dict[str, str]:
-    """Pull what isn't there, all at once. Returns image → what the engine knows it by. Raises EngineError.
+    """Pull the missing images, all at once. Returns image → its name on the engine. Raises EngineError.
 
-    A registry beside us, `localhost:PORT`, is lent to the engine of a server for as long as the connection stands, and
-    has another port there: what is pulled from it is known by that one.
+    A registry on this machine, `localhost:PORT`, is forwarded to the server's engine while the connection lasts, with
+    another port there. Images from it have that port in their name.
     """
     wanted = tuple(images)
     found = known(engine, wanted, there)

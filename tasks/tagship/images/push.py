@@ -1,4 +1,4 @@
-"""Pushes a commit's images, tagged by its SHA: never over another."""
+"""Pushes a commit's images, tagged by its SHA, without replacing any."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _PERMANENT = (
 
 
 def push_tag(engine: Engine, repository: str, tag: str, credentials: Mapping[str, str]) -> Digest:
-    """Push one tag; transient failures are tried again. Returns its digest. Raises RegistryError."""
+    """Push one tag, and retry after transient failures. Returns its digest. Raises RegistryError."""
     problem = ""
     for _ in range(PUSH_TRIES):
         digest, problem = "", ""
@@ -34,16 +34,19 @@ def push_tag(engine: Engine, repository: str, tag: str, credentials: Mapping[str
         if any(words in problem for words in _PERMANENT):
             break
     raise RegistryError(
-        f"Pushing {repository}:{tag} failed: {problem}.", hint="run `docker login`; is the repository's name right?"
+        f"Pushing {repository}:{tag} failed: {problem}.", hint="run `docker login`, and check the repository's name"
     )
 
 
 def push(images: Images, engine: Engine) -> dict[str, Digest]:
-    """Push what the registry lacks. Returns image name → digest. Raises RegistryError; never overwrites a tag."""
+    """Push the images that the registry lacks.
+
+    Returns image name → digest. Raises RegistryError; never overwrites a tag.
+    """
     if images.registry is None:
         raise RegistryError(
-            "tagship.yml names no registry.",
-            hint="set `registry`, or `registry: embedded`; this machine's own engine needs none",
+            "tagship.yml has no registry.",
+            hint="set `registry`, for example `registry: embedded`; only this machine's engine needs none",
         )
     registry, there = images.registry, images.digests()
 
@@ -66,6 +69,6 @@ def _refuse_another(repository: str, version: Version, digest: Digest, local: Ma
     known = pushed_digests(local, repository) if local else set()
     if local and digest not in known:
         raise RegistryError(
-            f"{repository}:{version.tag} already names {digest}, and the image built here is another one.",
-            hint="a SHA's images are never replaced: commit again, or remove the image here to use the registry's",
+            f"{repository}:{version.tag} is already {digest}, and the image built here differs.",
+            hint="commit again, or remove the image here to use the registry's; images of a SHA are never replaced",
         )

@@ -1,4 +1,4 @@
-"""A registry, as far as a deploy asks it anything: which digest a tag names.
+"""Asks a registry for the digest of a tag.
 
 The distribution API, https://distribution.github.io/distribution/spec/api/.
 """
@@ -30,11 +30,11 @@ _HUB = ("docker.io", "registry-1.docker.io")
 
 
 class UnreachableRegistryError(RegistryError):
-    """The registry doesn't answer at all: what is on the server already can still be deployed."""
+    """The registry doesn't answer at all. Images that are on the server can still be deployed."""
 
 
 def split(repository: str) -> tuple[str, str]:
-    """`HOST/NAME`, as Docker reads a reference: the first part is a host when it has a dot or a port."""
+    """Split `HOST/NAME` like Docker does: the first part is a host if it has a dot or a port."""
     host, slash, name = repository.partition("/")
     if slash and ("." in host or ":" in host or host == "localhost"):
         return host, name
@@ -42,9 +42,9 @@ def split(repository: str) -> tuple[str, str]:
 
 
 class Registry:
-    """One registry and what we know of signing in to it.
+    """One registry, and the credentials for it.
 
-    HTTPS, certificates checked. HTTP only with this machine itself, or one that tagship.yml calls `insecure`.
+    It uses HTTPS and checks certificates. It uses HTTP only for this machine, or if tagship.yml says `insecure`.
     """
 
     def __init__(self, host: str, *, insecure: bool = False) -> None:
@@ -54,14 +54,17 @@ class Registry:
         self._signing: dict[str, RegistryAuth] = {}
 
     def digest(self, name: str, tag: str) -> Digest | None:
-        """What a tag names; None when there is no such tag. Raises RegistryError, its subclass when nobody answers."""
+        """The digest of a tag; None if there is no such tag.
+
+        Raises RegistryError, or its subclass without an answer.
+        """
         host = _HUB[1] if self.host == _HUB[0] else self.host
         scheme = "http" if self._insecure or web.is_loopback(f"//{host}") else "https"
         url = f"{scheme}://{host}/v2/{name}/manifests/{tag}"
         try:
             reply = web.request("HEAD", url, {"Accept": MANIFESTS}, within=TIMEOUT, auth=self._auth(name))
         except ssl.SSLError as error:
-            raise RegistryError(f"{self.host} can't be spoken to by HTTPS: {error}.", hint=_INSECURE) from error
+            raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
         except OSError as error:
             raise UnreachableRegistryError(f"The registry {self.host} doesn't answer: {error}.") from error
         if reply.status == http.HTTPStatus.NOT_FOUND:
@@ -71,11 +74,13 @@ class Registry:
                 f"{self.host} answers {reply.status} for {name}:{tag}.", hint=_HINTS.get(reply.status, "")
             )
         if "docker-content-digest" not in reply.headers:
-            raise RegistryError(f"{self.host} names no digest for {name}:{tag}.", hint="is a proxy dropping headers?")
+            raise RegistryError(
+                f"{self.host} gives no digest for {name}:{tag}.", hint="check whether a proxy drops headers"
+            )
         return Digest(reply.headers["docker-content-digest"])
 
     def _auth(self, name: str) -> RegistryAuth:
-        """What signs requests about a repository: a token is good for one."""
+        """Signs requests about one repository, for which a token is valid."""
         from tagship.images.registry_auth import RegistryAuth  # noqa: PLC0415 - requests is heavy
 
         if name not in self._signing:
@@ -83,26 +88,26 @@ class Registry:
         return self._signing[name]
 
     def _authorization(self, challenge: str, name: str) -> str:
-        """The header that answers a challenge; empty where we have none."""
+        """The header that answers a challenge; empty if there are no credentials."""
         kind, _, rest = challenge.partition(" ")
         wanted = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() == "basic" and self.credentials:
             return f"Basic {self._basic()}"
         if kind.lower() == "bearer" and (realm := wanted.get("realm", "")):
             if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
-                raise RegistryError(f"{self.host} wants a password sent in clear, to {realm}.", hint=_INSECURE)
+                raise RegistryError(f"{self.host} asks for a password in clear text, to {realm}.", hint=_INSECURE)
             return f"Bearer {self._token(realm, wanted.get('service', ''), f'repository:{name}:pull')}"
         return ""
 
     def _token(self, realm: str, service: str, scope: str) -> str:
-        """A bearer token of the registry's authorization server (distribution spec, "token authentication")."""
+        """A bearer token from the registry's authorization server (distribution spec, "token authentication")."""
         where = urlsplit(realm).netloc
         headers = {"Authorization": f"Basic {self._basic()}"} if self.credentials else {}
         query = urlencode({"service": service, "scope": scope})
         try:
             reply = web.request("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", headers, within=TIMEOUT)
         except ssl.SSLError as error:
-            raise RegistryError(f"{where} can't be spoken to by HTTPS: {error}.") from error
+            raise RegistryError(f"{where} can't be reached over HTTPS: {error}.") from error
         except OSError as error:
             raise UnreachableRegistryError(f"{where} doesn't answer: {error}.") from error
         if reply.status != http.HTTPStatus.OK:
@@ -114,9 +119,9 @@ class Registry:
         return base64.b64encode(f"{self.credentials['username']}:{self.credentials['password']}".encode()).decode()
 
 
-_INSECURE = "is its certificate valid? One that is meant to speak HTTP needs `registry-insecure: true` in tagship.yml"
+_INSECURE = "check its certificate; for a registry that speaks HTTP, set `registry-insecure: true` in tagship.yml"
 _HINTS = {
     401: "run `docker login`, or set TAGSHIP_REGISTRY_USERNAME and TAGSHIP_REGISTRY_PASSWORD",
-    403: "may this account read that repository?",
-    429: "the registry limits how often it may be asked; try again later",
+    403: "check that this account may read the repository",
+    429: "try again later; the registry's rate limit is reached",
 }

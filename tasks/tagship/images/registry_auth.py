@@ -1,4 +1,4 @@
-"""Signing in to a registry as requests does such things: shown nothing unasked, and asked once."""
+"""Signs in to a registry for requests, once, and only when the registry asks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,25 +8,25 @@ from requests.auth import AuthBase
 
 
 class RegistryAuth(AuthBase):
-    """Answers a registry's challenge, and signs what comes after it in the same way."""
+    """Answers a registry's challenge, and signs later requests in the same way."""
 
     def __init__(self, answer: Callable[[str], str]) -> None:
-        """`answer`: WWW-Authenticate → Authorization, empty when there is nothing to say."""
+        """`answer`: WWW-Authenticate → Authorization; empty without credentials."""
         self._answer = answer
         self._authorization = ""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Sign, once it is known how."""
+        """Sign the request, if the signature is known."""
         if self._authorization:
             request.headers["Authorization"] = self._authorization
         request.register_hook("response", self._challenged)  # type: ignore[no-untyped-call]
         return request
 
     def _challenged(self, response: Response, **sending: Any) -> Response:  # noqa: ANN401 - as requests calls it
-        """Send it once more, signed, when the registry asks for that."""
+        """Repeat the request with a signature if the registry asks for one."""
         if response.status_code != codes["unauthorized"]:
             return response
-        _ = response.content  # so that the connection serves again
+        _ = response.content  # read it, so that the connection can be used again
         response.close()
         self._authorization = self._answer(response.headers.get("WWW-Authenticate", ""))
         if not self._authorization:

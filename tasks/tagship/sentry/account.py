@@ -1,4 +1,4 @@
-"""Where Sentry is and who we are there, named as Sentry's own tools name it."""
+"""The Sentry server and account, with the names that Sentry's own tools use."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ TOKEN, URL, ORG, PROJECT = "SENTRY_AUTH_TOKEN", "SENTRY_URL", "SENTRY_ORG", "SEN
 
 @dataclass(frozen=True)
 class Account:
-    """An organization and some of its projects, with a token that no text of ours shows."""
+    """An organization and some of its projects, with a token that is never printed."""
 
     url: str
     org: str
@@ -21,17 +21,20 @@ class Account:
     token: str = field(repr=False)
 
     def hide(self, text: str) -> str:
-        """A text that goes to people, without the token in it."""
+        """The text without the token."""
         return redaction.hide(text, {TOKEN: self.token})
 
 
 def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
-    """tagship.yml's, where the environment doesn't say otherwise. Raises ConfigError naming all that is missing."""
+    """The account in tagship.yml and the environment, which overrides it.
+
+    Raises ConfigError with everything missing.
+    """
     url = environment.get(URL) or settings.url
     org = environment.get(ORG) or settings.org
     named = environment.get(PROJECT, "")
     projects = (named,) if named else settings.projects
-    token = environment.get(TOKEN, "").strip()  # what was pasted often ends in a newline
+    token = environment.get(TOKEN, "").strip()  # a pasted token often ends in a newline
     lacking = [
         *(() if org else (f"sentry.org (or {ORG})",)),
         *(() if projects else (f"sentry.projects (or {PROJECT})",)),
@@ -39,9 +42,9 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
     ]
     if lacking:
         raise ConfigError(
-            f"Sentry is configured, and {', '.join(lacking)} is not set.",
-            hint="docs/sentry.md says where it comes from",
+            f"Sentry is configured, but {', '.join(lacking)} is not set.",
+            hint="set it; docs/sentry.md says where to get it",
         )
     if not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError(f"{TOKEN} holds characters that no token has.", hint="paste it again")
+        raise ConfigError(f"{TOKEN} has invalid characters.", hint="paste it again")
     return Account(url.rstrip("/"), org, projects, token)

@@ -1,4 +1,4 @@
-"""Sentry's web API, as far as sentry-cli doesn't go: repositories, deploys, and how a release is doing.
+"""Calls Sentry's web API for what sentry-cli can't do: repositories, deploys, and the health of a release.
 
 https://docs.sentry.io/api/
 """
@@ -21,9 +21,9 @@ from tagship.system.deadline import Deadline
 WITHIN = 10.0
 """Seconds for one request."""
 PAGE = 100
-"""Issues that one request can list: more new ones than that are as bad."""
+"""Issues that one request can list; more new ones needn't be counted."""
 _LENGTHS = {"author_name": 128, "author_email": 75, "repository": 64}
-"""Characters that Sentry takes; of an address 200 by now, and 75 in its release 23.7.1.
+"""The most characters that Sentry accepts; for an address 200 today, 75 in release 23.7.1.
 
 https://docs.sentry.io/api/releases/update-an-organizations-release/
 """
@@ -42,9 +42,9 @@ class SentryApi:
         self._ids: list[str] = []
 
     def repository(self, remote: str) -> str:
-        """The name under which an integration of Sentry's reads a git remote's commits itself; empty for none.
+        """The name under which one of Sentry's integrations reads a git remote's commits; empty for none.
 
-        None, too, where the token may not look: an organization's token for CI can make releases, and little else.
+        Also empty if the token may not look, as with an organization's token for CI.
         """
         wanted = remote.lower().rstrip("/")
         if not wanted:
@@ -59,15 +59,15 @@ class SentryApi:
             return next((str(known["name"]) for known in found if _reads(known, wanted)), "")
 
     def set_commits(self, version: str, repository: str, commits: Sequence[Commit]) -> None:
-        """Say which commits a release brought, for a repository that Sentry can't read.
+        """Report the commits of a release, for a repository that Sentry can't read.
 
-        Not by sentry-cli, which takes the range since whatever release Sentry saw last, in any environment.
+        Doesn't use sentry-cli, which takes the range since the last release that Sentry saw, in any environment.
         """
         told = [_commit(commit, repository) for commit in commits]
         self._call("PUT", f"{self._base}/releases/{quote(version, safe='')}/", {"commits": told})
 
     def deploys(self, version: str) -> list[dict[str, Any]]:
-        """A release's recorded deploys, newest first; none of a release that Sentry doesn't know."""
+        """A release's recorded deploys, newest first; none if Sentry doesn't know the release."""
         try:
             found: list[dict[str, Any]] = self._get(f"{self._base}/releases/{quote(version, safe='')}/deploys/")
         except SentryError as error:
@@ -82,7 +82,7 @@ class SentryApi:
             return bool(self._get(f"{self._base}/releases/{quote(version, safe='')}/")["dateReleased"])
 
     def identify(self) -> None:
-        """Look the projects' ids up, once: servers before 2025 know no slugs in queries."""
+        """Look up the projects' ids, once, because servers before 2025 don't accept slugs in queries."""
         if not self._ids:
             org = quote(self._account.org, safe="")
             named = (f"/projects/{org}/{quote(project, safe='')}/" for project in self._account.projects)
@@ -90,10 +90,10 @@ class SentryApi:
                 self._ids = [str(self._get(path)["id"]) for path in named]
 
     def new_issues(self, version: str, environment: str, since: float) -> int:
-        """How many unresolved issues were first seen in a release, there, and since a moment.
+        """How many unresolved issues were first seen in a release, in this environment, since a moment.
 
-        Without the moment, an older release that comes back would be blamed for what it did the first time. At most
-        PAGE in each project.
+        Without the moment, an older release that comes back would be blamed for its first time. At most PAGE per
+        project.
         """
         query = f'is:unresolved first-release:"{version}"'
         with _understanding():
@@ -111,7 +111,7 @@ class SentryApi:
     def sessions(self, version: str, environment: str, span: Span) -> Sessions:
         """How many sessions a release had, and how many of them crashed.
 
-        By status: older servers leave `crash_free_rate(session)` out without a word.
+        Counts by status, because older servers silently omit `crash_free_rate(session)`.
         """
         with _understanding():
             found = self._each(
@@ -123,7 +123,7 @@ class SentryApi:
             return Sessions(sum(n for _, n in counts), sum(n for status, n in counts if status == "crashed"))
 
     def links(self, version: str, environment: str) -> dict[str, str]:
-        """Where a person sees the same."""
+        """Links to the same data in Sentry."""
         where = f"{self._account.url}/organizations/{quote(self._account.org, safe='')}"
 
         def issues(query: str) -> str:
@@ -136,7 +136,7 @@ class SentryApi:
         }
 
     def _each(self, what: str, environment: str, **query: object) -> list[Any]:
-        """The answer of every project in turn: asking of several at once is a feature that not every plan has."""
+        """The answers for each project in turn; not every Sentry plan allows queries for several projects."""
         self.identify()
         path = f"{self._base}/{what}/"
         return [self._get(path, environment=environment, project=project, **query) for project in self._ids]
@@ -151,7 +151,7 @@ class SentryApi:
             headers["Content-Type"] = "application/json"
         asked = f"{method} /api/0{path.partition('?')[0]}"
         if not self._until.left:
-            raise SentryError(f"Sentry was not asked in time: {asked}.")
+            raise SentryError(f"No time was left to ask Sentry ({asked}).")
         try:
             within = min(WITHIN, self._until.left)
             reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
@@ -164,18 +164,18 @@ class SentryApi:
         try:
             return json.loads(reply.body) if reply.body else None
         except ValueError:
-            raise SentryError(f"Sentry's answer is no JSON ({asked}).", hint="is SENTRY_URL right?") from None
+            raise SentryError(f"Sentry's answer isn't JSON ({asked}).", hint="check SENTRY_URL") from None
 
 
 _HINTS = {
-    401: "is SENTRY_AUTH_TOKEN right, and of this server?",
-    403: "the token lacks a scope; docs/sentry.md names those that are needed",
-    404: "are organization and projects spelt as in Sentry's addresses, and may the token see them?",
+    401: "check SENTRY_AUTH_TOKEN, which must be from this server",
+    403: "add the missing scope to the token; docs/sentry.md lists the scopes",
+    404: "check that the organization and the projects are spelt as in Sentry's URLs, and that the token may see them",
 }
 
 
 def _reads(known: Mapping[str, Any], remote: str) -> bool:
-    """Whether a repository of Sentry's is that remote, and an integration reads it."""
+    """Whether a repository in Sentry is that remote, and an integration reads it."""
     by_url = (known.get("url") or "").lower().removesuffix(".git").rstrip("/")
     named = remote.endswith(f"/{known['name'].lower().replace(' ', '')}")
     return known["provider"]["id"] != "unknown" and (by_url == remote or named)
@@ -183,7 +183,7 @@ def _reads(known: Mapping[str, Any], remote: str) -> bool:
 
 @contextmanager
 def _understanding() -> Iterator[None]:
-    """An answer of another shape than documented is a failure like any other."""
+    """Treat an answer of an undocumented shape as a failure."""
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

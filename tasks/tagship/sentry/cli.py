@@ -1,4 +1,4 @@
-"""Writes to Sentry through its own sentry-cli; the token goes to it by its environment alone.
+"""Writes to Sentry with Sentry's own sentry-cli, which gets the token only in its environment.
 
 https://docs.sentry.io/cli/
 """
@@ -14,9 +14,9 @@ from tagship.system import programs
 from tagship.system.deadline import Deadline
 
 _NOISE = re.compile(r"Add --log-level|Please attach|Caused by:|API request failed$")
-"""Lines that sentry-cli puts around what went wrong."""
+"""Lines of sentry-cli around the actual error."""
 _NUMBER = re.compile(r"(sentry-cli: )?(error: |\d+: )?")
-"""What stands before each cause."""
+"""The text before each cause."""
 
 
 class SentryCli:
@@ -28,21 +28,21 @@ class SentryCli:
         self._program = program()
 
     def new(self, version: str) -> None:
-        """Create a release in every project; one that is there stays as it is."""
+        """Create a release in every project; an existing one stays as it is."""
         self._run("releases", "new", *self._projects, version)
 
     def set_commits(self, version: str, repository: str, since: str, sha: str) -> None:
-        """Name a range of commits in a repository that Sentry reads itself."""
+        """Report a range of commits in a repository that Sentry reads itself."""
         spec = f"{repository}@{since}..{sha}" if since else f"{repository}@{sha}"
         self._run("releases", "set-commits", version, "--commit", spec)
 
     def upload(self, version: str, project: str, folder: Path) -> None:
-        """Upload bundles and their source maps as one artifact bundle; what Sentry has already isn't sent again."""
+        """Upload bundles and their source maps as one artifact bundle; Sentry skips what it already has."""
         projects = ("--project", project) if project else self._projects
         self._run("sourcemaps", "upload", *projects, "--release", version, str(folder))
 
     def finalize(self, version: str) -> None:
-        """Say that a release is out."""
+        """Mark a release as final."""
         self._run("releases", "finalize", *self._projects, version)
 
     def deployed(self, version: str, environment: str, url: str, span: tuple[int, int]) -> None:
@@ -74,9 +74,9 @@ class SentryCli:
 
 
 def program() -> str:
-    """The sentry-cli of this Python's environment, else the one on PATH. Raises ToolError."""
+    """The sentry-cli of this Python's environment, or the one on PATH. Raises ToolError."""
     own = Path(sys.executable).with_name("sentry-cli")
     found = str(own) if own.exists() else shutil.which("sentry-cli")
     if not found:
-        raise ToolError("sentry-cli is not installed.", hint="pip install 'tagship[sentry]'")
+        raise ToolError("sentry-cli is not installed.", hint="run pip install 'tagship[sentry]'")
     return found

@@ -1,4 +1,4 @@
-"""Telling Sentry beside a rollout, and asking it while the release bakes: neither may hold a deploy up for long."""
+"""Reports to Sentry during a rollout, and asks it while the release bakes. Neither delays a deploy for long."""
 
 import os
 import threading
@@ -23,14 +23,14 @@ from tagship.sentry.watch import Bake, Watch
 from tagship.system.deadline import Deadline
 
 MOMENT = 2.0
-"""Seconds that a call whose deadline has passed may take to end: a program to be killed, a container removed."""
+"""Seconds for a call to end after its deadline, for example to kill a program or remove a container."""
 REQUIRED_WITHIN = 120.0
-"""Seconds after which a Sentry that is required counts as not answering."""
-AGAIN = "tell it again with `tagship sentry-release --env {}`"
+"""Seconds after which a required Sentry counts as not answering."""
+AGAIN = "repeat the report with `tagship sentry-release --env {}`"
 
 
 class Telling:
-    """What Sentry is told, and asked, while a rollout goes on."""
+    """The reports to Sentry, and the questions to it, during a rollout."""
 
     def __init__(self, teller: Teller) -> None:
         self._teller = teller
@@ -39,14 +39,14 @@ class Telling:
         self._thread.start()
 
     def insist(self) -> None:
-        """Wait until all is told. Raises SentryError when something couldn't be."""
+        """Wait until everything is reported. Raises SentryError if something failed."""
         self._wait(REQUIRED_WITHIN)
         self._teller.until.at = float("inf")
         if failures := self._teller.failures:
-            raise SentryError("\n".join(failures), hint="nothing was changed; tagship.yml says that Sentry is required")
+            raise SentryError("\n".join(failures), hint="try again, or set `required: false`; nothing was changed")
 
     def onlooker(self, bake: BakeSettings) -> Onlooker | None:
-        """What looks on while the release bakes."""
+        """The onlooker for the time that the release bakes."""
         if not bake.for_:
             return None
         teller, patience = self._teller, Deadline()
@@ -60,9 +60,9 @@ class Telling:
         return self._bake.glance
 
     def finish(self, started: float, seconds: float) -> tuple[str, ...]:
-        """The rollout succeeded: wait for what isn't told yet, `within` at most, and record the deploy.
+        """Record the deploy after a successful rollout; wait for the remaining reports, `within` at most.
 
-        `started`: seconds since the epoch. Returns what is to be said of it.
+        `started`: seconds since the epoch. Returns remarks for the user.
         """
         teller = self._teller
         if self._wait(teller.settings.within) and teller.known:
@@ -72,26 +72,29 @@ class Telling:
         return (*seen, *teller.failures, *teller.remarks, *again)
 
     def give_up(self) -> None:
-        """The rollout failed: nothing more is told, and what was begun is ended."""
+        """End all work after a failed rollout, and report no more."""
         self._wait(0)
 
     def _wait(self, seconds: float) -> bool:
-        """For what is being told, at most so long and a moment: its calls end by their deadline. Whether it ended."""
+        """Wait for the reports, at most so long and a moment; their calls end by the deadline.
+
+        Returns whether they ended.
+        """
         teller = self._teller
         teller.until.move(seconds)
         self._thread.join(seconds + MOMENT)
         if self._thread.is_alive():
-            teller.failures.append(f"Sentry, {teller.at}: was not done in time")
+            teller.failures.append(f"Sentry, {teller.at}: not done in time")
         return not self._thread.is_alive()
 
 
 class SentryCompanion:
-    """Beside a rollout: Sentry hears of the release meanwhile, and of the deploy when it succeeded.
+    """Reports the release to Sentry during a rollout, and the deploy after it succeeded.
 
-    While the release bakes, Sentry is asked how it does.
+    While the release bakes, it asks Sentry for the release's health.
     """
 
-    announcement = "Meanwhile, and in the end: tell Sentry"
+    announcement = "In parallel and at the end: report to Sentry"
 
     def __init__(
         self,
@@ -109,15 +112,15 @@ class SentryCompanion:
         self._telling: Telling | None = None
         self._onlooker: Onlooker | None = None
         self._problem = ""
-        """Why nobody can be told."""
+        """Why no report is possible."""
 
     def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
-        """Begin. Raises ConfigError or SentryError where Sentry is `required` and doesn't hear."""
+        """Start reporting. Raises ConfigError or SentryError if Sentry is `required` and the report fails."""
         back = action is Action.ROLLBACK
         self.begin(subject(self._environment, candidate.release, before.live_release, back=back))
 
     def begin(self, told: Subject) -> None:
-        """The same, of what Sentry calls it."""
+        """Start reporting a subject."""
         try:
             account = sentry_account.of(self._settings, os.environ)
         except ConfigError as error:
@@ -127,7 +130,7 @@ class SentryCompanion:
             return
         self._telling = Telling(Teller(told, self._settings, account, self._engine, self._credentials))
         self._onlooker = self._telling.onlooker(self._environment.release.bake)
-        if self._settings.required and not told.back:  # a way back that needs Sentry would be none
+        if self._settings.required and not told.back:  # a rollback must not depend on Sentry
             try:
                 self._telling.insist()
             except BaseException:
@@ -135,18 +138,18 @@ class SentryCompanion:
                 raise
 
     def while_baking(self, *, last: bool) -> None:
-        """Raises UnhealthyError where that is to have the release switched back."""
+        """Raises UnhealthyError if the release must be switched back."""
         if self._onlooker:
             self._onlooker(last)
 
     def after(self, outcome: Outcome) -> tuple[str, ...]:
-        """Wait for what isn't told yet, `within` at most, and record the deploy."""
+        """Record the deploy; wait for the remaining reports, `within` at most."""
         if self._telling is None:
             return (self._problem,)
-        with self._progress.step("Tell Sentry"):
+        with self._progress.step("Report to Sentry"):
             return self._telling.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
 
     def give_up(self) -> None:
-        """Nothing more is told, and what was begun is ended."""
+        """End all work, and report no more."""
         if self._telling:
             self._telling.give_up()

@@ -1,4 +1,4 @@
-"""Whether a release is healthy, by what Sentry has seen of it and of the one before. Pure; never healthy by default."""
+"""Judges a release by what Sentry has seen of it and of the previous one. Pure; never healthy by default."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tagship.project.schema import WatchSettings
 
 
 class Verdict(StrEnum):
-    """What is known of a release."""
+    """The verdict on a release."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a healthy release may look like; percentage points for `crash_free_drop`."""
+    """The limits for a healthy release; percentage points for `crash_free_drop`."""
 
     new_issues: int = 0
     error_factor: float = 2
@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Sessions:
-    """How many sessions there were, and how many of them crashed."""
+    """The number of sessions, and how many of them crashed."""
 
     count: int
     crashed: int
@@ -36,7 +36,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Seen:
-    """What Sentry has seen of a release; None where it couldn't say."""
+    """What Sentry has seen of a release; None if unknown."""
 
     new_issues: int | None = None
     errors: int | None = None
@@ -45,7 +45,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Signal:
-    """One thing looked at, what it says, and in words."""
+    """One signal with its verdict, and the reason in words."""
 
     name: str
     verdict: Verdict
@@ -53,12 +53,12 @@ class Signal:
 
 
 def limits(settings: WatchSettings) -> Limits:
-    """What tagship.yml allows."""
+    """The limits in tagship.yml."""
     return Limits(**settings.model_dump())
 
 
 def judge(new: Seen, old: Seen | None, limits: Limits) -> tuple[Signal, ...]:
-    """Every signal of a release, beside the one before it (None for the first release)."""
+    """Every signal of a release, compared with the previous one (None for the first release)."""
     return (_issues(new, limits), _errors(new, old, limits), *_sessions(new, old, limits))
 
 
@@ -72,7 +72,7 @@ def verdict(signals: Iterable[Signal]) -> Verdict:
 
 def _issues(new: Seen, limits: Limits) -> Signal:
     if new.new_issues is None:
-        return Signal("new issues", Verdict.INCONCLUSIVE, "Sentry couldn't say")
+        return Signal("new issues", Verdict.INCONCLUSIVE, "Sentry doesn't know")
     bad = new.new_issues > limits.new_issues
     return Signal(
         "new issues", Verdict.UNHEALTHY if bad else Verdict.HEALTHY, f"{new.new_issues}, of {limits.new_issues} allowed"
@@ -80,12 +80,12 @@ def _issues(new: Seen, limits: Limits) -> Signal:
 
 
 def _errors(new: Seen, old: Seen | None, limits: Limits) -> Signal:
-    """Too many, or no more than before; nothing at all is only good news when sessions show that somebody was there."""
+    """Too many errors, or not. Zero errors are healthy only if sessions show that the app was used."""
     if new.errors is None or (old and old.errors is None):
-        return Signal("errors", Verdict.INCONCLUSIVE, "Sentry couldn't say")
+        return Signal("errors", Verdict.INCONCLUSIVE, "Sentry doesn't know")
     before = (old.errors or 0) if old else 0
     allowed = max(limits.min_errors, int(before * limits.error_factor))
-    said = f"{new.errors}, after {before} of the release before in as long a time; {allowed} allowed"
+    said = f"{new.errors}, after {before} of the previous release in an equally long time; {allowed} allowed"
     if new.errors > allowed:
         return Signal("errors", Verdict.UNHEALTHY, said)
     silent = not new.errors and not (new.sessions and new.sessions.count)
@@ -93,7 +93,7 @@ def _errors(new: Seen, old: Seen | None, limits: Limits) -> Signal:
 
 
 def _sessions(new: Seen, old: Seen | None, limits: Limits) -> Iterator[Signal]:
-    """Beside those of the release before, where there was one; both must be enough to say anything."""
+    """Compared with the previous release, if there was one; both need enough sessions."""
     if not limits.min_sessions:
         return
     name = "crash-free sessions"
@@ -102,7 +102,7 @@ def _sessions(new: Seen, old: Seen | None, limits: Limits) -> Iterator[Signal]:
     if rate is None:
         yield Signal(name, Verdict.INCONCLUSIVE, lacking)
     elif before is None:
-        yield Signal(name, Verdict.INCONCLUSIVE, f"{rate:.2%}; of the release before {lacking_before}")
+        yield Signal(name, Verdict.INCONCLUSIVE, f"{rate:.2%}; of the previous release {lacking_before}")
     else:
         bad = (before - rate) * 100 > limits.crash_free_drop
         yield Signal(name, Verdict.UNHEALTHY if bad else Verdict.HEALTHY, f"{rate:.2%}, after {before:.2%}")

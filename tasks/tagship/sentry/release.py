@@ -1,4 +1,4 @@
-"""What Tagship reports to Sentry of a release, part by part: one that fails stops no other."""
+"""Reports a release to Sentry in parts; if one part fails, the others continue."""
 
 import sys
 import traceback
@@ -22,13 +22,13 @@ from tagship.system.deadline import Deadline
 from tagship.variables import resolve
 
 FIRST_COMMITS = 20
-"""How many commits the first release of an environment is said to bring: sentry-cli's own default."""
+"""How many commits the first release of an environment reports: sentry-cli's own default."""
 MOST_COMMITS = 500
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A release in an environment, as Sentry knows it."""
+    """A release in an environment, as Sentry names it."""
 
     version: str
     """`APP@SHA`."""
@@ -36,17 +36,17 @@ class Subject:
     url: str
     sha: str
     before: str = ""
-    """The release that was live before, `APP@SHA`; empty for none."""
+    """The previous live release, `APP@SHA`; empty for none."""
     previous: str = ""
     """Its SHA."""
     image: str = ""
-    """That of the service whose source maps are wanted."""
+    """The image of the service with the source maps."""
     back: bool = False
-    """Whether an older release is brought back: what it consists of was told when it first came."""
+    """Whether this is a rollback, so that the release's content was reported before."""
 
 
 def subject(settings: Environment, release: Release, previous: Release | None, *, back: bool) -> Subject:
-    """The release that goes into a place now, and the one that was there."""
+    """The subject of a report, from the new release and the previous one."""
     place = settings.place
     maps = settings.sentry.source_maps if settings.sentry else None
     return Subject(
@@ -63,7 +63,7 @@ def subject(settings: Environment, release: Release, previous: Release | None, *
 
 @dataclass
 class Teller:
-    """Tells Sentry of one release."""
+    """Reports one release to Sentry."""
 
     subject: Subject
     settings: SentrySettings
@@ -72,24 +72,24 @@ class Teller:
     credentials: Credentials
     until: Deadline = field(default_factory=Deadline)
     known: bool = False
-    """Whether the release is in Sentry by now."""
+    """Whether Sentry has the release."""
     failures: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    """What was told, and isn't as it should be."""
+    """Reports that succeeded with a reservation."""
     at: str = ""
-    """The part that is being told."""
+    """The current part of the report."""
 
     def prepare(self) -> None:
-        """The release, its commits and its source maps: all that doesn't depend on how the rollout ends."""
+        """Report the release, its commits and its source maps, which don't depend on the rollout's result."""
         self._part("release", self._release)
         if self.known and not self.subject.back:
             self._part("commits", self._commits)
             self._part("source maps", self._source_maps)
 
     def record(self, started: float, seconds: float, *, again: bool = False) -> None:
-        """That it is out, and where since when: only of a release that was proven live.
+        """Report that the release is final, and its deploy: only for a release that was proven live.
 
-        With `again`, a deploy that is recorded already isn't recorded twice.
+        With `again`, a deploy that is already recorded isn't recorded twice.
         """
         span = (int(started), int(started + seconds))
         if not self.subject.back:
@@ -105,18 +105,18 @@ class Teller:
         return SentryApi(self.account, self.until)
 
     def _part(self, name: str, work: Callable[[], None]) -> None:
-        """One part; whatever goes wrong with it, a bug of ours included, is a failure of that part alone."""
+        """Report one part. Any failure, even a bug of ours, affects only that part."""
         self.at = name
         if not self.until.left:
-            self.failures.append(f"Sentry, {name}: there was no time left")
+            self.failures.append(f"Sentry, {name}: no time was left")
             return
         try:
             work()
         except TagshipError as error:
             self.failures.append(f"Sentry, {name}: {error.problem}{f' ({error.hint})' if error.hint else ''}")
-        except Exception as error:  # noqa: BLE001 - our bug keeps its traceback, and fails no deploy
+        except Exception as error:  # noqa: BLE001 - our bug keeps its traceback, and doesn't fail the deploy
             sys.stderr.write(self.account.hide(traceback.format_exc()))
-            self.failures.append(f"Sentry, {name}: a bug of Tagship's, {type(error).__name__}; its traceback is above")
+            self.failures.append(f"Sentry, {name}: a bug in Tagship, {type(error).__name__}; its traceback is above")
 
     def _release(self) -> None:
         self._cli.new(self.subject.version)
@@ -133,7 +133,7 @@ class Teller:
             self._cli.set_commits(told.version, repository, told.previous, told.sha)
             return
         if not told.previous and git.shallow(folder):
-            self.remarks.append("Sentry, commits: this clone is shallow, so the first release has only what is in it")
+            self.remarks.append("Sentry, commits: this clone is shallow, so the first release lacks older commits")
         commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS, folder)
         if commits:
             name = "/".join(remote.split("/")[-2:]) or told.version.partition("@")[0]
@@ -144,7 +144,7 @@ class Teller:
         if wanted is None:
             return
         if not self.subject.image:
-            raise SourceError(f"no image of the release is {wanted.service}'s")
+            raise SourceError(f"the release has no image of {wanted.service}")
         with scratch.folder() as folder:
             remarks = source_maps.fetch(
                 self.engine, self.subject.image, wanted, folder, credentials=self.credentials, until=self.until
@@ -153,7 +153,7 @@ class Teller:
             self._cli.upload(self.subject.version, wanted.project, folder)
 
     def _finalize(self) -> None:
-        """Once: Sentry orders releases by when they were finalized first, not where they went since."""
+        """Finalize only once: Sentry orders releases by when they were finalized, not by later deploys."""
         if not self._api.released(self.subject.version):
             self._cli.finalize(self.subject.version)
 

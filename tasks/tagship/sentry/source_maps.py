@@ -1,4 +1,4 @@
-"""A frontend's bundles and source maps, out of its image: what is uploaded is what is served."""
+"""Copies a frontend's bundles and source maps out of its image, so that exactly what is served is uploaded."""
 
 import re
 import shutil
@@ -16,9 +16,9 @@ from tagship.system.deadline import Deadline
 
 BUNDLES, MAP = frozenset({".js", ".cjs", ".mjs"}), ".map"
 LARGEST = 512 * 1024 * 1024
-"""Bytes of one file, above which something other than a bundle was named."""
+"""Bytes of one file; a larger one isn't a bundle."""
 ABANDONED = 600.0
-"""Seconds after which a container of ours is one whose deploy was killed."""
+"""Seconds after which a leftover container belongs to a killed deploy."""
 _LABEL = "tagship.source-maps"
 _ID = re.compile(rb"//# debugId=([0-9a-fA-F-]{36})")
 _ID_OF_MAP = re.compile(rb'"debug_?[iI]d"\s*:\s*"([0-9a-fA-F-]{36})"')
@@ -33,10 +33,10 @@ def fetch(  # noqa: PLR0913 - what an image is reached by
     *,
     until: Deadline | None = None,
 ) -> tuple[str, ...]:
-    """Copy both folders of an image into `served` and `maps` of `folder`. Returns what isn't as it should be.
+    """Copy both folders of an image into `served` and `maps` of `folder`. Returns warnings.
 
-    On the engine that runs the release: nothing is pulled twice, and no other machine needs the image. Raises
-    SentryError for what is missing or not done in time, EngineError otherwise.
+    Uses the engine that runs the release, so that nothing is pulled twice and no other machine needs the image. Raises
+    SentryError if something is missing or not done in time, EngineError otherwise.
     """
     deadline = until or Deadline()
     with _container(engine, image, credentials) as container:
@@ -47,7 +47,7 @@ def fetch(  # noqa: PLR0913 - what an image is reached by
 
 @contextmanager
 def _container(engine: Engine, image: str, credentials: Credentials) -> Iterator[str]:
-    """A container of the image that never starts, removed in the end."""
+    """A container of the image that never starts and is removed at the end."""
     name = pulls.bring(engine, [image], credentials).get(image, image)
     for leftover in engine.get("/containers/json", all=1, filters={"label": [_LABEL], "status": ["created"]}):
         if engine.now() - leftover["Created"] > ABANDONED:
@@ -61,15 +61,15 @@ def _container(engine: Engine, image: str, credentials: Credentials) -> Iterator
 
 
 def _copy(engine: Engine, container: str, path: str, folder: Path, until: Deadline) -> None:
-    """Bundles and maps only, as they come; a name that would leave the folder is not taken.
+    """Copy only bundles and maps; skip names that lead out of the folder.
 
-    Without the dot in front of a folder's name: sentry-cli passes hidden folders over.
+    Removes leading dots of folder names, because sentry-cli skips hidden folders.
     """
     try:
         with engine.archive(container, path) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
                 if not until.left:
-                    raise SentryError(f"{path} of the image was not copied in time.")
+                    raise SentryError(f"{path} of the image wasn't copied in time.")
                 name = PurePosixPath(member.name)
                 if not member.isfile() or member.size > LARGEST or ".." in name.parts:
                     continue
@@ -79,7 +79,7 @@ def _copy(engine: Engine, container: str, path: str, folder: Path, until: Deadli
         raise SentryError(f"{path} of the image can't be read: {error}.") from None
     except EngineError as error:
         if error.status == 404:  # noqa: PLR2004 - HTTP
-            raise SentryError(f"The image has no {path}.", hint="see sentry.source-maps in tagship.yml") from None
+            raise SentryError(f"The image has no {path}.", hint="correct sentry.source-maps in tagship.yml") from None
         raise
 
 
@@ -104,5 +104,5 @@ def _paired(settings: SourceMaps, folder: Path) -> tuple[str, ...]:
         )
     return (
         *([f"{len(ids - known)} bundles of {settings.served} have no source map"] if ids - known else ()),
-        *([f"{len(exposed)} source maps are left in {settings.served}, which is served"] if exposed else ()),
+        *([f"{len(exposed)} source maps are in {settings.served}, which is served"] if exposed else ()),
     )

@@ -1,4 +1,4 @@
-"""Watches a release in Sentry, beside the one before it, until it is known to be bad or the time is over."""
+"""Watches a release in Sentry, compared with the previous one, until it is known to be bad or the time is over."""
 
 import time
 from collections.abc import Callable
@@ -14,33 +14,33 @@ from tagship.system.deadline import Deadline
 T = TypeVar("T")
 
 LOOK_EVERY = 15.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 _QUESTIONS = 5
-"""Asked in one look; each is a request a project."""
+"""Questions in one check; each is a request per project."""
 BASELINE = 86400.0
-"""Seconds before a release went live whose sessions say how the one before it did: a day, with its busy hours."""
+"""Seconds of sessions of the previous release to compare with: a day, with its busy hours."""
 
 
 def short(version: str) -> str:
-    """A release's name, `APP@SHA`, for people: eight digits of the SHA."""
+    """A release's name, `APP@SHA`, with eight digits of the SHA."""
     app, _, sha = version.partition("@")
     return f"{app}@{sha[:8]}"
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What one look at Sentry gave."""
+    """The result of one check."""
 
     signals: tuple[Signal, ...]
     remarks: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """Of all signals together."""
+        """The verdict of all signals together."""
         return verdict(self.signals)
 
     def __str__(self) -> str:
-        """The verdict and what led to it, signals that say the same together."""
+        """The verdict and its reasons; signals with the same reason are joined."""
         said: dict[str, list[str]] = {}
         for signal in self.signals:
             if signal.verdict is self.verdict:
@@ -56,13 +56,13 @@ class Watch:
     environment: str
     version: str
     before: str
-    """The release before it, `APP@SHA`, the same one where only its configuration changed; empty for none."""
+    """The previous release, `APP@SHA`; the same one if only the configuration changed; empty for none."""
     since: float
     limits: Limits
     clock: Callable[[], float] = time.time
 
     def look(self) -> Assessment:
-        """Ask Sentry now, all questions at once: what it can't say is None, and why is a remark."""
+        """Ask Sentry all questions at once. An unanswered one gives None, and its reason is a remark."""
         now, api, remarks = self.clock(), self.api, dict[str, None]()
         new, old, where = self.version, self.before, self.environment
         lived, as_long = (self.since, now), (2 * self.since - now, self.since)
@@ -93,7 +93,7 @@ class Watch:
     def until(
         self, seconds: float, show: Callable[[Assessment], object], sleep: Callable[[float], object]
     ) -> Assessment:
-        """Look again and again, for so long; a bad release is bad at once. Shows every look but the last."""
+        """Check repeatedly for so long, or until the release is bad. Shows every assessment but the last."""
         end = self.clock() + seconds
         while True:
             looked = self.look()
@@ -106,19 +106,19 @@ class Watch:
 
 @dataclass
 class Bake:
-    """Looks on while a release bakes."""
+    """Watches a release while it bakes."""
 
     watch: Watch
     goes_back: bool
-    """Whether an unhealthy release is to be replaced by the old one."""
+    """Whether an unhealthy release must be switched back."""
     patience: Deadline
-    """That of the watch's API: one look takes `within` seconds at most."""
+    """The deadline of the watch's API: one check takes `within` seconds at most."""
     within: float
     remarks: list[str] = field(default_factory=list)
     _next: float = 0
 
     def glance(self, last: bool) -> None:  # noqa: FBT001 - an Onlooker
-        """Called every second; asks Sentry when it is time. Raises UnhealthyError where the deploy is to go back."""
+        """Called every second; asks Sentry when it is time. Raises UnhealthyError if the deploy must switch back."""
         now = time.monotonic()
         if now < self._next and not last:
             return
@@ -128,6 +128,6 @@ class Bake:
         said = f"Sentry finds {short(self.watch.version)} {looked}"
         if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
             links = self.watch.api.links(self.watch.version, self.watch.environment)
-            raise UnhealthyError(said, hint=f"look: {links['new issues']}")
+            raise UnhealthyError(said, hint=f"look at {links['new issues']}")
         if looked.verdict is not Verdict.HEALTHY and last:
             self.remarks += [said, *looked.remarks]

@@ -1,4 +1,4 @@
-"""Accessories: an environment's long-lived services, started once, left alone by deploys, replaced when told to."""
+"""Starts an environment's accessories; deploys leave them alone, and they are replaced only on request."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolution
 
 _HALF_MADE = re.compile(r"[0-9a-f]{12}_")
-"""How Compose names a container before it takes its predecessor's place."""
+"""How Compose names a container before it replaces another."""
 
 Differences = Mapping[str, tuple[str, ...]]
-"""Accessory → what of its container isn't as the Compose file says by now; only those that differ."""
+"""Accessory → what differs between its container and the Compose file; only those with differences."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Brought:
 
 
 def up(session: Session, resolved: Resolution, holder: Holder) -> Brought:
-    """Create those that are missing, start those that don't run, and wait until they are ready.
+    """Create missing accessories, start stopped ones, and wait until they are ready.
 
-    One that exists is never recreated, whatever the Compose file says by now: its data is in use.
+    Existing ones are never recreated, even if the Compose file has changed, because their data is in use.
     """
     wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
@@ -54,21 +54,20 @@ def up(session: Session, resolved: Resolution, holder: Holder) -> Brought:
 
 
 def compare(session: Session, resolved: Resolution) -> Differences:
-    """How those that exist differ from what the Compose file says by now."""
+    """The differences between existing accessories and the Compose file."""
     wanted = _Accessories(session, resolved)
     return wanted.differences(containers.of(session.engine, wanted.project))
 
 
 def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) -> None:
-    """Replace one by what the Compose file says by now, its volumes kept, and wait until it is ready.
+    """Replace an accessory by what the Compose file says now, keep its volumes, and wait until it is ready.
 
-    Its image is pulled first; what happens between its stop and its start, its users see. Raises CheckError when there
-    is none to replace.
+    Its image is pulled first, to keep the interruption short. Raises CheckError if it doesn't exist.
     """
     wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
         if not _count(_tidied(session.engine, wanted.project), name):
-            raise CheckError(f"There is no {name} yet.", hint="`tagship accessories.up` makes it")
+            raise CheckError(f"There is no {name} yet.", hint="create it with `tagship accessories.up`")
         wanted.prepare()
         with uninterrupted():
             compose.recreate(session.engine.socket, _only(wanted.filled, [name]), wanted.named)
@@ -76,12 +75,12 @@ def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) 
 
 
 def status(session: Session) -> list[Container]:
-    """Their containers."""
+    """The accessories' containers."""
     return containers.of(session.engine, session.place.accessories)
 
 
 class _Accessories:
-    """The accessories as the Compose file says by now."""
+    """The accessories in the current Compose file."""
 
     def __init__(self, session: Session, resolved: Resolution) -> None:
         self.project = session.place.accessories
@@ -93,23 +92,26 @@ class _Accessories:
         self._resolved = resolved
 
     def replicas(self, name: str) -> int:
-        """How many containers of one there are to be."""
+        """How many containers an accessory must have."""
         settings = self.model["services"][name]
         return int(settings.get("scale") or (settings.get("deploy") or {}).get("replicas") or 1)
 
     def prepare(self) -> None:
-        """Their network and volumes. Raises CheckError for volumes that are there and aren't as the file says."""
+        """Create their network and volumes.
+
+        Raises CheckError for existing volumes that differ from the Compose file.
+        """
         wanted = render.volumes(self._session.place, self._resolved.model)
         _prepare(self._session, wanted, self.model, self._resolved.secrets)
 
     def start(self, these: Sequence[Container]) -> None:
-        """Start those that don't run, and wait until all are ready. Raises RolloutError."""
+        """Start stopped containers, and wait until all are ready. Raises RolloutError."""
         engine = self._session.engine
         inject(engine, self.filled, these, self.named)
         Starting(engine, self.model, these, self._session.settings.release.ready_within).run()
 
     def differences(self, there: Iterable[Container]) -> Differences:
-        """Of containers that exist."""
+        """The differences of existing containers."""
         found: dict[str, tuple[str, ...]] = {}
         filled = markers.fill(self.described, self._resolved.secrets)
         for container in there:
@@ -121,7 +123,7 @@ class _Accessories:
 
 
 def _only(model: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The project with those services alone: Compose can't change what it doesn't know of."""
+    """The project with only these services, so that Compose can't change others."""
     services = {
         name: {key: value for key, value in model["services"][name].items() if key != "depends_on"} for name in names
     }
@@ -129,7 +131,7 @@ def _only(model: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _tidied(engine: Engine, name: str) -> list[Container]:
-    """The project's containers, without one that was to replace another when somebody was cut off; its volumes stay."""
+    """The project's containers, after removing an unfinished replacement that was interrupted; its volumes stay."""
     everyone = containers.of(engine, name)
     half = [
         c for c in everyone if c.state == "created" and _HALF_MADE.match(c.name) and _count(everyone, c.service) > 1
@@ -144,7 +146,7 @@ def _count(there: Iterable[Container], name: str) -> int:
 
 
 def _ended(container: Container) -> bool:
-    """Whether it has done its work and needn't again."""
+    """Whether it has completed and needn't run again."""
     return container.restart == "no" and container.status.startswith("Exited (0)")
 
 
@@ -153,7 +155,7 @@ def _prepare(session: Session, wanted: Sequence[Volume], model: Mapping[str, Any
         external = {volume["name"] for volume in model["volumes"].values()} - {volume.name for volume in wanted}
         found = list(volumes.findings(wanted, external, volumes.existing(session.engine), secrets))
         if found:
-            raise CheckError("\n".join(found), hint="nothing was changed")
+            raise CheckError("\n".join(found), hint="solve this first; nothing was changed")
     labels = {"tagship.app": session.place.app, "tagship.environment": session.place.environment}
     within = session.settings.edge.networks
     networks.ensure(session.engine, str(session.place), within, prefix=networks.PREFIX, labels=labels)

@@ -1,4 +1,4 @@
-"""The networks that a release's containers join before they start: the edge's, and that of the accessories."""
+"""Determines the networks that a release's containers join before they start: the edge's and the environment's."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from tagship.release.model import Rendered
 
 
 class Attachment(NamedTuple):
-    """A container, the network it joins, and the address it has there; an empty one means any."""
+    """A container, the network it joins, and its address there; empty for any."""
 
     container: Container
     network: str
@@ -25,7 +25,7 @@ def attachments(
     everyone: Iterable[Container],
     edge_network: Mapping[str, Any],
 ) -> Iterator[Attachment]:
-    """What is still to join; what a killed deploy connected already is left alone."""
+    """The connections that are missing; a killed deploy may have made some."""
     subnet = f"{edge_network['Gateway']}/{edge_network['IPPrefixLen']}"
     taken = {address for container in everyone if (address := container.addresses.get(NETWORK))}
     shape = rendered.release.shape

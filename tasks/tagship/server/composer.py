@@ -1,4 +1,4 @@
-"""A release as Compose gets it: its secrets filled in, each image by the name that the engine knows it by."""
+"""Prepares a release for Compose: fills in its secrets, and uses the names that the engine has for its images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,24 +17,24 @@ from tagship.system.parallel import ahead, together
 
 
 class Composer:
-    """Has Compose do what only Compose can. Holds secret values; hands them to Compose alone."""
+    """Runs Compose for a release. Holds the secrets' values and passes them only to Compose."""
 
     def __init__(self, engine: Engine, secrets: Mapping[str, str]) -> None:
         self._engine = engine
         self._secrets = secrets
         self._names: dict[str, str] = {}
-        """Image → what the engine knows it by."""
+        """Image → its name on the engine."""
         self._images: dict[str, dict[str, Any]] = {}
-        """What the engine says of the release's images, by its names for them."""
+        """The engine's data of the release's images, by their names on the engine."""
         self._answers: dict[str, Any] = {}
-        """What else Compose would ask the engine for, and is known."""
+        """Known answers to other requests of Compose."""
 
     def pull(self, images: Sequence[str], credentials: Credentials, there: pulls.Listed) -> None:
-        """All at once; one that is there already costs no word with the registry."""
+        """Pull missing images, all at once; existing ones cost no request to the registry."""
         self._names |= pulls.bring(self._engine, images, credentials, there)
 
     def look(self, rendered: Rendered) -> None:
-        """Ask the engine what Compose would ask it about a release."""
+        """Ask the engine what Compose would ask about a release."""
         version = ahead(lambda: self._engine.get("/version"))
         names = sorted(self._needed(rendered))
         found = together(lambda name: images.image(self._engine, name) if name else None, names)
@@ -42,51 +42,51 @@ class Composer:
         self._answers = {"/version": version()}
 
     def know(self, network: Mapping[str, Any]) -> None:
-        """Take the release's network as the engine has it, so that Compose needn't ask."""
+        """Use the engine's data of the release's network, so that Compose needn't ask for it."""
         self._answers[compose_socket.network_query(network["Name"])] = [network]
 
     def image(self, name: str) -> dict[str, Any] | None:
-        """What the engine says of an image; None for one that Compose is yet to pull."""
+        """The engine's data of an image; None if Compose still has to pull it."""
         return self._images.get(self.name(name))
 
     def name(self, image: str) -> str:
-        """What the engine knows an image by."""
+        """An image's name on the engine."""
         if "@" in image and image not in self._names:
             self._names |= {image: image, **pulls.known(self._engine, [image])}
         return self._names.get(image, image)
 
     def create(self, rendered: Rendered) -> None:
-        """Make a release's containers."""
+        """Create a release's containers."""
         with self.hiding(), self._socket(rendered) as socket:
             compose.create(socket, self._runnable(rendered.model), self.variables(rendered))
 
     def run_once(self, rendered: Rendered, model: Mapping[str, Any], service: str, argv: tuple[str, ...]) -> str:
-        """What a command says in a container of its own. Raises RolloutError when it fails."""
+        """The output of a command in a one-off container. Raises RolloutError if it fails."""
         filled = self._runnable(quirks.adapt(model, (0, 0)))
         with self.hiding():
             return compose.run_once(self._engine.socket, filled, service, argv, self.variables(rendered)).out
 
     def filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        """With its secrets, as this engine takes it."""
+        """The model with its secrets, adapted to this engine."""
         filled: dict[str, Any] = markers.fill(quirks.adapt(model, self._engine.api), self._secrets)
         return filled
 
     def variables(self, rendered: Rendered) -> dict[str, str]:
-        """Compose takes a secret or config by `environment:` from its own: those, and no others."""
+        """The variables from which Compose takes secrets and configs with `environment:`."""
         return {name: self._secrets[name] for name in markers.named(rendered.model) if name in self._secrets}
 
     @contextmanager
     def hiding(self) -> Iterator[None]:
-        """What a program or a container said goes into an error without the secrets in it."""
+        """Hide secrets in errors that contain the output of programs or containers."""
         try:
             yield
         except TagshipError as error:
-            if cut := self._engine.cut():  # what a program says of that is not to the point
+            if cut := self._engine.cut():  # the connection broke, so the program's message isn't the cause
                 raise cut from None
             raise type(error)(redaction.hide(error.problem, self._secrets), hint=error.hint) from None
 
     def _runnable(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        """With everything filled in, each image as the engine knows it."""
+        """The model with its secrets, and the images' names on the engine."""
         filled = self.filled(model)
         for service in filled["services"].values():
             if "image" in service:
@@ -98,7 +98,7 @@ class Composer:
 
     @contextmanager
     def _socket(self, rendered: Rendered) -> Iterator[Path]:
-        """What Compose speaks to; the engine itself where it may have to pull an image, or where little is known."""
+        """The socket for Compose; the engine's own if images may have to be pulled, or if little is known."""
         names = self._needed(rendered)
         if not self._answers or not names <= self._images.keys():
             yield self._engine.socket

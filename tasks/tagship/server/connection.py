@@ -1,4 +1,4 @@
-"""A connection to an environment's engine, made while other work goes on."""
+"""Connects to an environment's engine while other work goes on."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tagship.server.session import Session
 
 SPARE = 4
-"""Connections opened beside the first: what goes out at once later would each wait a round trip for one."""
+"""Connections opened in addition to the first; otherwise later parallel calls would each wait a round trip for one."""
 
 
 class Opening:
-    """A connection that is being made while other work goes on; closed at the end of its block."""
+    """A connection that opens while other work goes on; closed at the end of its block."""
 
     def __init__(self, settings: Environment) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class Opening:
         scratch.sweep()
 
     def session(self) -> Session:
-        """Wait for it. Raises ConnectionFailedError."""
+        """Wait for the connection. Raises ConnectionFailedError."""
         from tagship.server.session import Session  # noqa: PLC0415 - while ssh connects
 
         socket = self._tunnel.wait() if self._tunnel else local.local_socket()

@@ -1,7 +1,7 @@
-"""How an accessory's container differs from what the Compose file says by now: what, never a value. Pure.
+"""Compares an accessory's container with the Compose file; names the differences, never values. Pure.
 
-A label keeps a digest of each key that the container was made from; what may hold a secret is compared as it is. Of
-a container without that label, only what the engine shows of it is compared.
+A label holds a digest of each key that the container was created from; keys that may hold a secret are compared
+directly. For a container without that label, only what the engine shows is compared.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from tagship import names
 
 LABEL = f"{names.LABEL}.described"
 _ELSEWHERE = {"image", "depends_on", "restart"}
-"""Compared by name, of no consequence to what runs, or changed where it stands."""
+"""Keys that are compared by name, don't matter at run time, or can be changed without recreation."""
 
 Json = Mapping[str, Any]
 
 
 def describe(model: Json) -> dict[str, Any]:
-    """The same project, each service labelled with digests of what it is made from."""
+    """The project, with a label on each service that holds digests of its keys."""
     services = {
         name: {**service, "labels": {**service["labels"], LABEL: json.dumps(_digests(service, model), sort_keys=True)}}
         for name, service in model["services"].items()
@@ -28,9 +28,9 @@ def describe(model: Json) -> dict[str, Any]:
 
 
 def differences(name: str, model: Json, filled: Json, container: Json) -> Iterator[str]:
-    """Each difference of a container, as the engine inspects it, from a project's service, in a few words.
+    """Each difference between a container, as the engine inspects it, and a project's service, in a few words.
 
-    `filled` is the model with its secrets in it.
+    `filled` is the model with its secrets.
     """
     service, made = model["services"][name], container["Config"]
     if made["Image"] != service.get("image"):
@@ -55,7 +55,7 @@ def differences(name: str, model: Json, filled: Json, container: Json) -> Iterat
 
 
 def _digests(service: Json, model: Json) -> dict[str, str]:
-    """Digests of a service's keys, its configs' contents included; secrets stand in them by name."""
+    """Digests of a service's keys, including the content of its configs; secrets are in them by name."""
     ours = f"{names.LABEL}."
     kept = {key: value for key, value in service.items() if key not in _ELSEWHERE and value}
     kept["labels"] = {key: value for key, value in service["labels"].items() if not key.startswith(ours)}
@@ -66,7 +66,7 @@ def _digests(service: Json, model: Json) -> dict[str, str]:
 
 
 def _variables(service: Json, made: Json) -> Iterator[str]:
-    """Names of variables whose value is another one now."""
+    """The names of variables whose value has changed."""
     there = dict(item.partition("=")[::2] for item in made["Env"] or ())
     for name, value in (service.get("environment") or {}).items():
         if value is not None and there.get(name) != str(value).replace("$$", "$"):
@@ -79,6 +79,6 @@ def _argv(filled: Json, name: str, key: str, made: list[str] | None) -> bool:
 
 
 def _mounts(service: Json, model: Json) -> set[tuple[str, str]]:
-    """Where the service's named volumes are to be."""
+    """The paths of the service's named volumes."""
     mounts = (mount for mount in service.get("volumes") or () if mount.get("type") == "volume" and mount.get("source"))
     return {(mount["target"], model["volumes"][mount["source"]]["name"]) for mount in mounts}

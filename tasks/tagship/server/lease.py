@@ -1,4 +1,4 @@
-"""The lock held by us: taken or waited for, renewed beside the work, looked at before each change."""
+"""Holds the lock during a deploy: takes it or waits for it, renews it, and checks it while each change runs."""
 
 import contextlib
 import threading
@@ -16,12 +16,12 @@ from tagship.system.parallel import ahead
 
 RENEW_EVERY = TTL / 4
 PRUNE_TAKES = 3.0
-"""Seconds from a container's end in a prune until the engine says that it was one."""
+"""Seconds between the removal of a container in a prune and the engine's event for the prune."""
 _MISSING = 404
 
 
 class Lease:
-    """The lock, held and renewed while the block runs."""
+    """The lock, held and renewed during the block."""
 
     def __init__(self, engine: Engine, place: Place, holder: Holder, *, wait: float = 0) -> None:
         self.took_over: Lock | None = None
@@ -34,20 +34,20 @@ class Lease:
         """When the expiry was last written, by the engine's clock."""
         self._lost = self._told = False
         self._looked: Callable[[], bool] = _unlooked
-        """What the look beside the last change found."""
+        """The result of the check that ran with the last change."""
         self._looking = threading.Lock()
         self._stop = threading.Event()
         self._renewal = threading.Thread(target=self._renew, name="tagship-lease", daemon=True)
 
     def check(self) -> None:
-        """Make sure of the lock beside a change. Raises LockedError when it was lost by the change before.
+        """Check the lock while a change runs. Raises LockedError if the previous check found it lost.
 
-        The look goes out with the change, and what it finds is raised by the next check: waiting for it would cost each
-        change a round trip. Nobody takes a lease before it has expired, unless a person frees it; so one that wasn't
-        renewed in time, as after a laptop's sleep, is renewed first.
+        The check starts with the change, and its result is raised by the next check, because waiting for it would cost
+        each change a round trip. This is safe enough: nobody takes a lease before it expires, unless a person frees it.
+        A lease that wasn't renewed in time, for example because a laptop slept, is renewed first.
 
-        Whoever goes on after a LockedError puts things back, from what is seen then: for them it is taken anew if it is
-        free.
+        After a LockedError, the deploy observes the server again and undoes its changes. For this, the lock is taken
+        again if it is free.
         """
         with self._looking:
             looked, self._looked = self._looked, _unlooked
@@ -63,8 +63,8 @@ class Lease:
                 self._looked = ahead(self._still_ours)
         if lost:
             raise LockedError(
-                f"The lock on {self._place} was taken from us while deploying.",
-                hint="someone released it or removed its container; look at `tagship status`, then deploy again",
+                f"The lock on {self._place} was lost during the deploy.",
+                hint="look at `tagship status`, then deploy again; someone released the lock or removed its container",
             )
 
     def __enter__(self) -> Self:
@@ -89,12 +89,12 @@ class Lease:
             self._looked()
         try:
             lock.release(self._engine, self._id)
-        except ConnectionFailedError:  # it expires by itself, and what was done is done
+        except ConnectionFailedError:  # it expires by itself, and the work is done
             if isinstance(error, TagshipError):
                 error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
 
     def _acquire(self) -> bool:
-        """Whether it was free; without a file in it, the lock lasts its whole time from its creation on."""
+        """Try to take the lock. Returns whether it was free. Without a file, it counts from its creation."""
         since = self._engine.now()
         if taken := lock.create(self._engine, self._place, self._holder):
             self._id, self._written = taken, since
@@ -107,7 +107,7 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._stop.wait(RENEW_EVERY):
-            # what fails now is looked at again before the next change, and said then
+            # a failure here is checked again, and reported, before the next change
             with contextlib.suppress(TagshipError), self._looking:
                 self._lost = self._lost or not self._renewed()
 
@@ -124,7 +124,10 @@ class Lease:
         return True
 
     def _taken_again(self) -> bool:
-        """A lock that went with everything else that doesn't run is taken again, unless somebody had it since."""
+        """Take the lock again if a prune removed it, unless another deploy had it since.
+
+        Returns whether that worked.
+        """
         ours = {self._id}
         if not any(action == "prune" for action, _ in self._happened(within=PRUNE_TAKES)) or not self._acquire():
             return False
@@ -138,7 +141,7 @@ class Lease:
         return False
 
     def _happened(self, within: float) -> Iterator[tuple[str, str]]:
-        """Prunes, and locks of this environment that were made, since we last had ours: `(action, container)`."""
+        """Prunes, and new locks of this environment, since we last held ours: `(action, container)`."""
         since, until = f"{self._written - 2:.0f}", f"{self._engine.now() + within:.0f}"
         filters = {"type": ["container"], "event": ["prune", "create"]}
         for event in self._engine.stream("GET", "/events", filters=filters, since=since, until=until):

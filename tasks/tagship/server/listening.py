@@ -1,4 +1,4 @@
-"""Where a container listens, beside where the routes go: for a smoke test that reaches nobody."""
+"""Compares where containers listen with where the routes go, when a smoke test can't connect."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,11 +11,11 @@ _TABLES = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
 _LISTENING = re.compile(r"^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
 """A line of the kernel's table of TCP sockets in state 0A, LISTEN (proc(5), /proc/net/tcp)."""
 _LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000")
-"""127.x.x.x, where Docker's own name server is too, and ::1 as the kernel prints them."""
+"""127.x.x.x, which includes Docker's own name server, and ::1, as the kernel prints them."""
 
 
 def misdirected(engine: Engine, release: str, routes: Iterable[Route]) -> Iterator[str]:
-    """Routes that go to a port where their service doesn't listen, a line each; what can't be looked at is left out."""
+    """Routes to a port at which their service doesn't listen, one line each; skips containers that it can't inspect."""
     for route in routes:
         found = list(_listening(engine, f"{release}-{route.service}-1"))
         open_to_all = sorted({port for address, port in found if not _LOOPBACK.fullmatch(address)})
@@ -27,7 +27,7 @@ def misdirected(engine: Engine, release: str, routes: Iterable[Route]) -> Iterat
 
 
 def _listening(engine: Engine, container: str) -> Iterator[tuple[str, int]]:
-    """Address, as the kernel prints it, and port of every socket that a container listens at."""
+    """Address, as the kernel prints it, and port of every socket at which a container listens."""
     try:
         stream = engine.hijack(container, list(_TABLES))
         said = b""

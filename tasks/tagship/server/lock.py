@@ -18,7 +18,7 @@ from tagship.errors import EngineError, LockedError
 from tagship.names import LABEL, Holder, Place
 
 TTL = 60.0
-"""Seconds a lock lasts after its last renewal: how long a killed deploy can hold up the next."""
+"""Seconds until a lock expires after its last renewal, and so how long a killed deploy can delay the next."""
 IMAGE, TAG = "tagship/empty", "1"
 _FILE = "expires"
 _CONFLICT, _MISSING = 409, 404
@@ -26,7 +26,7 @@ _CONFLICT, _MISSING = 409, 404
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock as it stands. Times are the engine's, seconds since the epoch."""
+    """A lock on the engine. Times are the engine's, seconds since the epoch."""
 
     id: str
     holder: Holder
@@ -35,12 +35,12 @@ class Lock:
 
 
 def name(place: Place) -> str:
-    """The name of the container that is the lock."""
+    """The name of the lock's container."""
     return f"tagship-lock-{place}"
 
 
 def read(engine: Engine, place: Place) -> Lock | None:
-    """Whoever holds the lock, or None."""
+    """The current lock, or None."""
     try:
         found = engine.get(f"/containers/{name(place)}/json")
     except EngineError as error:
@@ -54,7 +54,7 @@ def read(engine: Engine, place: Place) -> Lock | None:
 
 
 def create(engine: Engine, place: Place, holder: Holder) -> str:
-    """Take the lock, for TTL from now on. Returns its id; an empty one where somebody has it."""
+    """Take the lock for TTL seconds. Returns its id; empty if somebody else has it."""
     labels = {
         f"{LABEL}.lock": str(place),
         f"{LABEL}.holder": json.dumps(asdict(holder)),
@@ -73,13 +73,13 @@ def create(engine: Engine, place: Place, holder: Holder) -> str:
 
 
 def extend(engine: Engine, lock: str) -> None:
-    """Let a lock last for TTL from now on. Raises EngineError when it is gone."""
+    """Renew a lock for TTL seconds from now. Raises EngineError if it is gone."""
     expires = str(engine.now() + TTL).encode()
     engine.put_archive(lock, "/", archives.pack([(tarfile.TarInfo(_FILE), expires)]))
 
 
 def stands(engine: Engine, lock: str) -> bool:
-    """Whether a lock is there still."""
+    """Whether a lock still exists."""
     try:
         engine.get(f"/containers/{lock}/json")
     except EngineError as error:
@@ -90,7 +90,7 @@ def stands(engine: Engine, lock: str) -> bool:
 
 
 def release(engine: Engine, lock: str) -> None:
-    """Remove a lock by its id; gone already is as good."""
+    """Remove a lock by its id, if it still exists."""
     try:
         engine.call("DELETE", f"/containers/{lock}", force=True)
     except EngineError as error:
@@ -99,16 +99,16 @@ def release(engine: Engine, lock: str) -> None:
 
 
 def refusal(place: Place, held: Lock, now: float) -> LockedError:
-    """What to say to whoever finds the lock taken."""
+    """The error for a deploy that finds the lock taken."""
     run = f", {held.holder.run}" if held.holder.run else ""
     return LockedError(
         f"{place} is locked by {held.holder.who} ({held.holder.doing}{run}) for {now - held.since:.0f} s.",
-        hint=f"wait for it (--wait 600), or, if that run is dead, `tagship lock.release --env {place.environment}`",
+        hint=f"wait for it (--wait 600), or free a dead run's lock: `tagship lock.release --env {place.environment}`",
     )
 
 
 def holder(doing: str) -> Holder:
-    """Who we are: the run in CI, the user and machine elsewhere."""
+    """The lock's holder: the run in CI, the user and machine elsewhere."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         run = "/".join(os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
         return Holder(
@@ -123,4 +123,4 @@ def _expiry(engine: Engine, lock: str) -> float:
     try:
         return float(archives.read(engine, lock, f"/{_FILE}") or 0)
     except (EngineError, ValueError):
-        return 0  # created this instant: the label's time counts
+        return 0  # just created: the label's time counts

@@ -1,4 +1,4 @@
-"""A release's migrations on a server: each command runs in a container of its own, of the new image."""
+"""Runs a release's migrations on a server, each command in a one-off container of the new image."""
 
 from tagship.deploy.observed import Migrated
 from tagship.engine import images
@@ -10,13 +10,13 @@ from tagship.release.model import Migrations, Rendered
 from tagship.server.composer import Composer
 
 _NOTHING_STAYED = (
-    "each command runs in a container of its own: a database inside it, as SQLite's file is, goes with it; "
-    "keep the file on a volume, or the database in an accessory"
+    "keep the database's file on a volume, or the database in an accessory: each command runs in a container of its "
+    "own, and a database inside it, such as SQLite's file, is removed with it"
 )
 
 
 class Migration:
-    """What a release has to migrate, on the release's and the environment's networks."""
+    """The migrations of a release, which run on the release's and the environment's networks."""
 
     def __init__(self, engine: Engine, composer: Composer, place: Place, rendered: Rendered) -> None:
         self._engine = engine
@@ -25,7 +25,7 @@ class Migration:
         self._rendered = rendered
 
     def run(self, *, dry_run: bool) -> Migrated:
-        """Pending, apply, verify. Raises MigrationError when one fails, or is pending still."""
+        """List, apply, and check again. Raises MigrationError if a command fails or migrations are still pending."""
         how = self._rendered.release.shape.migrations
         if how is None:
             return Migrated()

@@ -1,4 +1,4 @@
-"""What stands in an environment on a server, read without changing anything."""
+"""Reads the state of an environment on a server, without changing anything."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,7 +19,7 @@ _ANY = Served((Route("/*", "any", 80),))
 
 
 def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, ...]:
-    """What stands of each release of a place, oldest first."""
+    """The state of each release's containers, oldest release first."""
     by_release: dict[str, list[Container]] = {}
     for container in containers:
         if place.owns(container.project) and not container.one_off:
@@ -38,10 +38,10 @@ def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, 
 
 
 def accessories(containers: Iterable[Container], place: Place) -> dict[str, str]:
-    """Each accessory's state as the engine has it, of several containers that of one that doesn't run.
+    """Each accessory's state on the engine; with several containers, the state of one that doesn't run.
 
-    One that was made and never started counts only where it is the only one: it was to replace what still runs.
-    `ended` for one that is to end by itself and did so well.
+    A container that was never started counts only if it is the only one, because it should have replaced a running one.
+    `ended` means a one-shot that succeeded.
     """
     states: dict[str, str] = {}
     for container in containers:
@@ -62,24 +62,24 @@ def _count(names: Iterable[str]) -> dict[str, int]:
 
 
 class Reader:
-    """Looks at an environment without changing anything; a server that has no edge yet has nothing to see."""
+    """Reads an environment without changing anything. A server without an edge has an empty state."""
 
     def __init__(
         self, engine: Engine, edge: Edge | None, place: Place, url: str = "", *, planning: bool = False
     ) -> None:
-        """`planning`: look at what only a plan needs to know, too."""
+        """`planning`: also read what only a plan needs."""
         self._engine = engine
         self._files = edge
         self._place = place
         self._url = url
         self._planning = planning
         self._networks: networks.Networks = ()
-        """The engine's, as last listed."""
+        """The engine's networks, as last listed."""
         self._last = ""
-        """The ledger's last line, as read."""
+        """The ledger's last line, as last read."""
 
     def observe(self) -> Observed:
-        """All at once: the edge's files, and what the engine has."""
+        """Read the edge's files and the engine's containers, at once."""
         return self._observed(self._files.read) if self._files else Observed()
 
     def _observed(self, read: Callable[[], Files]) -> Observed:
@@ -103,23 +103,23 @@ class Reader:
             memory_free=files.memory_free,
             history=ledger.parse(files.ledger),
             remarks=(
-                *(f"passed over a line of the ledger that is none: {line[:40]}…" for line in bad),
+                *(f"skipped an invalid line of the ledger: {line[:40]}…" for line in bad),
                 *((f"the record of {files.live} can't be read",) if files.record and record is None else ()),
             ),
             routing=self._routing(files.http, record.release if record else None, standing),
         )
 
     def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
-        """What the edge serves beside what it should; without a URL to be served at, nothing can be wrong."""
+        """Compare what the edge serves with what it should serve; without a URL, nothing can be wrong."""
         if not self._url:
             return Routing()
         wanted = served(live.shape.routes, standing.present if standing else {}) if live else Served(())
         at = sites.addresses(http, self._place)
         site = routes.site(self._place, [self._url], wanted, wanted)
-        hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # who has none yet will want some
+        hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # a first deploy will need these hosts
         other = sites.taken(http, self._place, hosts)
         return Routing(
-            taken=f"{other[0]} is served as {other[1]}" if other else "",
+            taken=f"{other[0]} is already served as {other[1]}" if other else "",
             stands=sites.stand(http, self._place, site),
             here=any(sites.same(self._url, url) for url in at),
             elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
@@ -131,7 +131,7 @@ class Reader:
         return tuple(sorted(name for net in nets if self._place.owns(name := net["Name"]) and name not in there))
 
     def unfit(self, candidate: Candidate) -> list[str]:
-        """What stands on the server and isn't as the release's Compose file says: volumes."""
+        """Volumes on the server that differ from the release's Compose file."""
         rendered = candidate.rendered
         if not rendered.model.get("volumes"):
             return []
@@ -139,6 +139,6 @@ class Reader:
         return list(volumes.findings(rendered.volumes, rendered.external_volumes, there, candidate.secrets))
 
     def release(self, name: str) -> Record | None:
-        """What was kept of a release."""
+        """A release's record."""
         raw = self._files.record(name) if name and self._files else b""
         return ledger.decode_record(raw)

@@ -1,4 +1,4 @@
-"""What runs in an environment, for who asks: its live release, since when, and who is deploying."""
+"""What `status` shows of an environment: its live release, since when, and who is deploying."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,24 +17,24 @@ from tagship.system.parallel import ahead
 
 @dataclass(frozen=True)
 class Overview:
-    """One environment: what `status --json` prints of it."""
+    """One environment, as `status --json` prints it."""
 
     environment: str
     live: str = ""
     edge: str = ""
-    """`running`, `stopped` or `gone`; empty where nothing was ever deployed."""
+    """`running`, `stopped` or `gone`; empty if nothing was ever deployed."""
     since: str = ""
     by: str = ""
     containers: str = ""
     idle: Sequence[str] = field(default_factory=list)
-    """Services of which fewer containers run than there are."""
+    """Services with stopped containers."""
     lock: str = ""
     problem: str = ""
-    """Why nothing is known of it; empty where it was reached."""
+    """Why its state is unknown; empty if it was reached."""
 
 
 def read(session: Session) -> Overview:
-    """What runs in an environment. Raises ConnectionFailedError."""
+    """Read an environment's overview. Raises ConnectionFailedError."""
     try:
         held = ahead(lambda: lock.read(session.engine, session.place))
         with session.files() as files:
@@ -57,7 +57,7 @@ def read(session: Session) -> Overview:
 
 
 def _without_edge(session: Session) -> tuple[Overview, Observed]:
-    """What can be told where no edge runs: after a power cut, say, or somebody's `docker rm`."""
+    """What is known without a running edge, for example after a power cut or a `docker rm`."""
     found = caddy.find(session.engine)
     releases = observe.standings(containers.listed(session.engine), session.place)
     live = caddy.live_of_stopped(session.engine, found["Id"], session.place) if found else ""
@@ -76,7 +76,7 @@ def _counted(found: Overview, standing: Standing | None, *, live: str) -> Overvi
 
 
 def _lock(held: Lock | None, now: float) -> str:
-    """Who holds it, and for how long; that of somebody who was killed expires, and stands until the next deploy."""
+    """Who holds the lock, and for how long. After its holder was killed, it expires but stays until the next deploy."""
     if held is None:
         return ""
     return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"

@@ -1,4 +1,4 @@
-"""An environment within reach: its engine, its lock, its files."""
+"""A connected environment: its engine, its lock, its files."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,33 +23,33 @@ from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
 
 FRESH = 5.0
-"""Seconds: who waited longer for the lock looks for the edge again, which the other deploy may have made anew."""
+"""Seconds. After a longer wait for the lock, look for the edge again, because another deploy may have recreated it."""
 
 
 @dataclass
 class Session:
-    """An environment within reach: its engine, and what to name things there."""
+    """A connected environment: its engine and its settings."""
 
     engine: Engine
     settings: Environment
 
     @property
     def place(self) -> Place:
-        """What everything of it is named after."""
+        """The app and environment that everything is named after."""
         return self.settings.place
 
     @cached_property
     def credentials(self) -> Credentials:
-        """What is known of the registries that its images come from."""
+        """Looks up credentials for the registries of its images."""
         prefix = embedded.prefix(self.place.app) if self.settings.registry == "embedded" else self.settings.registry
         return known(split(f"{prefix}/x")[0])
 
     @contextmanager
     def locked(self, holder: Holder, *, wait: float = 0) -> Iterator[LockedServer]:
-        """The environment, ours alone, its edge running. Raises LockedError, CheckError."""
+        """The environment with its lock held and its edge running. Raises LockedError, CheckError."""
         caddy.refuse_unreachable(self.settings.url, self.settings.edge)
         with interruptible(), ExitStack() as stack:
-            # while the lock is taken, the edge is looked for, and a shell opened in it
+            # while taking the lock, look for the edge and open a shell in it
             found, early = ahead(lambda: caddy.find(self.engine)), ahead(lambda: Shell(self.engine, caddy.NAME))
             stack.callback(_close, early)
             began = time.monotonic()
@@ -66,14 +66,14 @@ class Session:
 
     @contextmanager
     def looked_at(self) -> Iterator[Reader]:
-        """The environment to plan for, without changing anything."""
+        """The environment, to make a plan without changing anything."""
         with self.files() as files:
             yield Reader(self.engine, files, self.place, self.settings.url, planning=True)
 
     @contextmanager
     def files(self) -> Iterator[Edge | None]:
-        """The environment's files to read, without changing anything; None where there is no edge."""
-        early = ahead(lambda: Shell(self.engine, caddy.NAME))  # while the edge is looked for
+        """The environment's files, to read without changing anything; None without a running edge."""
+        early = ahead(lambda: Shell(self.engine, caddy.NAME))  # while looking for the edge
         try:
             container = caddy.find(self.engine)
             if container is None or container["State"] != "running":
@@ -90,7 +90,7 @@ class Session:
 
 
 def _opened(shell: Callable[[], Shell]) -> Shell | None:
-    """One that was begun to be opened; None where that failed, as the edge wasn't there or didn't run."""
+    """A shell that was opened in advance; None if that failed because the edge doesn't exist or run."""
     try:
         return shell()
     except TagshipError:

@@ -1,6 +1,7 @@
-"""One SSH connection per deploy: OpenSSH itself, forwarding the server's Docker socket to one on this machine.
+"""One SSH connection per deploy, by OpenSSH, which forwards the server's Docker socket to one on this machine.
 
-OpenSSH, so that ~/.ssh/config, agents, hardware keys, ProxyJump and known_hosts hold. Host keys are always checked.
+With OpenSSH, ~/.ssh/config, agents, hardware keys, ProxyJump and known_hosts work as usual. Host keys are always
+checked.
 """
 
 import os
@@ -18,15 +19,15 @@ from tagship.system.scratch import Scratch
 REMOTE_SOCKET = "/var/run/docker.sock"
 CONNECT_WITHIN = 30.0
 KNOWN_HOSTS = "TAGSHIP_KNOWN_HOSTS"
-"""Names the only file whose host keys count; without it OpenSSH's own files do."""
+"""Names the only file of accepted host keys; without it, OpenSSH uses its own files."""
 POLL = 0.005
 _SSH_FAILED = 255
 
 _HINTS = {
     "Host key verification failed": "check the server's key, then add it: ssh-keyscan {host} >> ~/.ssh/known_hosts",
-    "Permission denied": "is {user} the right user, your key in its authorized_keys, and loaded (ssh-add -l)?",
-    "Could not resolve hostname": "is the host name in `engine` right?",
-    "administratively prohibited": "the server's sshd must allow stream-local forwarding (AllowStreamLocalForwarding)",
+    "Permission denied": "check the user ({user}), its authorized_keys, and that your key is loaded (ssh-add -l)",
+    "Could not resolve hostname": "check the host name in `engine`",
+    "administratively prohibited": "allow stream-local forwarding in the server's sshd (AllowStreamLocalForwarding)",
 }
 
 _TIED = """
@@ -34,15 +35,18 @@ exec 3<&0 </dev/null
 { trap '' TERM; read -r _ <&3; kill -TERM 0; rm -rf "$0"; } &
 exec "$@" <&3 3<&-
 """
-"""Becomes ssh, and leaves a watcher that reads from us: at the end of that pipe, which even SIGKILL brings about, it
-ends everything of its process group (ssh, and what ssh started) and removes the folder."""
+"""Becomes ssh, and leaves a watcher that reads from a pipe of ours.
+
+When the pipe closes, even after SIGKILL, the watcher ends everything in its process group (ssh, and what ssh started)
+and removes the folder.
+"""
 
 
 class Connection:
-    """One `ssh` process, its life tied to ours. `socket` is the near end of the server's Docker socket.
+    """One `ssh` process that ends when this process does. `socket` is the local end of the server's Docker socket.
 
-    `idles`: it runs a command there that waits for its end. sshd sends small packets at once (TCP_NODELAY) only when a
-    command runs; with `-N` alone, what comes in two parts takes 40 ms longer, for the second waits for an ACK.
+    `idles`: it runs a command on the server that waits for its end. sshd sends small packets at once (TCP_NODELAY) only
+    if a command runs; with `-N`, data in two parts takes 40 ms longer, because the second waits for an ACK.
     """
 
     def __init__(self, engine: str, *, lends: bool = False, idles: bool = True) -> None:
@@ -68,17 +72,17 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether ssh runs; what it forwards may be refused all the same."""
+        """Whether ssh runs; its forwarding may still be refused."""
         return self._process.poll() is None
 
     @property
     def may_not_idle(self) -> bool:
-        """Whether it ended with a command's exit code instead of ssh's own, 255: this user may run no command there."""
+        """Whether it ended with a command's exit code, not ssh's own 255: this user may not run commands there."""
         code = self._process.poll()
         return code is not None and 0 <= code < _SSH_FAILED
 
     def wait(self, within: float = CONNECT_WITHIN) -> Path:
-        """Block until the socket takes connections; returns it. Raises ConnectionFailedError with what ssh said."""
+        """Wait until the socket accepts connections; returns it. Raises ConnectionFailedError with ssh's message."""
         deadline = time.monotonic() + within
         while not _accepts(self.socket):
             if not self.alive or time.monotonic() > deadline:
@@ -89,9 +93,9 @@ class Connection:
         return self.socket
 
     def lend(self, port: int) -> int:
-        """Let the server reach a port of this machine's loopback, until the end. Returns the port it has there.
+        """Forward a port of this machine's loopback to the server, until the end. Returns the port there.
 
-        The server chooses it, so no other connection can have it. Raises ConnectionFailedError.
+        The server chooses the port, so no other connection can have it. Raises ConnectionFailedError.
         """
         if port not in self._lent:
             forward = ["-O", "forward", "-R", f"127.0.0.1:0:127.0.0.1:{port}"]
@@ -100,7 +104,7 @@ class Connection:
         return self._lent[port]
 
     def ended(self, within: float) -> bool:
-        """Whether ssh has ended, or does so soon."""
+        """Whether ssh has ended, or ends soon."""
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:
@@ -116,7 +120,7 @@ class Connection:
         return "; ".join(dict.fromkeys(lines[-3:]))
 
     def close(self) -> None:
-        """End it, and remove its folder."""
+        """End ssh, and remove its folder."""
         if self._process.stdin:
             self._process.stdin.close()
         if not self.ended(within=5):
@@ -133,7 +137,7 @@ class Connection:
             "ConnectTimeout": "10",
             "ServerAliveInterval": "10",
             "ServerAliveCountMax": "3",
-            # shared with nobody: its end is ours to decide; a master of its own where a port may be lent later
+            # not shared, because we control its end; a master of its own if a port may be forwarded later
             "ControlMaster": "yes" if lends else "no",
             "ControlPath": str(self._control) if lends else "none",
             "ControlPersist": "no",
@@ -141,7 +145,7 @@ class Connection:
             "RemoteCommand": "none",
         }
         if known := os.environ.get(KNOWN_HOSTS):
-            # OpenSSH expands ~ from the password file, not from HOME: a CI job names its file here
+            # OpenSSH expands ~ from the password file, not from HOME, so a CI job names its file here
             options |= {"UserKnownHostsFile": f'"{known}"', "GlobalKnownHostsFile": "/dev/null"}
         chosen = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         port = ["-p", str(url.port)] if url.port else []
@@ -150,17 +154,17 @@ class Connection:
 
 
 def hint(engine: str, said: str) -> str:
-    """What to do about what ssh said; empty for what nobody has met."""
+    """The hint for ssh's message; empty for unknown messages."""
     url = urlsplit(engine)
     known = {"host": url.hostname, "user": url.username or "yours"}
     return next((hint.format_map(known) for words, hint in _HINTS.items() if words in said), "")
 
 
 def _address(engine: str) -> SplitResult:
-    """Raises ConfigError for one that ssh would take for an option, or that has no host or port."""
+    """Parse an engine's URL. Raises ConfigError if ssh would read it as an option, or without a valid host or port."""
     url = urlsplit(engine)
     if not url.hostname or url.hostname.startswith("-") or (url.username or "").startswith("-"):
-        raise ConfigError(f"{engine!r} names no host.", hint="write ssh://USER@HOST[:PORT]")
+        raise ConfigError(f"{engine!r} has no host.", hint="write ssh://USER@HOST[:PORT]")
     try:
         _ = url.port
     except ValueError:
@@ -169,6 +173,6 @@ def _address(engine: str) -> SplitResult:
 
 
 def _accepts(path: Path) -> bool:
-    """Whether somebody listens on a socket: ssh makes its file an instant before it does."""
+    """Whether a program listens on a socket; ssh creates its file shortly before it listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
         return attempt.connect_ex(str(path)) == 0

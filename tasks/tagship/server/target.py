@@ -1,4 +1,4 @@
-"""An environment on a real server: each planned effect, through its engine and its edge."""
+"""Performs each planned effect on a real server, through its engine and its edge."""
 
 import secrets
 import time
@@ -41,7 +41,7 @@ _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
 class LockedServer(Reader):
-    """The `LockedEnvironment` of a real server, its edge running."""
+    """The `LockedEnvironment` of a real server, with its edge running."""
 
     def __init__(  # noqa: PLR0913 - what one environment consists of
         self,
@@ -57,12 +57,12 @@ class LockedServer(Reader):
         self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
         self.credentials = credentials
         self.images: Callable[[], pulls.Listed] = lambda: pulls.listed(engine)
-        """The engine's images, as listed beside the last observation."""
+        """The engine's images, as listed with the last observation."""
         self.edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
 
     @property
     def left_by(self) -> Holder | None:
-        """Who left an expired lock behind."""
+        """Whose expired lock was taken over."""
         return self.lease.took_over.holder if self.lease.took_over else None
 
     def now(self) -> str:
@@ -70,7 +70,10 @@ class LockedServer(Reader):
         return datetime.fromtimestamp(self.engine.now(), UTC).isoformat(timespec="seconds")
 
     def observe(self) -> Observed:
-        """All at once; what a first deploy lacks is made by the way. Raises CheckError for a Caddy that is too old."""
+        """Read everything that a plan depends on, and create what a first deploy lacks.
+
+        Raises CheckError for an old Caddy.
+        """
         return self._observed(self._read)
 
     def _read(self) -> Files:
@@ -85,18 +88,18 @@ class LockedServer(Reader):
         return self._networks
 
     def target(self, candidate: Candidate | None = None) -> "Server":
-        """What a plan is applied to, with the candidate's secrets."""
+        """The target for a plan, with the candidate's secrets."""
         return Server(self, candidate.secrets if candidate else {})
 
     def record(self, entry: ledger.Entry) -> None:
-        """Append to the ledger, after the line last read or written: under the lock nobody else writes."""
+        """Append to the ledger, after the line last read or written; with the lock held, nobody else writes."""
         line = ledger.line(entry, self._last)
         self.edge.append(line)
         self._last = line
 
 
 class Server:
-    """The `Target` of a real environment: what is done to its containers, and to its edge."""
+    """The `Target` of a real environment: acts on its containers and its edge."""
 
     def __init__(self, environment: LockedServer, secrets: Mapping[str, str]) -> None:
         self._environment = environment
@@ -109,11 +112,11 @@ class Server:
         """Other releases' containers, as listed when this one's were started."""
 
     def observe(self) -> Observed:
-        """Look at everything a plan depends on."""
+        """Read everything that a plan depends on."""
         return self._environment.observe()
 
     def release(self, name: str) -> Record | None:
-        """What was kept of a release."""
+        """A release's record."""
         return self._environment.release(name)
 
     def record(self, entry: ledger.Entry) -> None:
@@ -121,15 +124,15 @@ class Server:
         self._environment.record(entry)
 
     def still_ours(self) -> None:
-        """A look goes out; what the one before it found is raised."""
+        """Start a check of the lock; raise the result of the previous one."""
         self._lease.check()
 
     def pull(self, images: Sequence[str]) -> None:
-        """All at once; one that is there already costs no word with the registry."""
+        """Pull missing images, all at once; existing ones cost no request to the registry."""
         self._composer.pull(images, self._environment.credentials, self._environment.images())
 
     def revive(self, accessories: Sequence[str]) -> None:
-        """As the engine has them: a deploy doesn't know their Compose file, and needn't."""
+        """Start the existing containers; a deploy doesn't need the accessories' Compose file for this."""
         project = self._place.accessories
         ours = [c for c in containers.of(self._engine, project) if c.service in accessories]
         model = {"name": project, "services": {name: {} for name in accessories}}
@@ -137,7 +140,7 @@ class Server:
             Starting(self._engine, model, ours, self._settings.release.ready_within).run()
 
     def prepare(self, rendered: Rendered) -> None:
-        """The record first, so that whatever becomes live can be rendered again. Compose takes the rest as external."""
+        """Store the record first, so that any live release can be rendered again. For Compose, the rest is external."""
         kept = ahead(lambda: self._edge.keep(rendered.name, ledger.encode_record(rendered.record)))
         looked = ahead(lambda: self._composer.look(rendered))
         if unwatched.possible(rendered):
@@ -154,16 +157,16 @@ class Server:
         volumes.ensure(self._engine, rendered.volumes, labels, self._secrets)
 
     def create(self, rendered: Rendered) -> None:
-        """By Compose, on the release's own network."""
+        """Create the containers with Compose, on the release's own network."""
         self._composer.create(rendered)
         unwatched.refuse_containers(rendered, self._engine)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
-        """Pending, apply, verify."""
+        """List, apply, and check again."""
         return Migration(self._engine, self._composer, self._place, rendered).run(dry_run=dry_run)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
-        """First on the networks of the edge and of accessories, without alias: a name means its own release."""
+        """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
         everyone = containers.listed(self._engine)
         ours = [c for c in everyone if c.project == rendered.name and c.service in services]
         others = [c for c in everyone if c.project != rendered.name and not c.one_off]
@@ -179,12 +182,12 @@ class Server:
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
     ) -> None:
-        """Changes the edge's configuration only where the routes differ from what it serves."""
+        """Change the edge's configuration only if the routes differ from those that it serves."""
         urls = (*((self._settings.url,) if here else ()), *elsewhere)
         self._edge.serve(routes.site(self._place, urls, candidate, live, to))
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
-        """The candidate's with a key made for this deploy, which its end makes worthless."""
+        """Run the smoke tests; for the candidate, with a key that is only valid for this deploy."""
         headers = {}
         if candidate:
             key = secrets.token_urlsafe(24)
@@ -199,16 +202,16 @@ class Server:
             raise SmokeTestError("\n".join((error.problem, *wrong)), hint=error.hint) from None
 
     def cutover(self, release: str) -> None:
-        """Replace the file that the edge dials by."""
+        """Replace the file from which the edge reads the live release."""
         self._edge.switch(release)
 
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
-        """Smoke-test again and again, and see that no container ends or turns unhealthy."""
+        """Repeat the smoke tests, and check that no container ends or becomes unhealthy."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
             for container in containers.of(self._engine, release):
-                done = container.status.startswith("Exited (0)")  # a one-shot's end
+                done = container.status.startswith("Exited (0)")  # a one-shot that succeeded
                 if (container.state in _ENDED and not done) or "unhealthy" in container.status:
                     words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
                     raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
@@ -216,9 +219,9 @@ class Server:
             look(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:
-        """Ask the edge how many requests it still passes on; what outlasts the limit is cut off by the stop.
+        """Wait until the edge has no request in flight to the release; the stop cuts off requests beyond the limit.
 
-        An edge that can't tell is asked for connections to the release's containers, which last a second longer.
+        An edge that doesn't know this is asked for connections to the release's containers, which last a second longer.
         """
         until = time.monotonic() + seconds
         addresses: list[str] | None = None
@@ -233,15 +236,15 @@ class Server:
                 time.sleep(DRAIN_POLL)
 
     def stop(self, release: str, services: Sequence[str]) -> None:
-        """All at once, each with its own grace period."""
+        """Stop containers, all at once, each with its own grace period."""
         ours = self._seen.get(release) or containers.of(self._engine, release)
         containers.stop(self._engine, [c for c in ours if c.running and (not services or c.service in services)])
 
     def resume(self, release: str, services: Sequence[str]) -> None:
-        """All at once."""
+        """Start stopped containers, all at once."""
         idle = [c for c in containers.of(self._engine, release) if c.service in services and not c.running]
         containers.start(self._engine, idle)
 
     def remove(self, release: str) -> None:
-        """Containers and network."""
+        """Remove the containers and the network."""
         containers.remove(self._engine, release)

@@ -11,7 +11,7 @@ from tagship.errors import ConnectionFailedError
 from tagship.server.ssh import REMOTE_SOCKET, Connection
 
 RECONNECT_WITHIN = 20.0
-"""Seconds in which a connection that was cut is made again, or given up."""
+"""Seconds to reconnect after a connection broke."""
 _PAUSE = 0.5
 
 
@@ -27,7 +27,7 @@ class Tunnel:
         self._connection = Connection(engine, lends=lends)
 
     def wait(self) -> Path:
-        """Block until it is made; returns the near end of the server's Docker socket. Raises ConnectionFailedError."""
+        """Wait until connected; returns the local end of the server's Docker socket. Raises ConnectionFailedError."""
         try:
             return self._connection.wait()
         except ConnectionFailedError:
@@ -37,7 +37,7 @@ class Tunnel:
         return self._connection.wait()
 
     def socket(self) -> Path:
-        """The near end, of a new connection where the old one was cut. Raises ConnectionFailedError."""
+        """The local end; reconnects if the connection broke. Raises ConnectionFailedError."""
         if not self._connection.alive:
             with self._mending:
                 if not self._connection.alive:
@@ -45,31 +45,31 @@ class Tunnel:
         return self._connection.socket
 
     def lend(self, port: int) -> int:
-        """Let the server reach a port of this machine's loopback, if that was asked for. Returns its port there."""
+        """Forward a port of this machine's loopback to the server, if `lends` was given. Returns the port there."""
         if not self._lends:
             return port
         self.socket()
         return self._connection.lend(port)
 
     def cut(self, within: float = 0.1) -> ConnectionFailedError | None:
-        """What to say when the connection is gone, or goes now; None while it stands."""
+        """The error if the connection is broken, or breaks now; None if it works."""
         return self._was_cut(self._connection.said()) if self._connection.ended(within) else None
 
     def explain(self, error: Exception) -> ConnectionFailedError:
-        """What to say of a call that failed: the connection is gone, or the user may not use Docker's socket."""
+        """The error for a call that failed: the connection broke, or the user may not use Docker's socket."""
         if cut := self.cut(_PAUSE):
             return cut
-        if isinstance(error, FileNotFoundError):  # the near end went with ssh; another thread has made a new one since
+        if isinstance(error, FileNotFoundError):  # the local end went away with ssh, and another thread has reconnected
             return self._was_cut("")
         user = urlsplit(self.engine).username or "the SSH user"
         if "open failed" in self._connection.said():
             return ConnectionFailedError(
-                f"{self.engine} is reached, but {user} can't open {REMOTE_SOCKET} there.",
-                hint=f"is Docker running? may {user} use it? `sudo usermod -aG docker {user}` puts them in its group",
+                f"{self.engine} is reachable, but {user} can't open {REMOTE_SOCKET} there.",
+                hint=f"check that Docker is running; `sudo usermod -aG docker {user}` lets {user} use it",
             )
         return ConnectionFailedError(
             f"Docker at {self.engine} doesn't answer: {str(error) or type(error).__name__}.",
-            hint="is it running there?",
+            hint="check that it is running there",
         )
 
     def close(self) -> None:
@@ -85,9 +85,10 @@ class Tunnel:
         self.close()
 
     def _was_cut(self, said: str) -> ConnectionFailedError:
-        why = said or "ssh ended without a word"
+        why = said or "ssh ended without a message"
         return ConnectionFailedError(
-            f"The SSH connection to {self.engine} was cut: {why}.", hint="is the network well, and sshd running there?"
+            f"The SSH connection to {self.engine} broke: {why}.",
+            hint="check the network, and that sshd is running there",
         )
 
     def _mend(self) -> None:

@@ -1,4 +1,4 @@
-"""The commit that is meant, and a folder with its files."""
+"""Determines the commit to ship, and provides a folder with its files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ from tagship.system import scratch
 
 
 def refuse_dirty(folder: Path) -> None:
-    """Raises SourceError when the work tree isn't the commit."""
+    """Raises SourceError if the work tree differs from the commit."""
     changed = git.changes(folder)
     if changed:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")  # noqa: PLR2004
-        raise SourceError(f"The work tree has uncommitted changes: {shown}.", hint="commit them, or `--dirty`")
+        raise SourceError(f"The work tree has uncommitted changes: {shown}.", hint="commit them, or pass `--dirty`")
 
 
 @contextmanager
 def checkout(version: Version, folder: Path) -> Iterator[Path]:
-    """A folder with just the files of a commit: the work tree when it is that commit, else a copy of the commit's."""
+    """A folder with only the files of a commit: the work tree if it is that commit, otherwise a copy."""
     if version.dirty or (version.sha == git.head(folder) and not git.changes(folder)):
         yield folder
         return
@@ -30,15 +30,15 @@ def checkout(version: Version, folder: Path) -> Iterator[Path]:
 
 
 def version(settings: Environment, sha: str, folder: Path, *, dirty: bool) -> Version:
-    """The commit that is meant for an environment. Raises SourceError where a dirty tree may not go."""
+    """The version to ship to an environment. Raises SourceError if uncommitted changes may not go there."""
     found = git.version(sha, dirty=dirty, folder=folder)
     if not dirty and (edited := git.edited(settings.variables, folder)):
         raise SourceError(
-            f"{', '.join(edited)}, which {settings.name} takes its variables from, differs from what is committed.",
-            hint="commit it, or `--dirty`; or let git ignore it, and it is nobody's commit",
+            f"{', '.join(edited)}, which holds variables of {settings.name}, has uncommitted changes.",
+            hint="commit it, pass `--dirty`, or let git ignore the file",
         )
     if found.dirty and (settings.promote_from or settings.approval == "required"):
         raise SourceError(
-            f"{settings.name} takes committed releases only, and the work tree has changes.", hint="commit them first"
+            f"{settings.name} accepts only committed releases, but the work tree has changes.", hint="commit them first"
         )
     return found

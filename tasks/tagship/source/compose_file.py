@@ -1,4 +1,4 @@
-"""The Compose file, as Compose itself reads, merges and interpolates it."""
+"""Reads, merges and interpolates the Compose file, through Compose itself."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from tagship.system import programs, scratch
 from tagship.system.compose_program import as_yaml, command
 
 _READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
-"""YAML: Compose's JSON of a file that isn't interpolated prints `entrypoint: []` as null, as if it weren't there."""
+"""The output format, YAML: in its JSON, Compose prints an uninterpolated `entrypoint: []` as null."""
 
 
 class _Printed(yaml.CSafeLoader):
-    """Reads YAML as Go prints it (yaml.v3): every string that could be taken for something else is quoted."""
+    """Reads YAML as Go prints it (yaml.v3), where every ambiguous string is quoted."""
 
 
 _Printed.yaml_implicit_resolvers = {}
@@ -33,19 +33,14 @@ for _tag, _form, _first in (
 
 
 def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]], name: str) -> Sources:
-    """The merged Compose file of a work tree, not interpolated, and the content of the files it names.
-
-    `name` is the project's where the file gives it none: Compose would take the folder's, which differs from one
-    machine to the next. Only files of the commit are read, and no secret's: what is read is kept. Raises ConfigError
-    with what Compose said.
-    """
+    """The merged, uninterpolated Compose file of a work tree, and the content of the files that it names."""
     given = [word for file in files for word in ("-f", file)]
     project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
     argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
     said = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
     model = yaml.load(said.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
-        raise ConfigError(f"{', '.join(files)} names no services.")
+        raise ConfigError(f"{', '.join(files)} has no services.")
     paths = [
         *(item["path"] for service in model["services"].values() for item in service.get("env_file") or ()),
         *(item["file"] for item in (model.get("configs") or {}).values() if "file" in item),
@@ -55,7 +50,7 @@ def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozen
 
 
 def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Resolve `${…}` from those variables and nothing else. Raises ConfigError with what Compose said."""
+    """Resolve `${…}` from these variables only. Raises ConfigError with Compose's message."""
     with scratch.folder() as folder:
         for path, content in wanted.files.items():
             file = folder / path
@@ -72,7 +67,7 @@ def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]
 
 
 def _names_itself(file: Path) -> bool:
-    """Whether a Compose file says `name:`. One that isn't YAML is Compose's to complain about."""
+    """Whether a Compose file has `name:`. Compose will report a file that isn't YAML."""
     try:
         documents = list(yaml.compose_all(file.read_text(), Loader=yaml.CSafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -88,6 +83,6 @@ def _read(folder: Path, path: str) -> str:
         raise ConfigError(f"The Compose file names {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(
-            f"The Compose file names {path}, which is no text, and Compose carries no other.",
+            f"The Compose file names {path}, which isn't text, and Compose accepts only text.",
             hint="put it into the image",
         ) from None

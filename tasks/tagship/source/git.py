@@ -1,6 +1,6 @@
-"""What git knows of a commit: its SHA, its tree, and whether the work tree is that commit.
+"""Asks git about a commit: its SHA, its tree, and whether the work tree is that commit.
 
-`folder` is the project's everywhere, which may be part of its repository; the current one if left out.
+`folder` is always the project's, which may be part of its repository; by default the current one.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ HERE = Path()
 
 
 class NoRepositoryError(SourceError):
-    """The project is in no git repository."""
+    """The project isn't in a git repository."""
 
 
 def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Version:
-    """The commit that `prefix` means unambiguously, or HEAD; with `dirty`, the work tree as it stands.
+    """The commit that `prefix` matches, or HEAD; with `dirty`, the work tree with its changes.
 
-    Raises SourceError when there is no such commit or more than one.
+    Raises SourceError if there is no such commit or more than one.
     """
     if prefix and not re.fullmatch(r"[0-9a-f]{4,40}", prefix):
         raise SourceError(f"{prefix!r} is not a commit's SHA.", hint="give 4 to 40 hex digits")
@@ -35,12 +35,12 @@ def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Ve
         raise
     except TagshipError:
         if not prefix:
-            raise SourceError("This repository has no commit yet.", hint="git add, git commit") from None
+            raise SourceError("This repository has no commit yet.", hint="run `git add` and `git commit`") from None
         raise SourceError(f"There is no single commit {named} here.", hint="fetch it, or give more digits") from None
     sha, tree = said.split()
     if prefix and not sha.startswith(prefix):
         raise SourceError(
-            f"{prefix} is the name of a branch or tag here, not a commit's.", hint="give the commit's SHA"
+            f"{prefix} is the name of a branch or tag here, not of a commit.", hint="give the commit's SHA"
         )
     if dirty and not prefix and changes(folder):
         return Version(f"{sha}-dirty-{_fingerprint(folder)}", tree)
@@ -48,19 +48,19 @@ def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Ve
 
 
 def changes(folder: Path = HERE) -> list[str]:
-    """The paths below the project's folder that differ from HEAD, untracked ones included."""
+    """The paths below the project's folder that differ from HEAD, including untracked files."""
     said = _git("status", "--porcelain", "--untracked-files=all", "--", ".", folder=folder)
     return [line[3:] for line in said.splitlines()]
 
 
 def edited(paths: Iterable[str], folder: Path = HERE) -> list[str]:
-    """Those of some paths that git keeps and that differ from HEAD."""
+    """The paths among these that git tracks and that differ from HEAD."""
     named = tuple(paths)
     return _git("diff", "--name-only", "--relative", "HEAD", "--", *named, folder=folder).splitlines() if named else []
 
 
 def files(version: Version, folder: Path = HERE) -> frozenset[str]:
-    """The files of a commit below the project's folder; of a dirty tree, those that would be committed."""
+    """The files of a commit below the project's folder; for uncommitted changes, the files that would be committed."""
     listing = (
         ("ls-files", "--cached", "--others", "--exclude-standard")
         if version.dirty
@@ -79,7 +79,7 @@ def head(folder: Path = HERE) -> str:
 
 
 def is_ancestor(sha: str, tip: str, folder: Path = HERE) -> bool:
-    """Whether a commit is another one or an ancestor of it, as far as this clone knows."""
+    """Whether a commit is the other one or its ancestor, as far as this clone shows."""
     try:
         _git("--no-replace-objects", "merge-base", "--is-ancestor", sha, tip, folder=folder)
     except TagshipError:
@@ -88,12 +88,12 @@ def is_ancestor(sha: str, tip: str, folder: Path = HERE) -> bool:
 
 
 def branch(folder: Path = HERE) -> str:
-    """The branch checked out; in GitHub Actions the one of the run. Empty on a detached HEAD."""
+    """The current branch; in GitHub Actions the run's. Empty for a detached HEAD."""
     return os.environ.get("GITHUB_REF_NAME") or _git("branch", "--show-current", folder=folder).strip()
 
 
 def committed_at(version: Version, folder: Path = HERE) -> str:
-    """The commit's own time, ISO 8601: the same image gets the same `created` label, wherever it is built."""
+    """The commit's time, ISO 8601, so that an image gets the same `created` label wherever it is built."""
     return _git("show", "-s", "--format=%cI", version.sha, folder=folder).strip()
 
 
@@ -110,7 +110,7 @@ def remote(folder: Path = HERE) -> str:
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit as Sentry takes it. `at` is ISO 8601; `files` maps a path to A, M or D."""
+    """A commit as Sentry expects it. `at` is ISO 8601; `files` maps a path to A, M or D."""
 
     id: str
     author: str
@@ -121,9 +121,9 @@ class Commit:
 
 
 def commits(since: str, sha: str, most: int, folder: Path = HERE) -> list[Commit]:
-    """Those in `sha` and not in `since`, newest first; the newest `most` when `since` is empty.
+    """The commits in `sha` that aren't in `since`, newest first; if `since` is empty, the newest `most`.
 
-    Raises SourceError, saying what to do in a shallow clone, when `since` isn't in this repository.
+    Raises SourceError if `since` isn't in this repository, with advice for a shallow clone.
     """
     for needed in (sha, since) if since else (sha,):
         _need(needed, folder)
@@ -135,12 +135,12 @@ def commits(since: str, sha: str, most: int, folder: Path = HERE) -> list[Commit
 
 
 def shallow(folder: Path = HERE) -> bool:
-    """Whether this clone's history was cut off."""
+    """Whether this clone is shallow."""
     return _git("rev-parse", "--is-shallow-repository", folder=folder).strip() == "true"
 
 
 def _commit(sha: str, author: str, email: str, at: str, message: str, *rest: str) -> Commit:
-    """Git ends a commit's own part with an empty field, and a file's status and path stand in turn."""
+    """Parse git's output: an empty field ends a commit's own part, then statuses and paths alternate."""
     fields = [field.strip("\n") for field in rest if field.strip("\n")]
     kinds = {path: kind if kind in {"A", "D"} else "M" for kind, path in zip(fields[::2], fields[1::2], strict=True)}
     return Commit(sha, author, email, at, message.strip(), kinds)
@@ -151,7 +151,7 @@ def _need(sha: str, folder: Path) -> None:
         _git("cat-file", "-e", f"{sha}^{{commit}}", folder=folder)
     except TagshipError:
         cut_off = shallow(folder)
-        hint = "fetch all of it: `fetch-depth: 0` for actions/checkout, `git fetch --unshallow` elsewhere"
+        hint = "fetch the whole history: `fetch-depth: 0` for actions/checkout, `git fetch --unshallow` elsewhere"
         raise SourceError(
             f"Commit {sha[:8]} is not in this {'shallow ' if cut_off else ''}clone.",
             hint=hint if cut_off else "fetch it, if it still exists",
@@ -159,9 +159,9 @@ def _need(sha: str, folder: Path) -> None:
 
 
 def export(version: Version, copy: Path, folder: Path = HERE) -> Path:
-    """Write the whole repository of a commit into a folder, as a checkout would. Returns the project's folder there.
+    """Write the whole repository of a commit into a folder, like a checkout. Returns the project's folder there.
 
-    Not `git archive`: that leaves out and rewrites what .gitattributes says of exports, and a checkout doesn't.
+    Doesn't use `git archive`, which omits and rewrites files that .gitattributes marks for export.
     """
     top, _, prefix = _git("rev-parse", "--show-toplevel", "--show-prefix", folder=folder).partition("\n")
     index = {"GIT_INDEX_FILE": str(copy / ".tagship-index")}
@@ -191,6 +191,6 @@ def _git(*argv: str, folder: Path, env: Mapping[str, str] | None = None) -> str:
         if "not a git repository" not in error.problem:
             raise
         raise NoRepositoryError(
-            f"{folder.resolve()} is in no git repository.",
-            hint="what is shipped is a commit: git init, git add, commit",
+            f"{folder.resolve()} isn't in a git repository.",
+            hint="run `git init`, `git add` and `git commit`: Tagship ships commits",
         ) from None

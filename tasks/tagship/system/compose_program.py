@@ -1,4 +1,4 @@
-"""Docker Compose, as a program."""
+"""Runs Docker Compose."""
 
 import json
 import re
@@ -11,10 +11,10 @@ _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
 
 def as_yaml(model: Mapping[str, Any]) -> str:
-    """JSON that YAML reads, too: JSON escapes a character beyond the basic plane as two, which YAML refuses."""
+    """JSON that YAML can read: JSON escapes a character beyond the basic plane as two, which YAML refuses."""
     return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(model))
 
 
 def command() -> list[str]:
-    """The argv that Compose is run by. Raises ToolError when it isn't installed."""
+    """The argv of Compose. Raises ToolError if it isn't installed."""
     return programs.docker_plugin("compose")

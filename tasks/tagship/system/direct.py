@@ -1,4 +1,4 @@
-"""A connection of one's own: for smoke tests, which need the server's certificate and follow no redirect."""
+"""Connections for smoke tests, which need the server's certificate and follow no redirects."""
 
 import base64
 import http.client
@@ -11,9 +11,9 @@ from urllib.request import getproxies, proxy_bypass
 
 
 def connection(url: str, within: float) -> http.client.HTTPConnection:
-    """A connection to the host of a URL, not opened yet; certificates are checked.
+    """A connection to the host of a URL, not opened yet; it checks certificates.
 
-    Through the proxy that the environment names, but for this machine, private addresses and NO_PROXY.
+    It uses the proxy in the environment, except for this machine, private addresses and NO_PROXY.
     """
     address = urlsplit(url)
     host = address.hostname or ""
@@ -30,7 +30,7 @@ def connection(url: str, within: float) -> http.client.HTTPConnection:
 
 
 class _Proxied(http.client.HTTPConnection):
-    """Plain HTTP through a proxy: requests name the whole URL."""
+    """Plain HTTP through a proxy, where requests contain the whole URL."""
 
     def __init__(self, proxy: SplitResult, origin: SplitResult, within: float) -> None:
         super().__init__(proxy.hostname or "", proxy.port, timeout=within)
@@ -52,7 +52,7 @@ def _proxy(address: SplitResult) -> SplitResult | None:
 
 
 def _is_near(host: str) -> bool:
-    """Whether a host is this machine or in a private network; one that only a proxy can resolve isn't."""
+    """Whether a host is this machine or in a private network. A host that only a proxy can resolve isn't."""
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
         return all(ipaddress.ip_address(address.partition("%")[0]).is_private for address in found)

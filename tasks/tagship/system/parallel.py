@@ -1,4 +1,4 @@
-"""Several calls at once, where nobody who is stopped waits for the calls that still run."""
+"""Runs calls in parallel. A caller that is stopped doesn't wait for calls that still run."""
 
 import contextlib
 import queue
@@ -13,13 +13,13 @@ Other = TypeVar("Other")
 
 
 def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
-    """Begin a call in a thread of its own. What is returned waits for its result, and raises what it raised."""
+    """Start a call in a thread. The returned function waits for its result, or raises its error."""
     done: Future[Result] = Future()
 
     def work() -> None:
         try:
             done.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             done.set_exception(error)
 
     threading.Thread(target=work, name="tagship-ahead", daemon=True).start()
@@ -37,16 +37,16 @@ def beside(first: Callable[[], Result], second: Callable[[], Other]) -> tuple[Re
 
 
 def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call for every item at once. Returns the results in the items' order; raises the first error.
+    """Make a call for every item in parallel. Returns the results in the items' order; raises the first error.
 
-    A signal's error goes on at once: threads that still run hold up neither the caller nor the process's end.
+    After a signal, threads that still run delay neither the caller nor the end of the process.
     """
     done: queue.SimpleQueue[tuple[int, Result | None, BaseException | None]] = queue.SimpleQueue()
 
     def work(at: int, item: Item) -> None:
         try:
             done.put((at, call(item), None))
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             done.put((at, None, error))
 
     waiting = list(items)
@@ -58,11 +58,11 @@ def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
         if error:
             raise error
         results[at] = result
-    return [results[at] for at in range(len(waiting))]  # type: ignore[misc] # each is there by now
+    return [results[at] for at in range(len(waiting))]  # type: ignore[misc] # all are set
 
 
 def settled(work: Callable[[Item], object], items: Iterable[Item]) -> None:
-    """Do the same to several things at once; raises the first failure after all have ended."""
+    """Do the same for several items in parallel; after all have ended, raise the first failure."""
     things = list(items)
     if len(things) == 1:
         work(things[0])

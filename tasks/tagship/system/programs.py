@@ -1,4 +1,4 @@
-"""One door to other programs: argv lists, an environment of our choosing, output caught, secrets by stdin."""
+"""The only way to run other programs: argv lists, a small environment, captured output, secrets by stdin."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ PLUGIN_FOLDERS = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
-"""Where Docker's client looks for plugins after its configuration's own folder (cli-plugins/manager, docker/cli)."""
+"""Where Docker's client looks for plugins, after its configuration folder (cli-plugins/manager, docker/cli)."""
 
 PASSED_ON = (
     "PATH",
@@ -29,19 +29,19 @@ PASSED_ON = (
     "XDG_RUNTIME_DIR",
     "SSL_CERT_FILE",
 )
-"""What a program needs of this process's environment; the rest, secrets included, it doesn't get."""
+"""Variables of this process that a program may need; it gets no others, so no secrets."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program printed."""
+    """The output of a program."""
 
     out: str
     err: str
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment a program gets: the few names of PASSED_ON, and what it is given."""
+    """A program's environment: the variables in PASSED_ON, the proxies, and the given ones."""
     proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | proxies | dict(extra or {})
 
@@ -55,9 +55,9 @@ def run(  # noqa: PLR0913 - one door
     fails_as: type[TagshipError] = ToolError,
     until: Deadline | None = None,
 ) -> Finished:
-    """Run to the end. Raises `fails_as` with the last lines the program said, ToolError when it isn't installed.
+    """Run to the end. Raises `fails_as` with the program's last lines, or ToolError if it isn't installed.
 
-    At the deadline it is killed, and that is a failure like any other.
+    At the deadline the program is killed, which counts as a failure.
     """
     name = Path(argv[0]).name
     try:
@@ -88,23 +88,23 @@ def run(  # noqa: PLR0913 - one door
 
 
 def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | None) -> Finished | None:
-    """What it printed; None when it had to be killed."""
+    """The output; None if the program was killed."""
     if until is None:
         return Finished(*process.communicate(stdin))
     while True:
         try:
             return Finished(*process.communicate(stdin, timeout=min(POLL, until.left)))
         except subprocess.TimeoutExpired:
-            stdin = ""  # it was taken at the first call
+            stdin = ""  # sent with the first call
             if not until.left:
                 process.kill()
                 return None
 
 
 def docker_plugin(name: str) -> list[str]:
-    """The argv that runs Docker's `compose` or `buildx`: the plugin itself, which saves starting the client first.
+    """The argv of Docker's `compose` or `buildx`: the plugin itself, which saves starting the client first.
 
-    Raises ToolError when it isn't installed.
+    Raises ToolError if it isn't installed.
     """
     own = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "cli-plugins"
     for folder in (own, *map(Path, PLUGIN_FOLDERS)):

@@ -1,4 +1,4 @@
-"""The session of `web`, in a module of its own because requests is heavy to import."""
+"""The session of `web`, in a separate module because requests is slow to import."""
 
 import ssl
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 AGAIN = 2
-"""How often what is only read is asked again after its connection broke; and anything, when none could be made."""
+"""How often a read is repeated after its connection broke, and any request after no connection could be made."""
 
 
 class _Retry(Retry):
-    """One that asks again neither after silence, for the time is used up then, nor whom it doesn't trust."""
+    """Doesn't repeat a request after a timeout, because the time is used up, or after a certificate error."""
 
     def increment(
         self,
@@ -29,47 +29,47 @@ class _Retry(Retry):
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
-        """Raises what isn't tried again."""
+        """Raises errors that must not be retried."""
         if isinstance(error, TooLate | SSLError):
             raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts what this machine trusts; requests by itself trusts the list that came with it."""
+    """Trusts the machine's certificates; requests itself trusts only the list that it brings along."""
 
     def __init__(self, again: Sequence[str]) -> None:
         self._trust = ssl.create_default_context()
         super().__init__(max_retries=_Retry(AGAIN, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again))
 
     def init_poolmanager(self, *sizes: Any, **more: Any) -> None:  # noqa: ANN401 - as requests calls it
-        """Connections straight to a host."""
+        """Create direct connections."""
         super().init_poolmanager(*sizes, ssl_context=self._trust, **more)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:  # noqa: ANN401 - as requests calls it
-        """Connections through a proxy."""
+        """Create connections through a proxy."""
         return super().proxy_manager_for(proxy, ssl_context=self._trust, **more)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401 - as requests calls it
-        """Trust what REQUESTS_CA_BUNDLE names, too."""
+        """Also trust the certificates in REQUESTS_CA_BUNDLE."""
         if verify is not True:
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
 
 class _Session(requests.Session):
-    """One that never takes a password from ~/.netrc: it would take the place of the token."""
+    """A session that never takes a password from ~/.netrc, which would replace the token."""
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Leave the token behind where a redirect leads to another host."""
+        """Remove the token if a redirect leads to another host."""
         elsewhere = self.should_strip_auth(str(response.request.url), str(prepared_request.url))  # type: ignore[no-untyped-call]
         if elsewhere:
             prepared_request.headers.pop("Authorization", None)
 
 
 def session(again: Sequence[str]) -> requests.Session:
-    """A new one; `again`: the methods that may be tried again."""
+    """A new session; `again`: the methods that may be retried."""
     made = _Session()
-    made.auth = lambda asked: asked  # says that it is seen to: ~/.netrc isn't looked at
+    made.auth = lambda asked: asked  # with this set, requests doesn't read ~/.netrc
     made.mount("https://", _Adapter(again))
     made.mount("http://", _Adapter(again))
     return made

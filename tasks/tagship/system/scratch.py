@@ -1,4 +1,4 @@
-"""Temporary folders of our own: removed when done with, and by the next run on this machine where a run was killed."""
+"""Temporary folders that are removed after use, or by the next run if this run is killed."""
 
 import contextlib
 import fcntl
@@ -15,18 +15,18 @@ _LOCK, _UNLOCKED = ".lock", ".new"
 
 
 class Scratch:
-    """A private folder that counts as alive while this process is: the kernel drops its lock with the process."""
+    """A private folder with a lock file. The kernel releases the lock when this process ends."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        # locked before it has its name: whoever sees a lock file without its lock sees a dead run's
+        # locked before it is renamed: a lock file without a lock belongs to a dead run
         self._lock = (self.path / _UNLOCKED).open("w")
-        with contextlib.suppress(OSError):  # a file system without locks: nobody removes what is left there
+        with contextlib.suppress(OSError):  # a file system without locks; leftovers stay there
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             (self.path / _UNLOCKED).rename(self.path / _LOCK)
 
     def remove(self) -> None:
-        """Remove it with everything in it."""
+        """Remove the folder and its content."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
@@ -41,7 +41,7 @@ class Scratch:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """An empty folder while the block runs."""
+    """An empty folder for the duration of the block."""
     with Scratch() as scratch:
         empty = scratch.path / "files"
         empty.mkdir()
@@ -49,9 +49,9 @@ def folder() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove what killed runs of this user left on this machine; those of runs that live are left alone."""
+    """Remove what killed runs of this user left on this machine; leave the folders of live runs alone."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # somebody else's, locked by its run, or gone meanwhile
+        with contextlib.suppress(OSError):  # another user's, locked by its run, or already removed
             if path.is_symlink() or path.stat().st_uid != os.getuid():
                 continue
             with (path / _LOCK).open() as lock:

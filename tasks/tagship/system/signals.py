@@ -1,4 +1,4 @@
-"""Ctrl-C and cancelled runs: they stop a deploy where it is, and the recovery then runs to its end."""
+"""Handles Ctrl-C and cancelled runs: they stop a deploy, and the recovery then runs to its end."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, SIGINT, SIGTERM and SIGHUP raise StoppedError, an error like any other: the deploy is undone."""
+    """Make SIGINT, SIGTERM and SIGHUP raise StoppedError, which undoes the deploy like any other error."""
 
     def stop(number: int, _: FrameType | None) -> None:
         raise StoppedError(f"Stopped by {signal.Signals(number).name}.")
@@ -24,7 +24,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Within, the same signals change nothing: a recovery that stops half-way would leave less than it found."""
+    """Ignore these signals: a recovery that stops half-way would make things worse."""
     with _handling(signal.SIG_IGN):
         yield
 

@@ -1,4 +1,4 @@
-"""HTTP to the world outside: one way to ask an API, with this machine's proxies and certificates."""
+"""Makes HTTP requests to APIs, with this machine's proxies and certificates."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PART = 65536
 _LIBRARIES = ("docker", "requests", "urllib3")
 _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOLLOWED = ("GET", "HEAD")
-"""What may be asked somewhere else, or once more, without doing anything twice."""
+"""Methods that may be redirected or repeated without doing anything twice."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What was answered; header names in lower case."""
+    """An answer; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -32,21 +32,21 @@ class Reply:
 
 
 _sessions: dict[tuple[str, ...], requests.Session] = {}
-"""By the certificates that are trusted."""
+"""A check of the answer's certificate is always made."""
 
 
 def session() -> requests.Session:
-    """The session for everything that isn't an engine. It asks again by itself what is only read."""
+    """The session for all requests but those to engines. It repeats reads by itself."""
     trusted = tuple(os.environ.get(name, "") for name in _TRUST)
     if trusted not in _sessions:
-        from tagship.system import requesting  # noqa: PLC0415 - requests is heavy: imported when something is asked
+        from tagship.system import requesting  # noqa: PLC0415 - requests is slow to import
 
         _sessions[trusted] = requesting.session(FOLLOWED)
     return _sessions[trusted]
 
 
 def close() -> None:
-    """Close what is kept open."""
+    """Close idle connections."""
     while _sessions:
         _sessions.popitem()[1].close()
 
@@ -67,7 +67,7 @@ def request(  # noqa: PLR0913 - one door
     """
     end = time.monotonic() + within
     data = None if body is None else body.encode()
-    # an environment's proxy is never meant for this machine itself
+    # a proxy is never meant for this machine itself
     proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
     try:
         with session().request(
@@ -85,7 +85,7 @@ def request(  # noqa: PLR0913 - one door
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine: what is said to it passes over no wire."""
+    """Whether a URL's host is this machine, so that nothing travels over a network."""
     name = (urlsplit(url).hostname or "").removesuffix(".")
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -94,7 +94,7 @@ def is_loopback(url: str) -> bool:
 
 
 def cause(error: BaseException) -> OSError | None:
-    """What the system said, at the bottom of requests' and urllib3's errors."""
+    """The system's own error message, inside requests' and urllib3's errors."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, OSError) and type(found).__module__.partition(".")[0] not in _LIBRARIES:
@@ -104,7 +104,7 @@ def cause(error: BaseException) -> OSError | None:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """Errors of the libraries as what the system said, or at least as OSError; others as they are."""
+    """Convert the libraries' errors to the system's error, or at least to OSError; leave others as they are."""
     if type(error).__module__.partition(".")[0] in _LIBRARIES:
         raise cause(error) or OSError(str(error)) from None
     raise error

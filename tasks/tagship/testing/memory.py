@@ -1,4 +1,4 @@
-"""An environment in memory, for tests of plans and of what applies them: no engine, no edge, no waiting."""
+"""An environment in memory, to test plans and their execution without an engine, an edge or waiting."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -14,11 +14,12 @@ from tagship.testing.project import MemoryProject
 
 
 class MemoryTarget:
-    """The `LockedEnvironment` and `Target` of an environment that exists only here, and behaves as a server does.
+    """The `LockedEnvironment` and `Target` of an environment in memory, which behaves like a server.
 
-    `changes` is what was changed, in order, a line each: `create shop-staging-…`. Looking, smoke-testing, draining and
-    baking change nothing and leave no line. `fails` maps the name of an effect to the error it raises instead of
-    happening, `MemoryTarget(fails={"start": RolloutError("it crashed")})`; without the entry the effect works again.
+    `changes` lists what was changed, in order, one line each: `create shop-staging-…`. Observing, smoke-testing,
+    draining and baking change nothing and add no line. `fails` maps the name of an effect to the error that it raises
+    instead of happening, `MemoryTarget(fails={"start": RolloutError("it crashed")})`; without the entry, the effect
+    works again.
     """
 
     def __init__(
@@ -30,21 +31,21 @@ class MemoryTarget:
     ) -> None:
         self.changes: list[str] = []
         self.left_by: Holder | None = None
-        """Who left the lock behind."""
+        """Whose expired lock was taken over."""
         self.secrets: Mapping[str, str] = {}
         self.fails = dict(fails or {})
         self.live = ""
         self.candidate_served = self.live_served = Served(())
-        """What the edge serves to bearers of the deploy's key, and to everyone."""
+        """What the edge serves to requests with the deploy's key, and to all others."""
         self.here = True
         """Whether it serves them at the environment's URL."""
         self.elsewhere: tuple[str, ...] = ()
-        """Other URLs at which it does."""
+        """Other URLs at which it serves them."""
         self.pending = tuple(pending)
         """Migrations that the next `migrate` applies."""
         self.applied: tuple[str, ...] = ()
         self.accessories = dict(accessories or {})
-        """Accessory → its container's state, as the engine says it."""
+        """Accessory → the engine's state of its container."""
         self.ledger: list[str] = []
         self._to = ""
         self._images: set[str] = set()
@@ -55,7 +56,7 @@ class MemoryTarget:
 
     @classmethod
     def running(cls, *releases: Rendered) -> "MemoryTarget":
-        """One to which these were deployed, each in place of the one before; nothing of it is in `changes`."""
+        """A target to which these releases were deployed in turn; `changes` is empty."""
         target = cls()
         for rendered in releases:
             previous = target.live
@@ -75,7 +76,7 @@ class MemoryTarget:
         return target
 
     def observe(self) -> Observed:
-        """Look at everything a plan depends on."""
+        """Read everything that a plan depends on."""
         self._may_fail("observe")
         return Observed(
             live=self.live,
@@ -92,47 +93,47 @@ class MemoryTarget:
         )
 
     def release(self, name: str) -> Record | None:
-        """What was kept of a release."""
+        """A release's record."""
         return self._records.get(name)
 
-    def unfit(self, candidate: Candidate) -> list[str]:  # noqa: ARG002 - the port's
-        """Nothing: its volumes are as they should be."""
+    def unfit(self, candidate: Candidate) -> list[str]:  # noqa: ARG002 - required by the protocol
+        """None: its volumes never differ."""
         return []
 
     def now(self) -> str:
-        """A time of its own that stands still."""
+        """A fixed time."""
         return "2026-01-01T00:00:00+00:00"
 
     def target(self, candidate: Candidate | None = None) -> Self:
-        """Itself; `secrets` are those of the candidate."""
+        """Itself; sets `secrets` to the candidate's."""
         self.secrets = candidate.secrets if candidate else {}
         return self
 
     def still_ours(self) -> None:
-        """The lock is ours for ever, unless `fails` says otherwise."""
+        """The lock is never lost, unless `fails` has an entry."""
         self._may_fail("still_ours")
 
     def pull(self, images: Sequence[str]) -> None:
-        """Have these images."""
+        """Add images."""
         self._may_fail("pull")
         self._images.update(images)
         self._changed("pull", *images)
 
     def revive(self, accessories: Sequence[str]) -> None:
-        """Have stopped accessories run."""
+        """Start stopped accessories."""
         self._may_fail("revive")
         self.accessories |= dict.fromkeys(accessories, "running")
         self._changed("revive", *accessories)
 
     def prepare(self, rendered: Rendered) -> None:
-        """Keep a release's record, and make its network."""
+        """Store a release's record and create its network."""
         self._may_fail("prepare")
         self._records[rendered.name] = rendered.record
         self._networks.add(rendered.name)
         self._changed("prepare", rendered.name)
 
     def create(self, rendered: Rendered) -> None:
-        """Make the containers there aren't yet. Raises RolloutError without the release's network or images."""
+        """Create missing containers. Raises RolloutError without the release's network or images."""
         self._may_fail("create")
         if rendered.name not in self._networks:
             raise RolloutError(f"There is no network {rendered.name}.")
@@ -147,7 +148,7 @@ class MemoryTarget:
         self._changed("create", rendered.name)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
-        """Apply what is `pending`; the leaf of each app is the last that was applied of it."""
+        """Apply the `pending` migrations. An app's leaf is its last applied migration."""
         self._may_fail("migrate")
         if rendered.release.shape.migrations is None:
             return Migrated()
@@ -159,7 +160,7 @@ class MemoryTarget:
         return Migrated(pending, tuple(sorted(leaves.values())))
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
-        """Start what is there of these services and doesn't run yet."""
+        """Start the existing containers of these services that don't run."""
         self._may_fail("start")
         if idle := self._project(rendered.name).run(services):
             self._changed("start", rendered.name, *idle)
@@ -167,7 +168,7 @@ class MemoryTarget:
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
     ) -> None:
-        """Serve these routes; no change when they are served already."""
+        """Serve these routes; no change if it already does."""
         self._may_fail("serve")
         now = (candidate, live, to, tuple(elsewhere), here)
         before = (self.candidate_served, self.live_served, self._to, self.elsewhere, self.here)
@@ -176,7 +177,7 @@ class MemoryTarget:
             self._changed("serve", *(route.path for route in candidate.routes), *elsewhere)
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
-        """Pass when a request would reach the release, and each service with a route runs. Raises SmokeTestError."""
+        """Pass if a request would reach the release and each routed service runs. Raises SmokeTestError."""
         self._may_fail("smoke_test")
         routes = (self.candidate_served if candidate else self._everyones()).routes
         if not routes:
@@ -193,29 +194,29 @@ class MemoryTarget:
         self.live = release
         self._changed("cutover", release)
 
-    def bake(self, release: str, seconds: float, look: Onlooker) -> None:  # noqa: ARG002 - the port's
-        """Watch a release for no time at all, with one look."""
+    def bake(self, release: str, seconds: float, look: Onlooker) -> None:  # noqa: ARG002 - required by the protocol
+        """Call `look` once, without waiting."""
         self._may_fail("bake")
-        look(True)  # noqa: FBT003 - the port's
+        look(True)  # noqa: FBT003 - required by the protocol
 
-    def drain(self, release: str, seconds: float) -> None:  # noqa: ARG002 - the port's
-        """No request is ever in flight."""
+    def drain(self, release: str, seconds: float) -> None:  # noqa: ARG002 - required by the protocol
+        """Nothing: no request is ever in flight."""
         self._may_fail("drain")
 
     def stop(self, release: str, services: Sequence[str]) -> None:
-        """Stop what runs of these services, or of all."""
+        """Stop these services, or all."""
         self._may_fail("stop")
         if stopped := self._project(release).stop(services):
             self._changed("stop", release, *stopped)
 
     def resume(self, release: str, services: Sequence[str]) -> None:
-        """Start what is stopped."""
+        """Start stopped services."""
         self._may_fail("resume")
         if idle := self._project(release).run(services):
             self._changed("resume", release, *idle)
 
     def remove(self, release: str) -> None:
-        """Remove a release's containers and network; what isn't there is no error."""
+        """Remove a release's containers and network; do nothing if they don't exist."""
         self._may_fail("remove")
         if self._projects.pop(release, None) or release in self._networks:
             self._networks.discard(release)
@@ -237,11 +238,11 @@ class MemoryTarget:
         return Routing(stands and (here or not anything), here, self.elsewhere if anything else ())
 
     def _everyones(self) -> Served:
-        """A cutover to the release that routes wait for changes them."""
+        """The live routes, which change with the cutover to the release that they wait for."""
         return self.candidate_served if self._to and self._to == self.live else self.live_served
 
     def _project(self, release: str) -> MemoryProject:
-        """A release's containers; none where there is no such release."""
+        """A release's containers; none if there is no such release."""
         return self._projects.get(release) or MemoryProject(0, {})
 
     def _may_fail(self, effect: str) -> None:

@@ -47,7 +47,7 @@ def test_a_broken_deploy_opens_with_why_and_what_serves() -> None:
 def test_a_failed_first_deploy_says_that_nothing_serves() -> None:
     report = heard(failed("x"), ("serving", {"environment": "staging", "release": ""}), code=12)
 
-    assert "nothing: this was the first deploy" in summary.render(report, RUN)
+    assert "no release, because this was the first deploy" in summary.render(report, RUN)
 
 
 def test_what_stopped_before_any_change_says_so() -> None:

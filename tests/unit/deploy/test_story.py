@@ -568,11 +568,13 @@ def test_a_migration_that_a_killed_deploy_left_running_stops_a_second_one() -> N
 
 
 def test_a_host_that_somebody_else_is_served_as_is_said_before_anything_is_changed() -> None:
-    elsewhere = dataclasses.replace(observed(OLD), routing=Routing(taken="blog-production is served as example.com"))
+    elsewhere = dataclasses.replace(
+        observed(OLD), routing=Routing(taken="blog-production is already served as example.com")
+    )
 
     (finding,) = findings(NEW, elsewhere, plan_rollout(NEW, elsewhere, Patience()))
 
-    assert finding.startswith("blog-production is served as example.com on this server already")
+    assert finding.startswith("blog-production is already served as example.com on this server")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_an_engine_that_is_too_old_is_refused(daemon: Server, tmp_path: Path, sp
     daemon.headers["Api-Version"] = speaks
     engine = Engine(tmp_path / "docker.sock")
 
-    with pytest.raises(EngineError, match=f"speaks API {speaks}") as caught:
+    with pytest.raises(EngineError, match=f"supports only API {speaks}") as caught:
         engine.connect()
 
     engine.close()
@@ -102,7 +102,7 @@ def test_no_engine_is_a_failed_connection(tmp_path: Path) -> None:
     with pytest.raises(ConnectionFailedError, match=r"The engine at .*docker\.sock doesn't answer") as caught:
         Engine(tmp_path / "docker.sock").connect()
 
-    assert "is Docker running" in caught.value.hint
+    assert "check that Docker runs" in caught.value.hint
 
 
 def test_an_engine_that_hangs_up_is_a_failed_connection(daemon: Server, engine: Engine) -> None:

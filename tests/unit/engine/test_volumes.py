@@ -55,7 +55,7 @@ def test_a_volume_that_stands_with_other_options_is_a_finding_that_shows_no_valu
 
     assert len(found) == bool(differing)
     for line in found:
-        assert f"stands with another {differing} than" in line
+        assert f"has another {differing} than" in line
         assert "10.0.0.1" not in line
 
 

@@ -90,7 +90,7 @@ def test_a_limit_that_lasts_longer_is_an_error_that_says_so(github: fake.GitHub)
     reset = str(int(time.time()) + 1800)
     github.failures.append((403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}))
 
-    with pytest.raises(GitHubError, match="used up for 30 minutes"):
+    with pytest.raises(GitHubError, match="used up for another 30 minutes"):
         repository(github).environment("production")
 
 

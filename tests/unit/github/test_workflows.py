@@ -113,7 +113,7 @@ def test_what_must_not_stand_in_a_workflow_is_refused() -> None:
         starters.Action.parse("OWNER/tagship@v1", "")
     evil = example()
     environment = evil.environments["staging"].model_copy(update={"branch": "x'\n  evil: y"})
-    with pytest.raises(ConfigError, match="can't stand in a workflow"):
+    with pytest.raises(ConfigError, match="can't be used in a workflow"):
         starters.render(evil.model_copy(update={"environments": {"staging": environment}}), ACTION)
 
 

@@ -99,7 +99,7 @@ def test_a_tag_never_names_another_image(
     if known == DIGEST:
         assert push.push(found, engine) == {"api": DIGEST, "web": DIGEST}
     else:
-        with pytest.raises(RegistryError, match="already names sha256:1") as caught:
+        with pytest.raises(RegistryError, match="is already sha256:1") as caught:
             push.push(found, engine)
         assert "never replaced" in caught.value.hint
 
@@ -114,7 +114,7 @@ def test_what_was_not_built_can_not_be_pushed(found: Images, web: Server, engine
 
 
 def test_pushing_needs_a_registry(found: Images, engine: Engine) -> None:
-    with pytest.raises(RegistryError, match="names no registry"):
+    with pytest.raises(RegistryError, match="has no registry"):
         push.push(local(found), engine)
 
 
@@ -123,7 +123,7 @@ def test_a_server_without_a_registry_is_refused_before_anything_is_built() -> No
         {"name": "staging", "app": "shop", "engine": "ssh://me@example.com", "url": "http://x"}
     )
 
-    with pytest.raises(ConfigError, match=r"staging is on ssh://me@example\.com, and tagship.yml names no") as caught:
+    with pytest.raises(ConfigError, match=r"staging is on ssh://me@example\.com, but tagship.yml has no") as caught:
         images.of(settings, Version(TAG), Path(), repository=Path())
 
     assert "registry: embedded" in caught.value.hint

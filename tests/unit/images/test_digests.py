@@ -106,7 +106,7 @@ def test_a_dirty_tree_goes_nowhere_where_somebody_relies_on_commits(
     repository.write("app.py", "print(2)")
 
     assert checkout.version(environment(), "", repository.folder, dirty=True).dirty
-    with pytest.raises(SourceError, match="production takes committed releases only"):
+    with pytest.raises(SourceError, match="production accepts only committed releases"):
         checkout.version(environment(**settings), "", repository.folder, dirty=True)
 
 

@@ -89,9 +89,9 @@ def test_a_release_that_sentry_does_not_know_has_no_deploys(sentry: Sentry) -> N
     ("answer", "said"),
     [
         (Answer(401, {"detail": f"{TOKEN} is no token"}), r"answered 401: .*⟦SENTRY_AUTH_TOKEN⟧ is no token"),
-        (Answer(403, {"detail": "no"}), "lacks a scope"),
+        (Answer(403, {"detail": "no"}), "add the missing scope"),
         (Answer(500, b"oops"), "answered 500: oops"),
-        (Answer(body=b"<html>"), "no JSON"),
+        (Answer(body=b"<html>"), "isn't JSON"),
         (Answer(body={"unlike": 1}), "isn't understood"),
         (Answer(body=[]), "isn't understood"),
     ],
@@ -114,7 +114,7 @@ def test_a_sentry_that_is_away_is_an_error(sentry: Sentry) -> None:
 
 
 def test_nothing_is_asked_when_the_time_is_over(sentry: Sentry) -> None:
-    with pytest.raises(SentryError, match="not asked in time"):
+    with pytest.raises(SentryError, match="No time was left"):
         SentryApi(sentry.account(), Deadline(0)).deploys(VERSION)
 
     assert sentry.calls == []

@@ -165,7 +165,9 @@ def test_a_shallow_clone_says_what_to_do_and_stops_nothing_else(
     telling.prepare()
 
     (said,) = telling.failures
-    assert said.startswith("Sentry, commits: Commit cccccccc is not in this shallow clone. (fetch all of it: `fetch-")
+    assert said.startswith(
+        "Sentry, commits: Commit cccccccc is not in this shallow clone. (fetch the whole history: `fetch-"
+    )
     assert "POST /artifactbundle/assemble/" in sentry.calls
 
 
@@ -239,7 +241,7 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
         remarks = told_of(telling)
 
     assert remarks[0].startswith("Sentry, release: releases new: ")
-    assert remarks[-1] == "tell it again with `tagship sentry-release --env staging`"
+    assert remarks[-1] == "repeat the report with `tagship sentry-release --env staging`"
     assert len(remarks) == 2
 
 
@@ -253,7 +255,7 @@ def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
         remarks = told_of(telling)
 
     assert "not done in time" in remarks[0]
-    assert remarks[-1].startswith("tell it again")
+    assert remarks[-1].startswith("repeat the report")
     let_go.set()
 
 
@@ -277,7 +279,7 @@ def test_what_is_still_being_told_when_time_is_up_is_named(
         remarks = told_of(telling)
     let_go.set()
 
-    assert remarks[0] == "Sentry, source maps: was not done in time"
+    assert remarks[0] == "Sentry, source maps: not done in time"
     assert not [call for call in sentry.calls if "deploys" in call]
 
 
@@ -287,7 +289,7 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
     sentry.server.answers[f"POST {ORG}/releases/"] = Answer(403, {"detail": "no permission"})
 
     with (
-        pytest.raises(SentryError, match=r"no permission.*\n  hint: nothing was changed"),
+        pytest.raises(SentryError, match=r"no permission.*\n  hint: try again"),
         beside(a_subject(repository), settings(required=True), engine),
     ):
         pytest.fail("the rollout must not begin")
@@ -316,7 +318,7 @@ def test_what_is_not_set_is_said_at_once_or_in_the_end(
     for name in ("SENTRY_AUTH_TOKEN", "SENTRY_ORG"):
         monkeypatch.delenv(name, raising=False)
     lacking = SentrySettings(projects=("a",), required=required)
-    said = "Sentry is configured, and sentry.org (or SENTRY_ORG), SENTRY_AUTH_TOKEN is not set."
+    said = "Sentry is configured, but sentry.org (or SENTRY_ORG), SENTRY_AUTH_TOKEN is not set."
 
     if required:
         with (
@@ -362,7 +364,7 @@ def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
     with beside(a_subject(repository, image=""), settings(), engine) as telling:
         remarks = told_of(telling)
 
-    assert "a bug of Tagship's, ZeroDivisionError" in remarks[0]
+    assert "a bug in Tagship, ZeroDivisionError" in remarks[0]
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
     with (
         pytest.raises(SentryError, match="ZeroDivisionError"),

@@ -109,7 +109,7 @@ def test_an_api_that_fails_is_inconclusive_and_says_why_once(sentry: Sentry) -> 
 def test_an_unhealthy_release_ends_its_bake_where_the_deploy_is_to_go_back(sentry: Sentry) -> None:
     sentry.issues = {"1": 3}
 
-    with pytest.raises(UnhealthyError, match=r"new issues: 3, of 0 allowed\n  hint: look: http"):
+    with pytest.raises(UnhealthyError, match=r"new issues: 3, of 0 allowed\n  hint: look at http"):
         bake(sentry, goes_back=True).glance(False)  # noqa: FBT003 - as a bake calls it
 
 

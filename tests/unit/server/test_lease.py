@@ -146,7 +146,7 @@ def two_changes(held: Lease) -> None:
 def test_a_lock_that_somebody_freed_stops_the_deploy_at_the_next_change(engine: Engine, locks: Locks) -> None:
     with Lease(engine, PLACE, ME) as held:
         locks.free()
-        with pytest.raises(LockedError, match="taken from us"):
+        with pytest.raises(LockedError, match="lost during the deploy"):
             two_changes(held)
 
 
@@ -176,7 +176,7 @@ def test_a_pruned_lock_that_somebody_has_is_lost(engine: Engine, locks: Locks) -
     with Lease(engine, PLACE, ME) as held:
         locks.prune()
         locks.hold(OTHER)
-        with pytest.raises(LockedError, match="taken from us"):
+        with pytest.raises(LockedError, match="lost during the deploy"):
             two_changes(held)
 
     assert list(locks.held) == ["lock2"]
@@ -187,7 +187,7 @@ def test_a_pruned_lock_that_somebody_had_since_is_lost_and_left_free(engine: Eng
         locks.prune()
         locks.hold(OTHER)
         locks.free()
-        with pytest.raises(LockedError, match="taken from us"):
+        with pytest.raises(LockedError, match="lost during the deploy"):
             two_changes(held)
 
     assert locks.held == {}

@@ -133,7 +133,7 @@ def test_a_killed_run_leaves_neither_ssh_nor_folder_nor_socket(machine: Machine)
 def test_a_host_that_ssh_would_take_for_an_option_never_reaches_it(machine: Machine, engine: str) -> None:
     machine.ssh(connects(machine.folder))
 
-    with pytest.raises(ConfigError, match=r"names no host|no valid port"):
+    with pytest.raises(ConfigError, match=r"has no host|no valid port"):
         Tunnel(engine)
 
     assert not (machine.folder / "argv").exists()
@@ -162,7 +162,7 @@ def test_nothing_is_left_when_it_is_over(machine: Machine) -> None:
     [
         ("Host key verification failed.", "ssh-keyscan example.com"),
         ("deploy@example.com: Permission denied (publickey).", "authorized_keys"),
-        ("ssh: Could not resolve hostname example.com: no", "is the host name"),
+        ("ssh: Could not resolve hostname example.com: no", "check the host name"),
         ("channel 0: open failed: administratively prohibited: x", "AllowStreamLocalForwarding"),
         ("something nobody has met", ""),
     ],

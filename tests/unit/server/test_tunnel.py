@@ -24,7 +24,7 @@ def test_a_connection_that_was_cut_is_made_again_and_says_that_it_was(machine: M
         with socket.socket(socket.AF_UNIX) as near:
             near.connect(str(second))
 
-    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
+    assert "The SSH connection to ssh://deploy@example.com broke" in said.problem
     assert first != second
     assert machine.leftovers == []
 
@@ -55,7 +55,7 @@ def test_a_call_that_came_too_late_for_a_connection_made_again_meanwhile_was_cut
 
         said = tunnel.explain(FileNotFoundError("No such file or directory"))
 
-    assert "The SSH connection to ssh://deploy@example.com was cut" in said.problem
+    assert "The SSH connection to ssh://deploy@example.com broke" in said.problem
 
 
 def test_a_user_who_may_not_use_docker_is_named_and_the_group_too(machine: Machine) -> None:

@@ -58,7 +58,7 @@ def test_a_folder_that_is_no_repository_has_no_commit(tmp_path: Path, monkeypatc
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
     assert git.head() == ""
-    with pytest.raises(SourceError, match=r"is in no git repository") as caught:
+    with pytest.raises(SourceError, match=r"isn't in a git repository") as caught:
         git.version()
     assert "git init" in caught.value.hint
 
