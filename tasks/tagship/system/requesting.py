@@ -1,12 +1,13 @@
 """The session of `web`, in a separate module because requests is slow to import."""
 
 import ssl
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import SSLError
 from urllib3.exceptions import TimeoutError as TooLate
@@ -36,10 +37,10 @@ class _Retry(Retry):
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts the machine's certificates; requests itself trusts only the list that it brings along."""
+    """Trusts the machine's certificates, read when first needed; requests trusts only the list that it brings along."""
 
-    def __init__(self, again: Sequence[str]) -> None:
-        self._trust = ssl.create_default_context()
+    def __init__(self, again: Sequence[str], trust: ssl.SSLContext | None = None) -> None:
+        self._trust = trust
         super().__init__(max_retries=_Retry(AGAIN, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again))
 
     def init_poolmanager(self, *sizes: Any, **more: Any) -> None:  # noqa: ANN401 - as requests calls it
@@ -48,6 +49,8 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:  # noqa: ANN401 - as requests calls it
         """Create connections through a proxy."""
+        if not self._trust and proxy.lower().startswith("https:"):
+            self._trust = ssl.create_default_context()
         return super().proxy_manager_for(proxy, ssl_context=self._trust, **more)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401 - as requests calls it
@@ -56,20 +59,26 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
 
-class _Session(requests.Session):
+class Session(requests.Session):
     """A session that never takes a password from ~/.netrc, which would replace the token."""
+
+    def __init__(self, again: Sequence[str]) -> None:
+        """`again`: the methods that may be retried."""
+        super().__init__()
+        self._again, self._mounting = again, threading.Lock()
+        self.auth = lambda asked: asked  # with this set, requests doesn't read ~/.netrc
+        self.mount("http://", _Adapter(again))
+        del self.adapters["https://"]
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        """HTTPS's is made when it is needed: reading the machine's certificates takes 50 ms."""
+        with self._mounting:
+            if "https://" not in self.adapters and url.lower().startswith("https:"):
+                self.mount("https://", _Adapter(self._again, ssl.create_default_context()))
+        return super().get_adapter(url)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Remove the token if a redirect leads to another host."""
         elsewhere = self.should_strip_auth(str(response.request.url), str(prepared_request.url))  # type: ignore[no-untyped-call]
         if elsewhere:
             prepared_request.headers.pop("Authorization", None)
-
-
-def session(again: Sequence[str]) -> requests.Session:
-    """A new session; `again`: the methods that may be retried."""
-    made = _Session()
-    made.auth = lambda asked: asked  # with this set, requests doesn't read ~/.netrc
-    made.mount("https://", _Adapter(again))
-    made.mount("http://", _Adapter(again))
-    return made

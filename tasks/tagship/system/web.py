@@ -41,7 +41,7 @@ def session() -> requests.Session:
     if trusted not in _sessions:
         from tagship.system import requesting  # noqa: PLC0415 - requests is slow to import
 
-        _sessions[trusted] = requesting.session(FOLLOWED)
+        _sessions[trusted] = requesting.Session(FOLLOWED)
     return _sessions[trusted]
 
 
