@@ -224,7 +224,7 @@ def test_a_file_that_is_no_text_is_refused_by_name(folder: Path) -> None:
         sources(folder, web, committed={"key.bin": ""})
 
     secret = {"services": {"web": {**WEB, "secrets": ["s"]}}, "secrets": {"s": {"file": "key.bin"}}}
-    with pytest.raises(ConfigError, match="A secret's file is no text"):
+    with pytest.raises(ConfigError, match="A secret's file isn't text"):
         resolve(folder, sources(folder, secret))
 
 
