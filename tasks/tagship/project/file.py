@@ -1,13 +1,12 @@
 """Reads and validates tagship.yml; reports every problem with file, line and the nearest known key."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from tagship.errors import ConfigError
 from tagship.project.schema import Config, Settings
@@ -98,7 +97,7 @@ def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> Co
     return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
 
 
-def _said(problem: ErrorDetails, location: list[Any]) -> str:
+def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
     table, key = _table(location[:-1]), str(location[-1]) if location else ""
     known = {field.alias or name: field for name, field in table.model_fields.items() if not field.exclude}
     match problem["type"]:
@@ -113,7 +112,7 @@ def _said(problem: ErrorDetails, location: list[Any]) -> str:
             wanted = known[key].description if key in known else "use a-z, 0-9 and -"
             return f"{problem['input']!r} isn't valid: {wanted}"
         case _:
-            return problem["msg"].removeprefix("Value error, ")
+            return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:

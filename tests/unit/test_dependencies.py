@@ -1,0 +1,48 @@
+"""pyproject names the libraries that Tagship imports, and nothing else; docs/dependencies.md explains each."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROGRAMS = {"sentry-cli"}
+"""Packages that bring a program and no module."""
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    """The packages that requirements name."""
+    return {re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0] for requirement in requirements}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The top-level modules that a file imports, at any time."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def used() -> set[str]:
+    """The packages that Tagship's modules come from."""
+    modules = {module for file in (ROOT / "tasks").rglob("*.py") for module in imported(file)}
+    packages = packages_distributions()
+    return {packages[module][0].lower() for module in modules - sys.stdlib_module_names - {"tagship"}}
+
+
+def test_every_library_that_is_imported_is_declared_and_every_declared_one_is_imported() -> None:
+    runtime, extras = names(PROJECT["dependencies"]), names(PROJECT["optional-dependencies"]["sentry"])
+
+    assert used() == runtime | extras - PROGRAMS
+
+
+def test_every_dependency_is_explained() -> None:
+    declared = names(PROJECT["dependencies"]) | names(PROJECT["optional-dependencies"]["sentry"])
+    explained = set(re.findall(r"^\| `([a-z0-9-]+)` \|", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE))
+
+    assert explained == declared
