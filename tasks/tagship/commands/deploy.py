@@ -1,10 +1,18 @@
 """`deploy`, `rollback` and `ship`: bring a release into an environment, and go back."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
+
+if TYPE_CHECKING:
+    from tagship.engine.client import Engine
+    from tagship.images.commit import Images
+    from tagship.reporting.progress import Progress
 
 
 @task(
@@ -91,10 +99,9 @@ def ship(
     from tagship.commands import checks
     from tagship.commands.orders import How, bring, just, meant, of_branch, order, preview_ship, reach
     from tagship.engine import local
-    from tagship.images import build, commit, digests, embedded, push
+    from tagship.images import build, commit, digests, embedded
     from tagship.project import here
     from tagship.proof.ledger import Action
-    from tagship.reporting import events
     from tagship.reporting.progress import Progress
     from tagship.server import connection
     from tagship.source import checkout
@@ -120,11 +127,18 @@ def ship(
         embedded.prepare(settings, engine)
         with how.progress.step(f"Build {version.short}"):
             build.build(found, config, to_build, engine)
-        pushed: Mapping[str, str] = {}
-        if found.registry:
-            with how.progress.step(f"Push {version.short}"):
-                pushed = push.push(found, engine)
-            events.tell("pushed", tag=version.tag, images=found.references(pushed))
+        pushed = _pushed(found, engine, how.progress) if found.registry else {}
         session = reach(opening, how.progress)
         release = digests.release(found, session.engine, lambda: pushed or found.digests())
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)
+
+
+def _pushed(found: Images, engine: Engine, progress: Progress) -> Mapping[str, str]:
+    """Push a commit's images. Returns their digests."""
+    from tagship.images import push
+    from tagship.reporting import events
+
+    with progress.step(f"Push {found.version.short}"):
+        pushed = push.push(found, engine)
+    events.tell("pushed", tag=found.version.tag, images=found.references(pushed))
+    return pushed

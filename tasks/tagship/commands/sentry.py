@@ -97,8 +97,7 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
 
     config = here.config()
     settings, wanted = _configured(config, env)
-    account = sentry_account.of(wanted, os.environ)
-    patience = _duration(for_)
+    account, patience = sentry_account.of(wanted, os.environ), _duration(for_)
     with services.connect(settings) as opening:
         found = _deployed(opening.session(), "")
     place, previous = settings.place, found.previous
@@ -117,8 +116,8 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
             })
         )  # fmt: skip
     else:
-        rows = [(signal.name, signal.verdict, signal.said) for signal in looked.signals]
-        print(table(rows), *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
+        shown = table([(signal.name, signal.verdict, signal.said) for signal in looked.signals])
+        print(shown, *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
     _refuse(looked, watching.short(name), env)
     if not json:
         print(f"{watching.short(name)} is healthy.")

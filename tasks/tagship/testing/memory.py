@@ -140,11 +140,8 @@ class MemoryTarget:
         for image in sorted(set(rendered.release.images.values()) - self._images):
             raise RolloutError(f"There is no image {image}.")
         present = {service: rendered.replicas(service) for service in rendered.order}
-        if rendered.name in self._projects:
-            self._projects[rendered.name].present = present
-        else:
-            self._clock += 1
-            self._projects[rendered.name] = MemoryProject(self._clock, present)
+        self._clock += 1
+        self._projects.setdefault(rendered.name, MemoryProject(self._clock, {})).present = present
         self._changed("create", rendered.name)
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
