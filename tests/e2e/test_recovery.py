@@ -115,6 +115,28 @@ def test_a_failed_migration_leaves_no_network_and_one_left_running_is_not_joined
     assert host.docker(*networks).split() == [release], "what the killed deploy left has gone, too"
 
 
+def test_a_deploy_stopped_while_it_asks_what_is_pending_leaves_nothing(hello: Hello, environment: str) -> None:
+    first = hello.commit()
+    hello.ship(environment)
+    asking = {"service": "web", "pending": "sleep 300", "apply": "true"}
+    hello.settings["release"] = {"migrations": asking}
+    hello.commit()
+    deploying = hello.start("ship", "--env", environment)
+    host = _host(hello, environment)
+    _until(lambda: "sleep 300" in host.docker("ps", "--no-trunc", "--format", "{{.Command}}"))
+    _until(lambda: len(host.docker("ps", "-aq", "--filter", "status=created", "--filter", f"name={hello.name}")) > 0)
+
+    deploying.terminate()
+    _, said = deploying.communicate(timeout=30)
+
+    assert deploying.returncode, said
+    assert first in hello.get(environment)
+    mine = ("--filter", f"label=tagship.app={hello.name}")
+    assert len(host.docker("ps", "-aq", *mine).split()) == 1, "the first release's alone"
+    assert len(host.docker("network", "ls", "-q", *mine).split()) == 1
+    assert "sleep 300" not in host.docker("ps", "--no-trunc", "--format", "{{.Command}}")
+
+
 def _host(hello: Hello, environment: str) -> Host:
     return hello.rig.hosts[int(environment[-1]) - 1]
 

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from tagship.deploy.observed import Migrated
 from tagship.deploy.steps import (
+    Ask,
     Bake,
     Create,
     Cutover,
@@ -37,7 +38,7 @@ def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool) -> 
     migrated = Migrated()
     for step in plan:
         with show(str(step)):
-            if not isinstance(step, SmokeTest | Bake | Drain | Pull):
+            if not isinstance(step, SmokeTest | Bake | Drain | Pull | Ask):
                 target.still_ours()
             migrated = _perform(step, target, look) or migrated
     return migrated
@@ -51,6 +52,8 @@ def _perform(step: Step, target: Target, look: Onlooker) -> Migrated | None:  # 
             target.revive(accessories)
         case Prepare(rendered):
             target.prepare(rendered)
+        case Ask(rendered):
+            target.ask(rendered)
         case Create(rendered):
             target.create(rendered)
         case Migrate(rendered):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tagship.deploy.observed import Observed, Routing, Standing
 from tagship.deploy.prune import plan_prune
 from tagship.deploy.steps import (
+    Ask,
     Bake,
     Create,
     Cutover,
@@ -150,13 +151,16 @@ def _leftovers(wanted: str, observed: Observed) -> tuple[str, ...]:
 
 
 def _bring(wanted: Rendered, observed: Observed, *, migrate: bool) -> Plan:
-    """The release's containers, on a migrated schema: those of a complete stopped release, or new ones."""
+    """The release's containers, on a migrated schema: those of a complete stopped release, or new ones.
+
+    The database is asked what is pending while new ones are made. It is changed only once they could be.
+    """
     standing = observed.standing(wanted.name)
-    migration = (Migrate(wanted),) if migrate else ()
+    asked, migration = ((Ask(wanted),), (Migrate(wanted),)) if migrate else ((), ())
     if _whole(wanted, standing):
         return migration
     leftover = (Remove(wanted.name),) if standing else ()
-    return (*leftover, *_pull(wanted), Prepare(wanted), *migration, Create(wanted))
+    return (*leftover, *_pull(wanted), Prepare(wanted), *asked, Create(wanted), *migration)
 
 
 def _pull(wanted: Rendered) -> Plan:

@@ -46,6 +46,16 @@ class Create:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """Begin to ask, in a one-off of the new image, which migrations are pending."""
+
+    rendered: Rendered
+
+    def __str__(self) -> str:
+        return "Begin to ask what is pending"
+
+
+@dataclass(frozen=True)
 class Migrate:
     """Apply pending migrations with the new image."""
 
@@ -163,6 +173,7 @@ Step = (
     Pull
     | Revive
     | Prepare
+    | Ask
     | Create
     | Migrate
     | Start

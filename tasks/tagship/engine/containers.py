@@ -142,13 +142,14 @@ def _comes_back(engine: Engine, container: Container) -> bool:
     return policy not in {"", "no"}
 
 
-def remove(engine: Engine, release: str) -> None:
+def remove(engine: Engine, release: str, *, one_offs: bool = False) -> None:
     """Remove a release's containers, running or not, and its network.
 
-    A migration that still runs stays, with its network: stopping it half-way would be worse than leaving it.
+    A migration that still runs stays, with its network: stopping it half-way would be worse than leaving it. With
+    `one_offs` the caller knows that none runs.
     """
     found = _all_of(engine, release)
-    migrating = [container for container in found if container.one_off and container.running]
+    migrating = [container for container in found if container.one_off and container.running and not one_offs]
     gone = [container for container in found if container not in migrating]
     settled(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), gone)
     if not migrating:

@@ -1,5 +1,7 @@
 """Runs a release's migrations on a server, each command in a one-off container of the new image."""
 
+from collections.abc import Callable
+
 from tagship.deploy.observed import Migrated
 from tagship.engine import images
 from tagship.engine.client import Engine
@@ -8,6 +10,7 @@ from tagship.migrations import frameworks
 from tagship.names import Place
 from tagship.release.model import Migrations, Rendered
 from tagship.server.composer import Composer
+from tagship.system.parallel import ahead
 
 _NOTHING_STAYED = (
     "keep the database's file on a volume, or the database in an accessory: each command runs in a container of its "
@@ -23,13 +26,26 @@ class Migration:
         self._composer = composer
         self._place = place
         self._rendered = rendered
+        self._asked: Callable[[], str] | None = None
+        """Waits for what is said to be pending, where that was asked ahead."""
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether what runs, if anything does, only asks: the database isn't being changed."""
+        return self._asked is not None
+
+    def ask(self) -> None:
+        """Begin to ask what is pending."""
+        if how := self._rendered.release.shape.migrations:
+            self._asked = ahead(lambda: self._once(how, how.pending))
 
     def run(self, *, dry_run: bool) -> Migrated:
         """List, apply, and check again. Raises MigrationError if a command fails or migrations are still pending."""
         how = self._rendered.release.shape.migrations
         if how is None:
             return Migrated()
-        state = frameworks.read(how, self._once(how, how.pending))
+        state = frameworks.read(how, self._asked() if self._asked else self._once(how, how.pending))
+        self._asked = None
         if dry_run or not state.pending:
             return Migrated(state.pending, state.leaves)
         self._once(how, how.apply, limited=True)

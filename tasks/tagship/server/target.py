@@ -110,6 +110,8 @@ class Server:
         self._composer = Composer(environment.engine, secrets)
         self._seen: dict[str, list[Container]] = {}
         """Other releases' containers, as listed when this one's were started."""
+        self._migration: Migration | None = None
+        """The one that was begun by asking."""
 
     def observe(self) -> Observed:
         """Read everything that a plan depends on."""
@@ -161,9 +163,15 @@ class Server:
         self._composer.create(rendered)
         unwatched.refuse_containers(rendered, self._engine)
 
+    def ask(self, rendered: Rendered) -> None:
+        """In a thread: most of it is the app's own start."""
+        self._migration = Migration(self._engine, self._composer, self._place, rendered)
+        self._migration.ask()
+
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
         """List, apply, and check again."""
-        return Migration(self._engine, self._composer, self._place, rendered).run(dry_run=dry_run)
+        migration = self._migration or Migration(self._engine, self._composer, self._place, rendered)
+        return migration.run(dry_run=dry_run)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
@@ -246,5 +254,6 @@ class Server:
         containers.start(self._engine, idle)
 
     def remove(self, release: str) -> None:
-        """Remove the containers and the network."""
-        containers.remove(self._engine, release)
+        """Remove containers and network, and with them the container of a question that nobody waits for now."""
+        asking = self._migration is not None and self._migration.only_asked
+        containers.remove(self._engine, release, one_offs=asking)

@@ -144,6 +144,10 @@ class MemoryTarget:
         self._projects.setdefault(rendered.name, MemoryProject(self._clock, {})).present = present
         self._changed("create", rendered.name)
 
+    def ask(self, rendered: Rendered) -> None:  # noqa: ARG002 - the port's
+        """Begin nothing: `migrate` knows what is pending."""
+        self._may_fail("ask")
+
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
         """Apply the `pending` migrations. An app's leaf is its last applied migration."""
         self._may_fail("migrate")

@@ -15,7 +15,20 @@ from tests.fakes.builders import MIGRATIONS, Services, entry, good, image, rende
 
 OLD, NEW = rendered("a"), rendered("b", {"web": {}, "worker": {}}, migrations=MIGRATIONS)
 
-EFFECTS = ["pull", "prepare", "migrate", "create", "start", "serve", "smoke_test", "cutover", "bake", "drain", "stop"]
+EFFECTS = [
+    "pull",
+    "prepare",
+    "ask",
+    "create",
+    "migrate",
+    "start",
+    "serve",
+    "smoke_test",
+    "cutover",
+    "bake",
+    "drain",
+    "stop",
+]
 
 
 class Shown:
@@ -47,8 +60,8 @@ def test_performs_every_step_in_order() -> None:
     assert target.changes == [
         f"pull {image('web', 'b')} {image('worker', 'b')}",
         f"prepare {NEW.name}",
-        "migrate web.0002_more",
         f"create {NEW.name}",
+        "migrate web.0002_more",
         f"start {NEW.name} web",
         f"cutover {NEW.name}",
         f"start {NEW.name} worker",
@@ -97,7 +110,7 @@ def test_a_lost_lock_stops_the_deploy_before_the_next_change() -> None:
     assert [change.split()[0] for change in target.changes] == ["pull"]  # an image more changes nothing
 
 
-@pytest.mark.parametrize("effect", ["migrate", "create", "start", "smoke_test"])
+@pytest.mark.parametrize("effect", ["ask", "create", "migrate", "start", "smoke_test"])
 def test_whatever_fails_before_the_cutover_the_old_release_serves_on(effect: str) -> None:
     target = MemoryTarget.running(OLD)
     before = target.observe()

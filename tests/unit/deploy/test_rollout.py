@@ -7,6 +7,7 @@ import pytest
 from tagship.deploy.observed import Observed, Routing
 from tagship.deploy.rollout import Good, Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import (
+    Ask,
     Bake,
     Create,
     Cutover,
@@ -87,12 +88,23 @@ def test_another_configuration_of_the_same_commit_is_a_rollout() -> None:
     assert Stop(OLD.name) in plan
 
 
-def test_migrates_before_the_new_release_has_containers() -> None:
+def test_asks_what_is_pending_while_containers_are_made_and_migrates_before_any_starts() -> None:
     wanted = rendered("b", migrations=MIGRATIONS)
 
     plan = plan_rollout(wanted, observed(OLD), PATIENCE)
 
-    assert plan[1:4] == (Prepare(wanted), Migrate(wanted), Create(wanted))
+    assert plan[1:5] == (Prepare(wanted), Ask(wanted), Create(wanted), Migrate(wanted))
+    assert isinstance(plan[5], Start)
+
+
+def test_a_stopped_release_that_is_whole_is_asked_when_it_migrates() -> None:
+    wanted = rendered("b", migrations=MIGRATIONS)
+    stopped = observed(OLD, standing(OLD), dataclasses.replace(standing(wanted), running={}))
+
+    plan = plan_rollout(wanted, stopped, PATIENCE)
+
+    assert plan[0] == Migrate(wanted)
+    assert isinstance(plan[1], Start)
 
 
 def test_an_image_that_is_live_already_brings_no_migration() -> None:

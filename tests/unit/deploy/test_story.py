@@ -646,7 +646,7 @@ def test_a_preview_is_the_numbered_plan_and_changes_nothing() -> None:
 
     assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
     assert lines[1] == "  1. Pull 1 image by digest"
-    assert lines[-1] == " 10. Bake for 1 s"
+    assert lines[-1] == " 11. Bake for 1 s"
     assert environment.changes == []
 
 

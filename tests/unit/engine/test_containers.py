@@ -148,6 +148,23 @@ def test_removing_takes_the_containers_and_then_the_network(daemon: Server, engi
     assert asked[3] == f"DELETE /networks/{RELEASE}"
 
 
+@pytest.mark.parametrize(("one_offs", "removed"), [(False, 0), (True, 2)])
+def test_a_migration_that_runs_is_left_with_its_network_unless_it_is_known_to_be_none(
+    daemon: Server, engine: Engine, *, one_offs: bool, removed: int
+) -> None:
+    one_off = listed(Id="c1", State="running")
+    one_off["Labels"] = {**one_off["Labels"], "com.docker.compose.oneoff": "True"}
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[one_off]),
+        "DELETE /containers/c1": Answer(204),
+        f"DELETE /networks/{RELEASE}": Answer(204),
+    }
+
+    containers.remove(engine, RELEASE, one_offs=one_offs)
+
+    assert len([request for request in daemon.requests if request.method == "DELETE"]) == removed
+
+
 def test_what_can_not_be_removed_is_an_error(daemon: Server, engine: Engine) -> None:
     daemon.answers |= {
         "GET /containers/json": Answer(body=[]),

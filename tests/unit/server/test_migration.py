@@ -47,6 +47,33 @@ def test_migrates_what_is_pending_and_looks_again(engine: Engine, composed: Path
     assert (composed / "models").read_text().count("-c lock_timeout=5s") == 1
 
 
+def test_what_was_asked_ahead_is_not_asked_again(engine: Engine, composed: Path) -> None:
+    commands(composed, show=f"cat {composed}/pending", apply=f"mv {composed}/none {composed}/pending")
+    (composed / "pending").write_text("0002_more\n")
+    (composed / "none").write_text("")
+    migration = Migration(engine, Composer(engine, {"DB": AWKWARD}), Place("shop", "staging"), RELEASE)
+
+    migration.ask()
+    assert migration.only_asked
+    migrated = migration.run(dry_run=False)
+
+    assert migrated == Migrated(("0002_more",))
+    assert not migration.only_asked
+    assert (composed / "argv").read_text().splitlines().count("run") == 3
+
+
+def test_why_asking_ahead_failed_is_said_by_the_migration_which_changes_nothing(engine: Engine, composed: Path) -> None:
+    commands(composed, show="echo no such host >&2; exit 1", apply=f"touch {composed}/applied")
+    migration = Migration(engine, Composer(engine, {"DB": AWKWARD}), Place("shop", "staging"), RELEASE)
+
+    migration.ask()
+    with pytest.raises(MigrationError, match="no such host"):
+        migration.run(dry_run=False)
+
+    assert migration.only_asked
+    assert not (composed / "applied").exists()
+
+
 def test_looking_applies_nothing(engine: Engine, composed: Path) -> None:
     commands(composed, show="echo 0002_more", apply="exit 1")
 
