@@ -14,13 +14,13 @@ nox.options.sessions = ["lint", "types", "unit"]
 
 LOCKS = {group: Path(f"requirements/{group}.txt") for group in ("dev", "lock", "nox")}
 
-# one environment, made once, serves them all
+# all sessions share one environment
 shared = nox.session(venv_backend="none", requires=["dev"])
 
 
 @shared
 def tests(session: nox.Session) -> None:
-    """Everything: lint, types, and every test against real parts. Brings what it needs; Debian or Ubuntu as root."""
+    """Everything: lint, types, and every test, against real engines and servers. Needs Debian or Ubuntu, as root."""
     check_style(session)
     check_workflows(session)
     run(session, "mypy")
@@ -29,13 +29,13 @@ def tests(session: nox.Session) -> None:
 
 @shared
 def unit(session: nox.Session) -> None:
-    """The tests that need nothing but Python; under 20 seconds."""
+    """The tests that need only Python, in under 20 seconds."""
     run(session, "pytest", "tests/unit", *session.posargs)
 
 
 @shared
 def contract(session: nox.Session) -> None:
-    """The same assertions on the fakes the package ships and on the real thing."""
+    """The same assertions against the fakes that the package ships and against the real thing."""
     run(session, "pytest", "tests/contract", *session.posargs)
 
 
@@ -47,25 +47,25 @@ def e2e(session: nox.Session) -> None:
 
 @shared
 def action(session: nox.Session) -> None:
-    """The GitHub Action and the workflows an app starts with, run by act on the rig; attacks on them included."""
+    """The GitHub Action and the starter workflows, run by act on the rig, including attacks on them."""
     run(session, "pytest", "tests/action", *session.posargs)
 
 
 @shared
 def faults(session: nox.Session) -> None:
-    """SIGKILL at random instants of real deploys, under load: `-- --kills 100 --seed 1`."""
+    """Kill real deploys with SIGKILL at random moments, under load: `-- --kills 100 --seed 1`."""
     run_last(session, "python", "-m", "tests.faults.chaos", *session.posargs)
 
 
 @shared
 def bench(session: nox.Session) -> None:
-    """What a deploy takes, beside a script that does only the useful work: `-- --rounds 6 --before COMMIT --write`."""
+    """Compare a deploy with a script that does only the necessary work: `-- --rounds 6 --before COMMIT --write`."""
     run_last(session, "python", "-m", "tests.bench", *session.posargs)
 
 
 @shared
 def demo(session: nox.Session) -> None:
-    """The example application, shipped for real to servers on this machine, start to end."""
+    """Ship the example application to real servers on this machine."""
     run_last(session, "python", "-m", "tests.demo", *session.posargs)
 
 
@@ -84,19 +84,19 @@ def types(session: nox.Session) -> None:
 
 @shared
 def docs(session: nox.Session) -> None:
-    """Write docs/reference.md and docs/tagship.schema.json; `-- --check` only says whether they are stale."""
+    """Write the generated documents; `-- --check` only says whether they are out of date."""
     run(session, "python", "-m", "docs.generate", *session.posargs)
 
 
 @shared
 def release(session: nox.Session) -> None:
-    """Build what a release is made of into dist/: the wheel and the sources."""
+    """Build a release's files into dist/: the wheel and the sources."""
     run(session, "python", "-m", "hatchling", "build")
 
 
 @nox.session
 def dev(session: nox.Session) -> None:
-    """The environment that the sessions share, and an editor may use: what is locked, and this package, editable."""
+    """The environment for the sessions and editors: the locked packages, and this one, editable."""
     wanted = hashlib.sha256(LOCKS["dev"].read_bytes() + Path("pyproject.toml").read_bytes()).hexdigest()
     installed = Path(session.virtualenv.location) / "installed"
     if not installed.exists() or installed.read_text() != wanted:
@@ -118,7 +118,7 @@ def lock(session: nox.Session) -> None:
             *sources, "--group", f"pyproject.toml:{group}", "--output-file", str(path), *session.posargs,
         )  # fmt: skip
 
-    # what the action installs: of the same versions, only what the package itself needs, with and without an extra
+    # what the action installs: the same versions, but only the package's own dependencies, with and without an extra
     for name, extra in (("requirements", ()), ("requirements-sentry", ("--extra", "sentry"))):
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
@@ -134,19 +134,19 @@ def check_workflows(session: nox.Session) -> None:
 
 
 def check_style(session: nox.Session) -> None:
-    """Ruff's two halves."""
+    """Ruff's rules and its format."""
     run(session, "ruff", "check", "--quiet")
     run(session, "ruff", "format", "--check", "--quiet")
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
-    """A program of the shared environment, its folder first on PATH."""
+    """Run a program of the shared environment, with its folder first on PATH."""
     folder = (session.cache_dir / "dev").read_text()
     path = os.pathsep.join((folder, os.environ["PATH"]))
     session.run(f"{folder}/{program}", *arguments, external=True, env={"PATH": path})
 
 
 def run_last(session: nox.Session, program: str, *arguments: str) -> None:
-    """The same for a program that says itself how it went: its closing lines are the last ones."""
+    """Run a program that reports its own result, so that its lines are the last ones."""
     logging.getLogger("nox").setLevel(logging.CRITICAL)
     run(session, program, *arguments)

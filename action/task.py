@@ -1,4 +1,4 @@
-"""The child process: runs the tasks as the console command does, and tells the parent what happens."""
+"""The child process: runs the tasks like the console command, and sends events to the parent."""
 
 import json
 import os
@@ -31,7 +31,7 @@ USAGE = 64
 
 
 def main(argv: list[str]) -> None:
-    """Check everything that can be checked first, then run. Ends with the tasks' own exit code."""
+    """Check everything that can be checked in advance, then run. Exits with the tasks' own code."""
     _listen(int(os.environ.pop(EVENTS)), os.environ.pop(MARK))
     try:
         with interruptible():
@@ -44,16 +44,16 @@ def main(argv: list[str]) -> None:
 
 
 class _Program(Program):
-    """The console command; what fails is told before it is printed."""
+    """Run the console command; send a failure as an event before it is printed."""
 
     def parse_tasks(self) -> None:
         try:
             super().parse_tasks()
         except ParseError as error:
             said = cli.explained(error, self.argv)
-            raise ActionError(f"`run` can't be carried out: {said.problem}", said.hint) from None
+            raise ActionError(f"`run` is invalid: {said.problem}", said.hint) from None
         except ValueError as error:
-            raise ActionError(f"`run` can't be carried out: an option wants a number: {error}.", "") from None
+            raise ActionError(f"`run` is invalid: an option expects a number: {error}.", "") from None
 
     def execute(self) -> None:
         try:
@@ -67,9 +67,9 @@ def _prepare(argv: list[str]) -> list[str]:
     found = words.calls(argv, _tasks())
     words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""))
     if any(call.task.trusts for call in found):
-        approval.refuse_unreviewed(here.folder())  # before anything of the commit's own is run
+        approval.refuse_unreviewed(here.folder())  # before any code of the commit runs
     if not here.config_path().exists():
-        raise ActionError(f"There is no {here.config_path()} in {Path.cwd().name}/.", "Did you check out first?")
+        raise ActionError(f"There is no {here.config_path()} in {Path.cwd().name}/.", "Run actions/checkout first.")
     config = here.config()
     chosen = os.environ.pop(ENVIRONMENT, "")
     if chosen:
@@ -81,7 +81,7 @@ def _prepare(argv: list[str]) -> list[str]:
 
 
 def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) -> None:
-    """Raises ActionError with the line to run where SSH is meant and no host key is given."""
+    """Raises ActionError, with the command to run, if an engine uses SSH and no host key is given."""
     reaching = [call for call in found if "--env" in call.task.options and not _WITHOUT_SSH.match(call.task.name)]
     if os.environ.get("TAGSHIP_KNOWN_HOSTS") or not reaching:
         return
@@ -108,14 +108,14 @@ def _failed(error: ActionError | TagshipError, code: int) -> None:
 
 
 def _listen(descriptor: int, mark: str) -> None:
-    """Every event as a line of JSON into a pipe that programs started from here don't inherit; the mark says when."""
+    """Write every event as a line of JSON to a pipe that child programs don't inherit; a mark gives its place."""
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - its signature
     pipe = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
 
     def write(kind: str, facts: object) -> None:
         sys.stderr.flush()
         pipe.write(json.dumps({"kind": kind, "facts": facts}, default=str) + "\n")
-        print(mark, flush=True)  # noqa: T201 - stdout is where the parent looks for it
+        print(mark, flush=True)  # noqa: T201 - the parent looks for it on stdout
 
     events.listen(write)
 

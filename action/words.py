@@ -9,12 +9,12 @@ from action.errors import ActionError
 
 @dataclass(frozen=True)
 class Task:
-    """What the command line knows of one task: its options, and which of them take a value."""
+    """A task on the command line: its options, and which of them take a value."""
 
     name: str
     options: Mapping[str, bool]
     trusts: bool = True
-    """Whether it goes where tagship.yml says."""
+    """Whether it connects to what tagship.yml names."""
 
     def takes(self, option: str) -> bool:
         """Whether `option` is one of its options and has a value after it."""
@@ -34,7 +34,7 @@ class Call:
 
     @property
     def bare(self) -> bool:
-        """Whether a word stands where a positional argument may: neither an option nor an option's value."""
+        """Whether a word is a positional argument: neither an option nor an option's value."""
         before = ""
         for word in self.words:
             if not word.startswith("-") and not self.task.takes(before):
@@ -44,7 +44,7 @@ class Call:
 
 
 def calls(words: Sequence[str], tasks: Iterable[Task]) -> tuple[Call, ...]:
-    """The tasks that words name. Raises ActionError for a word that is no task's, naming the nearest one."""
+    """The tasks in a command line. Raises ActionError for an unknown word, with the nearest task."""
     known = {task.name: task for task in tasks}
     found: list[Call] = []
     before = ""
@@ -63,7 +63,7 @@ def calls(words: Sequence[str], tasks: Iterable[Task]) -> tuple[Call, ...]:
 
 
 def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
-    """The words as the command line takes them, the inputs added to tasks that take them and lack them."""
+    """The complete command line, with the inputs added to tasks that accept them and don't have them."""
     words: list[str] = []
     for call in found:
         words += [call.task.name, *call.words]
@@ -76,18 +76,18 @@ def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
 
 
 def refuse_pull_request(found: Iterable[Call], event: str) -> None:
-    """Raises ActionError for a task that trusts tagship.yml while that is a pull request's."""
+    """Raises ActionError for a task that trusts tagship.yml in a pull request."""
     if not event.startswith("pull_request"):
         return
     for call in found:
         if call.task.trusts:
             raise ActionError(
-                f"`{call.task.name}` doesn't run on {event}: tagship.yml and the images are the pull request's.",
+                f"`{call.task.name}` doesn't run on {event}: tagship.yml and the images come from the pull request.",
                 "Deploy after the merge, from a push.",
             )
 
 
 def _unknown(word: str, known: Mapping[str, Task]) -> None:
     near = difflib.get_close_matches(word, known, 1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
-    raise ActionError(f"`run` names {word!r}, which is no task.", hint)
+    hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(sorted(known))}."
+    raise ActionError(f"`run` contains {word!r}, which isn't a task.", hint)

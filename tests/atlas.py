@@ -102,7 +102,7 @@ class Atlas:
         return done.stdout
 
     def ship(self, **env: str) -> dict[str, Any]:
-        """Build, push and deploy what is committed. Returns what `--json` says."""
+        """Build, push and deploy the commit. Returns the output of `--json`."""
         shipped: dict[str, Any] = json.loads(self.tagship("ship", "--env", "staging", "--json", **env))
         return shipped
 

@@ -1,4 +1,4 @@
-"""A trivial application of one service, in a git repository of its own, shipped from the rig's laptop as people do."""
+"""A trivial application of one service, in its own git repository, shipped from the rig's laptop."""
 
 import json
 import signal
@@ -119,7 +119,7 @@ class Hello:
         return subprocess.run(["git", *words], cwd=self.folder, capture_output=True, text=True, check=True).stdout
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the console command to its end, whatever that is."""
+        """Run the console command, whether it succeeds or fails."""
         process = self.start(*words, env=env)
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -136,13 +136,13 @@ class Hello:
         )
 
     def tagship(self, *words: str, env: Mapping[str, str] | None = None) -> str:
-        """Run the console command; what it printed. Fails the test with all it said when it fails."""
+        """Run the console command and return its output. If it fails, the test fails with that output."""
         done = self.run(*words, env=env)
         assert done.returncode == 0, f"tagship {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def ship(self, environment: str) -> dict[str, Any]:
-        """Build, push and deploy what is committed. Returns what `--json` says."""
+        """Build, push and deploy the commit. Returns the output of `--json`."""
         shipped: dict[str, Any] = json.loads(self.tagship("ship", "--env", environment, "--json"))
         return shipped
 
@@ -152,7 +152,7 @@ class Hello:
         return entries
 
     def get(self, environment: str, path: str = "/") -> str:
-        """The body that the environment's URL answers with. Fails the test where that is no success."""
+        """The body of the environment's URL. Fails the test if the request fails."""
         status, _, body = self.get_at(f"{self.settings['environments'][environment]['url']}{path}").partition(" ")
         assert status == "200", body
         return body

@@ -1,4 +1,4 @@
-"""A steady load that never retries: whatever isn't answered, and answered whole, counts as failed.
+"""A steady load that never retries; every request without a complete answer counts as failed.
 
 Kept-alive and new connections, GET and POST, requests of two seconds, responses written in pieces.
 """
@@ -22,7 +22,7 @@ TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Client:
-    """What one thread of the load does, over and over."""
+    """The request that one thread of the load repeats."""
 
     path: str
     body: bytes | None = None
@@ -42,7 +42,7 @@ class Result:
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     releases: Counter[str] = field(default_factory=Counter)
-    """The edge's release header → how many answers bore it."""
+    """The edge's release header → how many answers had it."""
     outage: float = 0.0
     """Seconds from the first failed request to the last."""
 

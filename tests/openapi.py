@@ -1,4 +1,4 @@
-"""A service's own OpenAPI description, as a check of what we send it and of what its stand-in answers."""
+"""Checks our requests, and the answers of our fakes, against a service's own OpenAPI description."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class Description:
         raise ContractError(f"{self._path.name} describes no {method} {plain}")
 
     def check_request(self, method: str, path: str, body: object) -> None:
-        """Raises ContractError for a body or a query that wouldn't be understood."""
+        """Raises ContractError for a body or a query that doesn't match the description."""
         described = self.operation(method, path)
         if content := described.get("requestBody", {}).get("content"):
             self._validate(body, self._strict(content["application/json"]["schema"]))
@@ -44,7 +44,7 @@ class Description:
                 raise ContractError(f"{method} {path} knows no {name!r}")
 
     def check_reply(self, method: str, path: str, status: int, body: object) -> None:
-        """Raises ContractError for a reply that wouldn't be given: the stand-in is held to the description as well."""
+        """Raises ContractError for a reply of the fake that doesn't match the description."""
         replies = self.operation(method, path)["responses"]
         if str(status) not in replies:
             raise ContractError(f"{method} {path} never answers {status}")
@@ -62,7 +62,7 @@ class Description:
         return document
 
     def _strict(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The same with unknown keys refused: a misspelt one would be passed over, and we'd never know."""
+        """The schema with unknown keys refused, so that a misspelt key doesn't go unnoticed."""
         found = self._resolved(schema)
         return found | {"additionalProperties": False} if "properties" in found else found
 
@@ -84,7 +84,7 @@ class Description:
 
 
 def _nullable(node: object) -> None:
-    """OpenAPI 3.0's `nullable: true` said as JSON Schema says it, in place."""
+    """Convert OpenAPI 3.0's `nullable: true` to JSON Schema, in place."""
     for child in list(_children(node)):
         _nullable(child)
     if isinstance(node, dict) and node.get("nullable") is True:

@@ -1,4 +1,4 @@
-"""Passes HTTP on to a server and notes what was asked; the server's address in its answers becomes the recorder's."""
+"""An HTTP proxy that records requests; in the answers, it replaces the server's address by its own."""
 
 import http.client
 import threading
@@ -69,4 +69,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(said)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

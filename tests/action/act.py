@@ -41,19 +41,19 @@ runs:
 
 @dataclass
 class Run:
-    """What act said of one run."""
+    """The output of one run of act."""
 
     code: int
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def log(self) -> str:
-        """Every line, as a person reads it."""
+        """Every line of the log."""
         return "\n".join(str(event.get("msg", "")).rstrip("\n") for event in self.events)
 
     @property
     def results(self) -> dict[str, str]:
-        """Job → success or failure. A job that act passed over isn't in it."""
+        """Job → success or failure, without skipped jobs."""
         return {str(event["jobID"]): str(event["jobResult"]) for event in self.events if "jobResult" in event}
 
     def outputs(self, job: str) -> dict[str, str]:
@@ -178,6 +178,6 @@ def _setup_python() -> str:
 
 
 def _for_act(workflow: str) -> str:
-    """What act doesn't know yet is taken out; the action is the copy."""
+    """Remove what act doesn't support yet, and use the copy of the action."""
     known = re.sub(r"^ +(queue: max|deployment: false)\n", "", workflow, flags=re.MULTILINE)
     return re.sub(r"OWNER/tagship@[0-9a-f]{40}", SELF, known)

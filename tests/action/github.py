@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

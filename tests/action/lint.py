@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def _collect(folder: Path) -> None:
-    """Copies in a folder of their own: what a work tree holds besides is none of the linters' business."""
+    """Copies in a separate folder, so that the linters see nothing else of the work tree."""
     shutil.copy(ROOT / "action.yml", folder)
     shutil.copytree(ROOT / ".github", folder / ".github")
     example = config_file.load(ROOT / "examples" / "atlas-investor" / "tagship.yml")

@@ -199,7 +199,7 @@ def test_digests_that_the_build_did_not_push_are_refused(app: Acted, act: Act, g
     run = act.run(app.folder, one(run="deploy", digests=digests, **common), github)
 
     assert run.results["one"] == "failure"
-    assert "where the build pushed" in run.log
+    assert "but the build pushed" in run.log
 
 
 def test_a_commit_given_by_hand_that_nobody_reviewed_is_not_deployed(app: Acted, act: Act, github: GitHub) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong turns the job red and leaves order: a suite, a broken release, a cancelled job, a killed one."""
+"""Every failure turns the job red and cleans up: a suite, a broken release, a cancelled job, a killed one."""
 
 import json
 import os

@@ -62,7 +62,7 @@ def programs(folder: Path, before: str) -> Iterator[dict[str, Path]]:
 
 
 def turns(contenders: Sequence[str], number: int) -> list[str]:
-    """Who comes when: each round begins with another one."""
+    """The order of the contenders, which changes with each round."""
     first = number % len(contenders)
     return [*contenders[first:], *contenders[:first]]
 
@@ -79,7 +79,7 @@ def measure(bench: Bench, scenes: Sequence[Scene], rounds: int) -> None:
 
 
 def machine(bench: Bench, rounds: int) -> str:
-    """What it was measured on."""
+    """The machine that it was measured on."""
     release = platform.freedesktop_os_release()["PRETTY_NAME"].partition(" (")[0]
     cores = os.cpu_count()
     load = os.getloadavg()[2]
@@ -91,7 +91,7 @@ def machine(bench: Bench, rounds: int) -> str:
 
 
 def written(rows: Sequence[Row], contenders: Sequence[str], results: Results, about: str) -> str:
-    """What stands between the markers of the page."""
+    """The text between the markers of the page."""
     said = failures(rows, results)
     parts = [about, f"![The same as bars]({PICTURE.name})", table(rows, contenders, results)]
     return "\n\n".join([*parts, *([f"Failed:\n\n{said}"] if said else [])])

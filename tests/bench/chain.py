@@ -1,4 +1,4 @@
-"""Which calls had to wait for which: the longest chain of them is what distance costs. Pure."""
+"""Finds which calls had to wait for others; the longest chain is what distance costs. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A TCP proxy that makes a server as far away as is asked for, and counts how often the talk changes direction."""
+"""A TCP proxy that adds a delay, like a distant server, and counts how often the direction of the data changes."""
 
 import asyncio
 import threading

@@ -57,7 +57,7 @@ class Floor:
         return self._bring("deploy", f"bench-floor-{sha[:8]}")
 
     def back(self) -> Run:
-        """To the stopped one."""
+        """Roll back to the stopped release."""
         return self._bring("rollback", self._former)
 
     def look(self) -> Run:
@@ -65,7 +65,7 @@ class Floor:
         return self._run("look", {})
 
     def again(self) -> Run:
-        """A deploy of what is live needs no more than a look."""
+        """Do nothing, because the release is already live."""
         return self.look()
 
     def _bring(self, what: str, new: str) -> Run:

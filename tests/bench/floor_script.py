@@ -35,7 +35,7 @@ class Line(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """To the socket instead of an address."""
+        """Connect to the socket instead of an address."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(self._path)
 
@@ -81,14 +81,14 @@ def build(words: dict[str, Any]) -> None:
 
 
 def push(words: dict[str, Any]) -> None:
-    """To the registry."""
+    """Push the image to the registry."""
     repository, _, tag = words["image"].rpartition(":")
     here = Line(os.environ["DOCKER_HOST"].removeprefix("unix://"))
     here.call("POST", f"/images/{repository}/push?{urlencode({'tag': tag})}", **{"X-Registry-Auth": "e30="})
 
 
 def pull(line: Line, words: dict[str, Any]) -> None:
-    """Onto the server."""
+    """Pull the image on the server."""
     repository, _, tag = words["image"].rpartition(":")
     line.call("POST", f"/images/create?{urlencode({'fromImage': repository, 'tag': tag})}")
 
@@ -105,7 +105,7 @@ def run(line: Line, words: dict[str, Any]) -> None:
 
 
 def start(line: Line, words: dict[str, Any]) -> None:
-    """One that is there."""
+    """Start an existing container."""
     line.call("POST", f"/containers/{quote(words['new'])}/start")
 
 
@@ -119,7 +119,7 @@ def switch(line: Line, near: str, words: dict[str, Any]) -> None:
 
 
 def stop(line: Line, words: dict[str, Any]) -> None:
-    """The former one."""
+    """Stop the former container."""
     line.call("POST", f"/containers/{quote(words['old'])}/stop")
 
 

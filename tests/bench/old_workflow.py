@@ -1,4 +1,4 @@
-"""What people have before: images called `latest`; by SSH `docker compose pull`, `up` and a migration by `exec`."""
+"""The usual workflow without Tagship: images tagged `latest`; `docker compose pull`, `up` and a migration over SSH."""
 
 import json
 import shlex

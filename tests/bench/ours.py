@@ -88,7 +88,7 @@ class Ours:
         return self.run("deploy")
 
     def look(self) -> Run:
-        """How the environment is."""
+        """Run `tagship status`."""
         return self.run("status")
 
     def run(self, command: str, *words: str) -> Run:

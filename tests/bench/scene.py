@@ -51,7 +51,7 @@ class Scene:
     plays: tuple[Play, ...]
 
     def rows(self) -> Iterator[Row]:
-        """All of them."""
+        """The names of all rows."""
         for play in self.plays:
             yield from play.rows
 

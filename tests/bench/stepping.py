@@ -12,7 +12,7 @@ from tests.hello import Hello
 from tests.rig import Host
 
 COMMANDS = {"deploy": "ship", "rollback": "rollback"}
-"""What the page calls it → the task."""
+"""The command's name on the page → the task."""
 _STEP = re.compile(r"✓ +(?P<took>[\d.]+) s  (?P<step>.+)\n")
 _ROUNDING = 0.005
 
@@ -60,7 +60,7 @@ def _during(call: Call, steps: list[_Step]) -> str:
 
 
 def _names(app: Hello, environment: str, host: Host) -> dict[str, str]:
-    """What to call what: the two releases, and containers by their names, also those that are gone."""
+    """Names for the two releases and for the containers, including removed ones."""
     live, before = (entry["release"] for entry in reversed(app.history(environment)[-2:]))
     place = f"{app.name}-{environment}"
     names = {live: "RELEASE", before: "PREVIOUS", place: "PLACE"}

@@ -1,1 +1,1 @@
-"""The same assertions on a fake and on the real thing, and what Compose itself makes of what we render."""
+"""The same assertions on a fake and on the real thing, and Compose's reading of what we render."""

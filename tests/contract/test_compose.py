@@ -1,4 +1,4 @@
-"""What Compose itself makes of an app's file, of what we ask it, and of what we render."""
+"""How Compose reads an app's file, our requests, and what we render."""
 
 import json
 from collections.abc import Mapping
@@ -220,7 +220,7 @@ def test_a_file_that_is_not_in_the_commit_is_not_read(folder: Path) -> None:
 def test_a_file_that_is_no_text_is_refused_by_name(folder: Path) -> None:
     (folder / "key.bin").write_bytes(b"\xff\x00")
     web = {"services": {"web": {**WEB, "configs": ["c"]}}, "configs": {"c": {"file": "key.bin"}}}
-    with pytest.raises(ConfigError, match=r"names key\.bin, which is no text"):
+    with pytest.raises(ConfigError, match=r"names key\.bin, which isn't text"):
         sources(folder, web, committed={"key.bin": ""})
 
     secret = {"services": {"web": {**WEB, "secrets": ["s"]}}, "secrets": {"s": {"file": "key.bin"}}}

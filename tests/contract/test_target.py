@@ -1,4 +1,4 @@
-"""What a plan may count on, of an environment in memory and of a real one."""
+"""What a plan may rely on, in an environment in memory and in a real one."""
 
 import dataclasses
 from collections.abc import Callable

@@ -94,7 +94,7 @@ class Demo:
             raise SystemExit(msg)
 
     def quietly(self, title: str, work: Callable[[], None]) -> None:
-        """Do something that nobody waits for."""
+        """Run a step that isn't measured."""
         began = time.monotonic()
         work()
         self.rows.append((title, f"{time.monotonic() - began:.1f} s", ""))
@@ -115,7 +115,7 @@ class Demo:
 
 
 def main() -> None:
-    """Set the stage, play the acts, print the table."""
+    """Set the servers up, run the acts, print the table."""
     began = time.monotonic()
     with Rig() as rig, tempfile.TemporaryDirectory(prefix="tagship-demo-") as folder:
         for host in rig.hosts:

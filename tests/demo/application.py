@@ -74,7 +74,7 @@ class Application:
         )
 
     def broken_version(self) -> None:
-        """A search that answers, and finds nothing: its containers are healthy, and only a smoke test can tell."""
+        """Break the search so that it finds nothing: the containers stay healthy, and only a smoke test notices."""
         self.replace(
             "backend/properties/views.py", '{"count": len(found), "results": found}', '{"count": 0, "results": []}'
         )

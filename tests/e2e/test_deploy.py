@@ -95,4 +95,4 @@ def test_a_dirty_tree_is_refused_unless_asked_for_and_never_promoted(hello: Hell
     (hello.folder / "tagship.yml").write_text(json.dumps(hello.settings))
     refused = hello.run("ship", "--env", "host2", "--dirty")
     assert refused.returncode == 4
-    assert "committed releases only" in refused.stderr
+    assert "only committed releases" in refused.stderr

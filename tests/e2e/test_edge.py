@@ -1,4 +1,4 @@
-"""The edge serves what is proven, tells what it doesn't serve, and comes back."""
+"""The edge serves only proven releases, answers for unknown hosts, and restarts."""
 
 import ipaddress
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What goes wrong leaves the old release serving, says why, and is put back."""
+"""Every failure leaves the old release serving, gives the reason, and is undone."""
 
 import json
 import re

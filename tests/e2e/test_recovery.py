@@ -1,4 +1,4 @@
-"""What a killed deploy left is finished, recorded and gone back from; what was bent by hand is said."""
+"""A killed deploy is finished, recorded and rolled back; damaged files are reported."""
 
 import time
 from collections.abc import Callable

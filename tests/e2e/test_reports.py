@@ -1,4 +1,4 @@
-"""What people are shown of a real environment, when it is well and when it isn't."""
+"""Reports about a real environment, in order and out of order."""
 
 from tests.hello import Hello
 

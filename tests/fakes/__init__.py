@@ -1,1 +1,1 @@
-"""Stand-ins and builders that tests of several kinds lean on."""
+"""Fakes and builders that several kinds of tests share."""

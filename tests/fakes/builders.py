@@ -1,4 +1,4 @@
-"""Releases, and what is observed of them, in as few words as a test can say them."""
+"""Short builders of releases and observed environments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from tagship.proof import ledger
 from tagship.release.model import Configuration, Migrations, Release, Rendered, Route, Shape, Sources
 
 Services = Mapping[str, Mapping[str, Any]]
-"""Of a Compose model."""
+"""The services of a Compose model."""
 
 PLACE = Place("shop", "staging")
 API = (Route("/api/*", "web", 8000),)
@@ -19,12 +19,12 @@ MIGRATIONS = Migrations("web", "command", ("show",), ("apply",))
 
 
 def nobody(_host: str) -> dict[str, str]:
-    """Credentials of somebody who isn't signed in anywhere."""
+    """No credentials for any registry."""
     return {}
 
 
 def sha(digit: str) -> str:
-    """A full SHA of one digit."""
+    """A full SHA that repeats one digit."""
     return digit * 40
 
 
@@ -66,7 +66,7 @@ def standing(
     running: Sequence[str] | None = None,
     present: Sequence[str] | None = None,
 ) -> Standing:
-    """A release's containers: every one of its services, running, if nothing else is said."""
+    """A release's containers; by default, every service runs."""
     there = release.order if present is None else present
     return Standing(
         release.name,
@@ -77,12 +77,12 @@ def standing(
 
 
 def good(release: Rendered) -> Good:
-    """That release, all of it running, as what a failed rollout goes back to."""
+    """The completely running release that a failed rollout goes back to."""
     return Good(release.name, release.release, {service: release.replicas(service) for service in release.order})
 
 
 def entry(release: Rendered, previous: str = "", *, action: str = "deploy", result: str = ledger.GOOD) -> ledger.Entry:
-    """The ledger's word on a deploy of that release."""
+    """A ledger entry for a deploy of that release."""
     return ledger.Entry(
         "2026-01-01T00:00:00+00:00", action, result, release.name, release.release.version.tag, previous
     )

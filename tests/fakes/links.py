@@ -1,4 +1,4 @@
-"""A link to an engine, as SSH is one: it may be cut, and made again."""
+"""A link to an engine, like SSH: it may break and reconnect."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tagship.errors import ConnectionFailedError
 
 
 class Link:
-    """One that leads to a socket, and says of every failure that it was cut."""
+    """Leads to a socket, and reports every failure as a broken connection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,9 +22,9 @@ class Link:
         return 43121
 
     def cut(self) -> ConnectionFailedError | None:
-        """It was."""
+        """The error: this link is broken."""
         return ConnectionFailedError("The SSH connection was cut.")
 
     def explain(self, error: Exception) -> ConnectionFailedError:
-        """That, and why."""
+        """The error with its cause."""
         return ConnectionFailedError(f"The SSH connection was cut: {error}.")

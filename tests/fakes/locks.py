@@ -1,4 +1,4 @@
-"""What an engine does with lock containers."""
+"""A fake of the engine's behaviour with lock containers."""
 
 import io
 import json
@@ -12,17 +12,17 @@ from tests.fakes.servers import Answer, Request, Server
 
 NAME = "tagship-lock-shop-staging"
 OTHER = Holder("ci", "deploy staging", "https://ci.example.com/1")
-"""Somebody in CI."""
+"""A holder in CI."""
 
 
 class Locks:
-    """What an engine does with lock containers: one by a name, removed by its id."""
+    """The engine's behaviour with lock containers: one per name, removed by its id."""
 
     def __init__(self, daemon: Server, engine: Engine) -> None:
         self.held: dict[str, dict[str, Any]] = {}
         self.image = True
         self.renewed = threading.Event()
-        """Set when a lease that had one is given another expiry."""
+        """Set when a lease is renewed."""
         self.events: list[object] = []
         self._engine = engine
         self._count = 0
@@ -35,7 +35,7 @@ class Locks:
         }
 
     def hold(self, holder: Holder, *, since: float = -30, expires: float | None = 30) -> str:
-        """Somebody holds the lock; times are from now. Without an expiry it was created this instant."""
+        """Let another holder have the lock; times are from now. Without an expiry it was just created."""
         now = self._engine.now()
         labels = {"tagship.holder": json.dumps(holder.__dict__), "tagship.since": str(now + since)}
         made = self._make(labels)
@@ -44,12 +44,12 @@ class Locks:
         return made
 
     def prune(self) -> None:
-        """Somebody removes every container that doesn't run."""
+        """Remove every stopped container, like a prune."""
         self.held.clear()
         self.events.append({"Action": "prune", "Actor": {"ID": "", "Attributes": {}}})
 
     def free(self) -> None:
-        """Somebody removes the lock, and it alone."""
+        """Remove only the lock."""
         self.held.clear()
 
     def _make(self, labels: dict[str, str]) -> str:
@@ -98,7 +98,7 @@ class Locks:
 
 
 def missing() -> Answer:
-    """What isn't there."""
+    """The answer for a missing container."""
     return Answer(404, {"message": "No such container"})
 
 

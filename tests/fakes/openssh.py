@@ -1,4 +1,4 @@
-"""An `ssh` that is a script of the test's."""
+"""A fake `ssh`: a script that the test writes."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ while True:
 
 
 def connects(folder: Path, *, after: float = 0, ends: bool = False) -> str:
-    """An ssh that listens, some seconds after it made the socket's file; one that `ends` is over at the first call."""
+    """An ssh that listens some seconds after it created the socket's file; with `ends`, it ends at the first call."""
     (folder / "connects.py").write_text(_SERVER)
     how = "ends" if ends else "stays"
     return f'exec {sys.executable} {folder}/connects.py {after} {folder} {how} "$@"'
@@ -36,7 +36,7 @@ class Machine:
         self.folder = folder
 
     def ssh(self, script: str) -> None:
-        """What its ssh does, once it has kept what it was told."""
+        """Set what its ssh does after it has stored its arguments."""
         path = self.folder / "ssh"
         path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env\n{script}\n")
         path.chmod(0o755)
@@ -55,5 +55,5 @@ class Machine:
 
     @property
     def leftovers(self) -> list[str]:
-        """What connections left in the folder for temporary files."""
+        """The files that connections left in the temporary folder."""
         return [path.name for path in self.folder.glob("tagship-*")]

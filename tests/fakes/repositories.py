@@ -1,11 +1,11 @@
-"""A git repository of a test's own."""
+"""A git repository for one test."""
 
 import os
 import subprocess
 from pathlib import Path
 
 KEPT = ("PATH", "GIT_COMMITTER_DATE")
-"""What git gets of this process's environment: pytest may run in a hook, whose variables name another repository."""
+"""Git's environment; pytest may run in a hook, whose variables would name another repository."""
 
 
 class Repository:

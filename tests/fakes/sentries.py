@@ -1,4 +1,4 @@
-"""A Sentry that says what a test tells it; requests that Sentry's own description has are held to it."""
+"""A fake Sentry with answers that the test sets; requests are checked against Sentry's own OpenAPI description."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from tests.fakes.servers import Answer, Request, Said, Server, on_port
 from tests.openapi import Description
 
 DESCRIPTION = Description(Path(__file__).with_name("sentry_openapi.json"))
-"""Sentry's own, as far as Tagship itself asks; the file says its source."""
+"""The part of Sentry's description that Tagship uses; the file names its source."""
 ORG = "/api/0/organizations/acme"
 TOKEN = "sntryu_0123456789abcdef"  # noqa: S105 - of a Sentry that exists only here
 SHA, OLD = "b" * 40, "a" * 40
@@ -32,7 +32,7 @@ REPO = {
 
 
 def deploy(**over: object) -> dict[str, object]:
-    """What a deploy reads as, as recorded of Sentry 23.7.1."""
+    """A deploy as Sentry 23.7.1 returns it."""
     return {
         "id": "5", "environment": "staging", "dateStarted": "2026-01-01T00:00:00Z",
         "dateFinished": "2026-01-01T00:00:07Z", "name": None, "url": "https://x", **over,
@@ -40,7 +40,7 @@ def deploy(**over: object) -> dict[str, object]:
 
 
 def sessions(count: int, crashed: int) -> dict[str, object]:
-    """What the sessions of a release read as; no group at all where there were none."""
+    """The sessions of a release as Sentry returns them; without any group if there were none."""
     by_status = {"healthy": count - crashed, "crashed": crashed, "errored": 0, "abnormal": 0} if count else {}
     groups = [
         {"by": {"session.status": status}, "series": {}, "totals": {"sum(session)": number}}
@@ -59,7 +59,7 @@ class Sentry:
         self.issues: dict[str, int] = {}
         """Project's id → new issues."""
         self.first_seen = "2099-01-01T00:00:00Z"
-        """When those were: after any release, if nothing else is said."""
+        """When those were first seen; by default after any release."""
         self.errors: dict[str, dict[str, int]] = {}
         """Release → project's id → error events."""
         self.sessions: dict[str, dict[str, tuple[int, int]]] = {}
@@ -74,11 +74,11 @@ class Sentry:
 
     @property
     def calls(self) -> list[str]:
-        """`METHOD path` of everything that was asked, without the organization."""
+        """`METHOD path` of every request, without the organization."""
         return [f"{r.method} {r.path.removeprefix(ORG)}" for r in self.server.requests]
 
     def body(self, line: str) -> Any:  # noqa: ANN401 - JSON
-        """What was sent with the last such call."""
+        """The body of the last such call."""
         return self.server.asked(line.replace(" /", f" {ORG}/", 1))[-1].json()
 
     def _answers(self) -> Mapping[str, Said]:
@@ -104,7 +104,7 @@ class Sentry:
         }
 
     def _described(self, reply: object) -> Said:
-        """That reply, to a request as Sentry describes it."""
+        """The set reply, after the request was checked against Sentry's description."""
 
         def said(request: Request) -> Answer:
             DESCRIPTION.check_request(request.method, request.line, request.json() if request.body else None)

@@ -1,4 +1,4 @@
-"""A small HTTP server that says what a test tells it: on a port of this machine, or on a socket as an engine's is."""
+"""A small HTTP server with answers that the test sets, on a port of this machine or on a unix socket like an engine."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asked."""
+    """A request."""
 
     method: str
     path: str
@@ -43,15 +43,15 @@ class Answer:
     lines: Iterable[object] | None = None
     hijack: Callable[[BinaryIO, BinaryIO], None] | None = None
     early: bytes = b""
-    """What a hijacked connection says in the same breath as the head of the answer."""
+    """Data that a hijacked connection sends together with the head of the answer."""
     last: bool = False
-    """Whether the connection is closed after it, unannounced."""
+    """Whether the server closes the connection afterwards without announcing it."""
     hang: threading.Event | None = None
-    """Nothing is said until this is set."""
+    """The server waits for this event before it answers."""
 
 
 Said = Answer | Callable[[Request], Answer] | list[Answer]
-"""The same answer each time, or one made of the request, or one after the other, the last for ever."""
+"""The same answer each time, a function of the request, or a sequence whose last answer repeats."""
 
 
 class Server:
@@ -60,11 +60,11 @@ class Server:
     def __init__(self, answers: Mapping[str, Said] | None = None) -> None:
         self.answers: dict[str, Said] = dict(answers or {})
         self.headers: dict[str, str] = {}
-        """What every answer carries."""
+        """Headers of every answer."""
         self.requests: list[Request] = []
         self.connections = 0
         self.ended = 0
-        """How many of them have been closed."""
+        """How many connections have been closed."""
         self.port = 0
 
     def asked(self, line: str) -> list[Request]:
@@ -72,7 +72,7 @@ class Server:
         return [request for request in self.requests if f"{request.method} {request.path}" == line]
 
     def answer(self, request: Request) -> Answer:
-        """What is said to a request."""
+        """The answer to a request."""
         self.requests.append(request)
         said = self.answers.get(f"{request.method} {request.path}", Answer(404, {"message": "no such thing."}))
         if isinstance(said, list):
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Tcp(ThreadingMixIn, TCPServer):
@@ -166,7 +166,7 @@ class _Unix(ThreadingMixIn, UnixStreamServer):
 
 @contextmanager
 def on_port(answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """One on a free port of this machine's loopback."""
+    """A server on a free port of this machine's loopback."""
     server = Server(answers)
     with _Tcp(("127.0.0.1", 0), _handler(server)) as listening:
         server.port = listening.server_address[1]
@@ -178,7 +178,7 @@ def on_port(answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | Non
 
 @contextmanager
 def on_socket(path: Path, answers: Mapping[str, Said] | None = None) -> Iterator[Server]:
-    """One on a unix socket; it says of itself what an engine of Docker 28 does."""
+    """A server on a unix socket that identifies itself as an engine of Docker 28."""
     server = Server({"GET /_ping": Answer(), "GET /info": Answer(body={"Name": "fake"}), **(answers or {})})
     server.headers = {"Api-Version": "1.51"}
     with _Unix(str(path), _handler(server)) as listening, _serving(listening):

@@ -1,4 +1,4 @@
-"""A real `sh` where an engine would run one in a container."""
+"""A real `sh` instead of one in a container."""
 
 import contextlib
 import os

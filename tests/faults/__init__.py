@@ -1,1 +1,1 @@
-"""What breaks on purpose, on real parts, under load."""
+"""Fault tests: things are broken on purpose, on real servers, under load."""

@@ -85,7 +85,7 @@ class Chaos:
         return self.report
 
     def remove(self) -> None:
-        """What it left on the servers and here."""
+        """What the run left on the servers and on this machine."""
         self.app.remove()
         if self.app.settings["registry"] == "embedded":
             self._rig.laptop.run(["docker", "compose", "-p", f"{self.app.name}-registry", "down", "--volumes"])
@@ -155,7 +155,7 @@ class Chaos:
         return sorted(networks - releases - {f"{self.app.name}-{self._environment}"})
 
     def _processes(self) -> list[str]:
-        """Programs that outlived the deploy that started them: all of them have its folder for temporary files."""
+        """Programs that outlived their deploy; all of them use its temporary folder."""
         mark = f"TMPDIR={self._temporary}".encode()
         found = []
         for path in Path("/proc").glob("[0-9]*"):

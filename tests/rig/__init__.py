@@ -103,7 +103,7 @@ class Rig:
         return self._browser
 
     def sentry_runs(self) -> bool:
-        """Whether somebody asked for it already."""
+        """Whether it was started already."""
         return self._sentry.answers()
 
     def reset(self, host: Host, *, images: bool = False) -> None:

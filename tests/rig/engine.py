@@ -80,7 +80,7 @@ class Engine:
         shell.wait_for(lambda: not shell.succeeds(alive), "the engine's end", seconds=30)
 
     def cut_power(self) -> None:
-        """End it and every container at one stroke, as a power cut does; `start` boots it again."""
+        """Kill it and every container at once, like a power cut; `start` boots it again."""
         running = json.loads(self.call("GET", "/containers/json"))
         pids = [json.loads(self.call("GET", f"/containers/{each['Id']}/json"))["State"]["Pid"] for each in running]
         self.kill()

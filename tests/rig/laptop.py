@@ -48,7 +48,7 @@ class Laptop:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs to meet this engine, these tools and this identity."""
+        """The variables with which a program uses this engine, these tools and this identity."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
         return {
             **kept,

@@ -1,4 +1,4 @@
-"""What this machine's package managers were told about the outside world, for use inside images."""
+"""This machine's settings for package managers, for use inside images."""
 
 import configparser
 import os

@@ -1,4 +1,4 @@
-"""What several modules' tests lean on: a fake engine's socket, and a registry's or app's server."""
+"""Fixtures that several modules share: a fake engine's socket, and a registry's or app's server."""
 
 import os
 import shutil

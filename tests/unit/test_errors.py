@@ -1,6 +1,7 @@
-"""Every failure a person can meet."""
+"""Every failure that a user can meet."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,12 @@ from tagship import errors
 from tagship.errors import EngineError, TagshipError
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TagshipError)]
+PACKAGE = Path(errors.__file__).parent
+VERBS = re.compile(
+    r"add|build|change|check|clone|close|commit|correct|create|deploy|encode|fetch|free|give|inject|install|keep|look|"
+    r"merge|move|pass|paste|put|read|remove|repeat|run|save|see|set|solve|start|stop|try|type|unset|upgrade|use|wait|watch|"
+    r"widen|write"
+)
 
 
 def test_says_what_went_wrong_and_then_what_to_do() -> None:
@@ -34,3 +41,10 @@ def test_every_kind_has_an_exit_code_of_its_own() -> None:
 def test_the_exit_codes_documented_are_the_ones_used(kind: type[TagshipError]) -> None:
     assert re.search(rf"\b{kind.__name__} +{kind.exit_code}\b", errors.__doc__ or "")
     assert kind("x").code == kind.exit_code
+
+
+def test_a_hint_begins_with_a_verb() -> None:
+    hints = re.findall(r'hint=f?"(\w[^"{]*)', "".join(path.read_text() for path in PACKAGE.rglob("*.py")))
+
+    assert len(hints) > 60
+    assert [hint for hint in hints if not VERBS.fullmatch(hint.split()[0].strip("`;"))] == []

@@ -1,4 +1,4 @@
-"""Whoever lists tasks, asks for help or mistypes doesn't wait for what tasks run: counted in modules, not in time."""
+"""`--list`, `--help` and mistyped tasks import none of the tasks' code: counted in modules, not in time."""
 
 import json
 import subprocess

@@ -38,7 +38,7 @@ def run(
     pause = FIRST_PAUSE
     wanted = checks or (SmokeCheck(path="/"),)
     while True:
-        failures = [said for check in wanted if (said := _problem(check, url, release, headers or {}))]
+        failures = [problem for check in wanted if (problem := _problem(check, url, release, headers or {}))]
         if not failures:
             return
         if time.monotonic() + pause > deadline:
@@ -76,12 +76,12 @@ def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
         response = connection.getresponse()
         body = response.read()
         took = time.monotonic() - began
-        said = _unlike(check, response, body, took) or _wrong_release(release, response)
-        if not said and check.tls_days and isinstance(connection.sock, ssl.SSLSocket):
-            said = _expiring(check, connection.sock)
+        problem = _unlike(check, response, body, took) or _wrong_release(release, response)
+        if not problem and check.tls_days and isinstance(connection.sock, ssl.SSLSocket):
+            problem = _expiring(check, connection.sock)
     finally:
         connection.close()
-    return f"{check.method} {check.path}: {said}" if said else ""
+    return f"{check.method} {check.path}: {problem}" if problem else ""
 
 
 def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, took: float) -> str:
@@ -93,8 +93,8 @@ def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, 
     for name, value in check.headers.items():
         if response.headers.get(name) != value:
             return f"header {name} is {response.headers.get(name)!r}, not {value!r}"
-    if said := _unlike_json(check.json_, text):
-        return said
+    if problem := _unlike_json(check.json_, text):
+        return problem
     if took > check.within:
         return f"took {took:.1f} s, more than {check.within:g} s"
     return ""
@@ -145,5 +145,5 @@ def _command(check: SmokeCheck, url: str) -> str:
         return f"{check.run}: not done within {check.within:g} s"
     except OSError as error:
         return f"{check.run}: {error.strerror}"
-    said = (done.stdout + done.stderr).strip().splitlines()
-    return f"{check.run}: exit {done.returncode}: {' / '.join(said[-3:])}" if done.returncode else ""
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return f"{check.run}: exit {done.returncode}: {' / '.join(lines[-3:])}" if done.returncode else ""

@@ -71,10 +71,10 @@ class _Running:
                 self._programs.add(process)
                 if self._ended:
                     process.terminate()
-            said, _ = process.communicate()
+            printed, _ = process.communicate()
         with self._lock:
             self._programs.discard(process)
-        return said
+        return printed
 
     def end(self) -> None:
         """End all programs, and those that start later."""
@@ -94,8 +94,8 @@ def _suite(component: str, suite: Suite, folder: Path, running: _Running) -> Res
     if not where.is_dir():
         return Result(component, f"there is no folder {suite.directory}", 0, "")
     for command in suite.run:
-        said, problem = _command(command, where, running)
-        output += said
+        printed, problem = _command(command, where, running)
+        output += printed
         if problem:
             break
     coverage = None
@@ -120,8 +120,8 @@ def _command(command: str, where: Path, running: _Running) -> tuple[str, str]:
         return "", f"{command}: {error.strerror}"
     except ValueError as error:  # an unclosed quote
         return "", f"{command}: {error}"
-    said = running.output(process)
-    return said, f"{command}: exit {process.returncode}" if process.returncode else ""
+    printed = running.output(process)
+    return printed, f"{command}: exit {process.returncode}" if process.returncode else ""
 
 
 def _coverage(report: Path, minimum: float) -> tuple[float | None, str]:

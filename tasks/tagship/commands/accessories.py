@@ -144,4 +144,4 @@ def _confirm(env: str, name: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise CheckError(f"Nobody confirmed that {name} may be recreated.", hint="pass --yes")
     if input(f"Type {name} to continue: ").strip() != name:
-        raise CheckError(f"{name} was not confirmed.", hint="nothing was changed")
+        raise CheckError(f"{name} was not confirmed.", hint="type its name to confirm; nothing was changed")

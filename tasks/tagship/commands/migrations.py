@@ -47,5 +47,5 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
     if json:
         print(jsonlib.dumps(asdict(done)))
     else:
-        said = "pending" if dry_run else "applied"
-        print("\n".join(f"{said}  {name}" for name in done.applied) or "No migration is pending.")
+        state = "pending" if dry_run else "applied"
+        print("\n".join(f"{state}  {name}" for name in done.applied) or "No migration is pending.")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from tagship.deploy import story
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
-from tagship.deploy.companion import Companion, Nobody
+from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollback import choose_rollback, compared
@@ -110,7 +110,7 @@ def bring(session: Session, what: Order, how: How, tag: str = "") -> None:
 
 def _companion(session: Session, progress: Progress) -> Companion:
     if session.settings.sentry is None:
-        return Nobody()
+        return NoCompanion()
     from tagship.sentry.companion import SentryCompanion
 
     return SentryCompanion(session.settings, session.settings.sentry, session.engine, session.credentials, progress)

@@ -55,20 +55,20 @@ def sentry_release(_: Context, env: str = "", sha: str = "", dry_run: bool = Fal
         session = opening.session()
         found = _deployed(session, sha)
         subject = sentry.subject(settings, found.release, found.previous, back=False)
-        told = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
+        report = {**asdict(subject), "projects": list(account.projects), "deployed": found.entry.at}
         if not dry_run:
-            teller = sentry.Teller(subject, wanted, account, session.engine, session.credentials)
-            teller.until.move(sentry_beside.REQUIRED_WITHIN)
+            reporter = sentry.Reporter(subject, wanted, account, session.engine, session.credentials)
+            reporter.until.move(sentry_beside.REQUIRED_WITHIN)
             with progress.step(f"Report to Sentry: {subject.version.partition('@')[0]} {subject.sha[:8]}"):
-                teller.prepare()
-                if teller.known:
-                    teller.record(found.began, found.entry.seconds, again=True)
-            for remark in teller.remarks:
+                reporter.prepare()
+                if reporter.known:
+                    reporter.record(found.began, found.entry.seconds, again=True)
+            for remark in reporter.remarks:
                 progress.note(remark)
-            if teller.failures:
-                raise SentryError("\n".join(teller.failures), hint="repeat this task later; what was reported stays")
+            if reporter.failures:
+                raise SentryError("\n".join(reporter.failures), hint="repeat this task later; what was reported stays")
     if json:
-        print(jsonlib.dumps(told))
+        print(jsonlib.dumps(report))
     elif dry_run:
         print(table(_rows(subject, account.projects, found.entry)))
 
@@ -104,27 +104,27 @@ def watch(_: Context, env: str = "", for_: str = "10m", json: bool = False) -> N
     name = resolve.sentry_variables(place, found.release.version.tag)["SENTRY_RELEASE"]
     before = resolve.sentry_variables(place, previous.version.tag)["SENTRY_RELEASE"] if previous else ""
     api = SentryApi(account)
-    looking = watching.Watch(api, settings.name, name, before, found.began, limits(wanted.watch))
-    looked = looking.until(patience, _Shown(quiet=json), time.sleep)
+    watcher = watching.Watch(api, settings.name, name, before, found.began, limits(wanted.watch))
+    assessment = watcher.until(patience, _Printer(quiet=json), time.sleep)
     links = api.links(name, settings.name)
     if json:
-        signals = [asdict(signal) for signal in looked.signals]
+        signals = [asdict(signal) for signal in assessment.signals]
         print(
             jsonlib.dumps({
-                "release": name, "before": before, "verdict": looked.verdict, "signals": signals,
-                "remarks": looked.remarks, "links": links,
+                "release": name, "before": before, "verdict": assessment.verdict, "signals": signals,
+                "remarks": assessment.remarks, "links": links,
             })
         )  # fmt: skip
     else:
-        shown = table([(signal.name, signal.verdict, signal.said) for signal in looked.signals])
-        print(shown, *looked.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
-    _refuse(looked, watching.short(name), env)
+        shown = table([(signal.name, signal.verdict, signal.said) for signal in assessment.signals])
+        print(shown, *assessment.remarks, *(f"{what}: {link}" for what, link in links.items()), sep="\n")
+    _refuse(assessment, watching.short(name), env)
     if not json:
         print(f"{watching.short(name)} is healthy.")
 
 
 @dataclass(frozen=True)
-class _Deployed:
+class _LiveRelease:
     """A release that was proven live, from the ledger."""
 
     entry: ledger.Entry
@@ -161,7 +161,7 @@ def _refuse(looked: Assessment, release: str, env: str) -> None:
         raise InconclusiveError(f"{release} is {looked}.", hint="watch longer, or look at the release in Sentry")
 
 
-class _Shown:
+class _Printer:
     """Prints an assessment when it differs from the last one."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -169,10 +169,10 @@ class _Shown:
         self._said = ""
         self._began = time.monotonic()
 
-    def __call__(self, looked: object) -> None:
-        if not self._quiet and str(looked) != self._said:
-            self._said = str(looked)
-            sys.stderr.write(f"  {time.monotonic() - self._began:6.1f} s  {looked}\n")
+    def __call__(self, assessment: object) -> None:
+        if not self._quiet and str(assessment) != self._said:
+            self._said = str(assessment)
+            sys.stderr.write(f"  {time.monotonic() - self._began:6.1f} s  {assessment}\n")
             sys.stderr.flush()
 
 
@@ -183,7 +183,7 @@ def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
     return settings, settings.sentry
 
 
-def _deployed(session: Session, sha: str) -> _Deployed:
+def _deployed(session: Session, sha: str) -> _LiveRelease:
     """The last good deploy of the live release, or of the given commit. Raises SourceError."""
     from tagship.server.observe import Reader
 
@@ -195,7 +195,7 @@ def _deployed(session: Session, sha: str) -> _Deployed:
         if record is None:
             raise SourceError(f"The ledger has no record of {entry.release}.")
         before = reader.release(_brought(observed, entry).previous)
-        return _Deployed(entry, record.release, before.release if before else None)
+        return _LiveRelease(entry, record.release, before.release if before else None)
 
 
 def _brought(observed: Observed, entry: ledger.Entry) -> ledger.Entry:

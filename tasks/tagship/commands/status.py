@@ -29,13 +29,13 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     from tagship.project import here
 
     config = here.config()
-    found = _overviews([config.environment(env)] if env else list(config.environments.values()))
+    overviews = _overviews([config.environment(env)] if env else list(config.environments.values()))
     if json:
-        print(jsonlib.dumps([asdict(each) for each in found]))
+        print(jsonlib.dumps([asdict(each) for each in overviews]))
     else:
-        width = max(len(each.environment) for each in found) + 2
-        print("\n".join(_block(each.environment, _told(each), width) for each in found))
-    if lost := [each.environment for each in found if each.problem]:
+        width = max(len(each.environment) for each in overviews) + 2
+        print("\n".join(_block(each.environment, _told(each), width) for each in overviews))
+    if lost := [each.environment for each in overviews if each.problem]:
         raise ConnectionFailedError(f"Not reached: {', '.join(lost)}.", hint="read the reasons above")
 
 
@@ -141,32 +141,32 @@ def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
         return [Overview(settings.name, problem=error.problem) for settings in environments]
 
 
-def _told(found: Overview) -> Iterator[str]:
+def _told(overview: Overview) -> Iterator[str]:
     """One environment's lines: what runs, since when, and what is wrong with it."""
-    if found.problem:
-        yield f"unreachable: {found.problem}"
+    if overview.problem:
+        yield f"unreachable: {overview.problem}"
         return
-    yield found.live
-    if found.since:
-        yield f"since {found.since[:16].replace('T', ' ')}" + (f" by {found.by}" if found.by else "")
-    if found.edge in {"stopped", "gone"}:
-        yield f"the edge is {found.edge}, so no request is served; the next deploy repairs this"
-    if found.containers == "gone":
+    yield overview.live
+    if overview.since:
+        yield f"since {overview.since[:16].replace('T', ' ')}" + (f" by {overview.by}" if overview.by else "")
+    if overview.edge in {"stopped", "gone"}:
+        yield f"the edge is {overview.edge}, so no request is served; the next deploy repairs this"
+    if overview.containers == "gone":
         yield "its containers are gone; deploy it again"
-    elif found.containers == "stopped":
+    elif overview.containers == "stopped":
         yield "stopped; the next deploy starts it"
-    elif found.containers:
-        yield found.containers + (f"; not running: {', '.join(found.idle)}" if found.idle else "")
-    if found.lock:
-        yield f"locked by {found.lock}"
+    elif overview.containers:
+        yield overview.containers + (f"; not running: {', '.join(overview.idle)}" if overview.idle else "")
+    if overview.lock:
+        yield f"locked by {overview.lock}"
 
 
 def _block(title: str, lines: Iterator[str] | list[str], width: int) -> str:
     """Lines beside a title; long lines wrap below each other in a terminal."""
     room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
-    told = [
+    wrapped = [
         part
         for line in lines
         for part in (textwrap.wrap(line, max(20, room), break_on_hyphens=False) if room else [line])
     ]
-    return "\n".join(f"{title if at == 0 else '':{width}}{line}" for at, line in enumerate(told))
+    return "\n".join(f"{title if at == 0 else '':{width}}{line}" for at, line in enumerate(wrapped))

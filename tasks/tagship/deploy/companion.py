@@ -34,7 +34,7 @@ class Companion(Protocol):
         """Called when the rollout has failed: end all work."""
 
 
-class Nobody:
+class NoCompanion:
     """The companion that does nothing."""
 
     announcement = ""

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from tagship.deploy.apply import apply
-from tagship.deploy.companion import Companion, Nobody
+from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.recovery import Recovery
@@ -29,13 +29,13 @@ class Execution:
 
     target: Target
     before: Observed
-    wanted: Rendered
+    new: Rendered
     progress: Progress
     entry: ledger.Entry
     """The ledger entry, without what is known only at the end."""
     began: float
     """On the monotonic clock."""
-    companion: Companion = field(default_factory=Nobody)
+    companion: Companion = field(default_factory=NoCompanion)
     stopped: StoppedError | None = field(default=None, init=False)
     """Set if a signal stopped the deploy after the release was live and recorded; some cleaning up remains."""
 
@@ -52,7 +52,7 @@ class Execution:
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:
             with uninterrupted():
-                serving = Recovery(self.target, self.before, self.wanted.name, self.progress).run(error, self._failed)
+                serving = Recovery(self.target, self.before, self.new.name, self.progress).run(error, self._failed)
             events.tell("serving", environment=outcome.environment, release=serving or "")
             if isinstance(error, TagshipError):
                 error.add_hint(_said(serving))
@@ -68,16 +68,16 @@ class Execution:
 
     def migrate(self, *, dry_run: bool) -> Migrated:
         """Migrate only the schema: create no containers, and remove the release's network afterwards."""
-        fresh = self.before.standing(self.wanted.name) is None
-        images = tuple(sorted(set(self.wanted.release.images.values())))
+        fresh = self.before.standing(self.new.name) is None
+        images = tuple(sorted(set(self.new.release.images.values())))
         try:
-            made = (*revival(self.wanted, self.before), Pull(images), Prepare(self.wanted))
+            made = (*revival(self.new, self.before), Pull(images), Prepare(self.new))
             apply(made, self.target, self.progress.step)
             with self.progress.step("List pending migrations" if dry_run else "Migrate the database"):
-                migrated = self.target.migrate(self.wanted, dry_run=dry_run)
+                migrated = self.target.migrate(self.new, dry_run=dry_run)
         finally:
             if fresh and self._nobodys():
-                self.target.remove(self.wanted.name)
+                self.target.remove(self.new.name)
         if not dry_run:
             self._record(self.entry, migrated.leaves)
         return migrated
@@ -85,7 +85,7 @@ class Execution:
     def _nobodys(self) -> bool:
         """Whether no other deploy has brought this release meanwhile, which is possible if the lock was lost."""
         now = self.target.observe()
-        return now.live != self.wanted.name and now.standing(self.wanted.name) is None
+        return now.live != self.new.name and now.standing(self.new.name) is None
 
     def _tidy(self, plan: Plan) -> tuple[str, ...]:
         """Clean up after the new release is proven and recorded. A failure here is a warning and undoes nothing."""
@@ -95,7 +95,7 @@ class Execution:
                 apply((step,), self.target, self.progress.step)
             except StoppedError as error:
                 left = ", ".join(str(each) for each in plan[at:])
-                error.add_hint(f"{self.wanted.name} is serving, and recorded; the next deploy will {left}")
+                error.add_hint(f"{self.new.name} is serving, and recorded; the next deploy will {left}")
                 self.stopped = error
                 break
             except TagshipError as error:

@@ -16,11 +16,11 @@ _FIT = {"created", "running", "exited", "ended"}
 """States of accessories that need no message here."""
 
 
-def findings(wanted: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str]:
+def findings(new: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str]:
     """Each problem that prevents the plan, in one line."""
-    shape = wanted.release.shape
+    shape = new.release.shape
     running = [release.name for release in observed.releases if release.runs]
-    if running and observed.live and observed.standing(observed.live) is None and observed.live != wanted.name:
+    if running and observed.live and observed.standing(observed.live) is None and observed.live != new.name:
         yield (
             f"{observed.live!r} is live according to the edge's file but has no containers; {', '.join(running)} runs. "
             "Decide which is right: stop the running one, or write its name into `live` (docs/how-a-deploy-goes.md)."

@@ -1,4 +1,4 @@
-"""The way back from a rollout that failed."""
+"""Undoes a failed rollout."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from tagship.reporting.progress import Progress
 
 @dataclass(frozen=True)
 class Recovery:
-    """Brings back what was live before a release that failed, as far as what stands then allows."""
+    """Restores what was live before the failed release, as far as the observed state allows."""
 
     target: Target
     before: Observed
-    wanted: str
+    new: str
     """The release that failed."""
     progress: Progress
 
@@ -32,10 +32,10 @@ class Recovery:
         """
         try:
             now = self.target.observe()
-            if now.history != self.before.history or now.live not in {self.before.live, self.wanted}:
+            if now.history != self.before.history or now.live not in {self.before.live, self.new}:
                 self.progress.note("another deploy has written to the ledger meanwhile, so nothing was undone")
                 return _serving(now)
-            plan = plan_recovery(self.wanted, self._good(now), now)
+            plan = plan_recovery(self.new, self._good(now), now)
             undone = self._put_back(plan)
             back = any(isinstance(step, Cutover) and step not in undone for step in plan)
             record(ledger.SWITCHED_BACK if back else ledger.FAILED, _why(str(error)) or type(error).__name__)
@@ -98,9 +98,9 @@ def _unsafe_after(step: Step, failed: list[Step]) -> bool:
     return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
 
 
-def _why(said: str) -> str:
+def _why(message: str) -> str:
     """The first line of an error; also the second if only that gives the reason, but never a container's output."""
-    first, *rest = said.splitlines() or [""]
+    first, *rest = message.splitlines() or [""]
     return f"{first} {rest[0]}" if first.endswith(":") and rest and not rest[0].startswith(" ") else first
 
 

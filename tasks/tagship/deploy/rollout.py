@@ -56,24 +56,24 @@ def changes(plan: Plan) -> bool:
     return any(not isinstance(step, SmokeTest) for step in plan)
 
 
-def plan_rollout(wanted: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
+def plan_rollout(new: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
     """The steps from the observed state to `wanted` being live.
 
     If it is already live, complete and proven by the ledger, the plan only has its smoke test.
     """
-    if observed.live == wanted.name:
-        return (*revival(wanted, observed), *_finish(wanted, observed, patience))
-    others = _leftovers(wanted.name, observed)
-    may_migrate = migrate and _may_migrate(wanted, observed)
+    if observed.live == new.name:
+        return (*revival(new, observed), *_finish(new, observed, patience))
+    others = _leftovers(new.name, observed)
+    may_migrate = migrate and _may_migrate(new, observed)
     return (
-        *revival(wanted, observed),
+        *revival(new, observed),
         *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
-        *_bring(wanted, observed, migrate=may_migrate),
-        *((Start(wanted, wanted.routed),) if wanted.routed else ()),
-        *_switch(wanted, observed, patience),
-        *_replace_workers(wanted, observed),
+        *_bring(new, observed, migrate=may_migrate),
+        *((Start(new, new.routed),) if new.routed else ()),
+        *_switch(new, observed, patience),
+        *_replace_workers(new, observed),
         *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live else ()),
-        *plan_prune(observed, live=wanted.name, previous=observed.live, keep=patience.keep),
+        *plan_prune(observed, live=new.name, previous=observed.live, keep=patience.keep),
     )
 
 
@@ -97,28 +97,28 @@ def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
     )
 
 
-def revival(wanted: Rendered, observed: Observed) -> Plan:
+def revival(new: Rendered, observed: Observed) -> Plan:
     """Start accessories that exist but are stopped, for example after a power cut."""
-    stopped = observed.stopped(wanted.release.shape.accessories)
+    stopped = observed.stopped(new.release.shape.accessories)
     return (Revive(stopped),) if stopped else ()
 
 
-def _finish(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
+def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     """The work that a killed deploy left after its cutover; normally only a smoke test."""
-    standing = observed.standing(wanted.name)
-    missing = _missing(wanted, standing, proven=observed.proven)
-    routed = tuple(service for service in missing if service in wanted.routed)
-    workers = tuple(service for service in missing if service not in wanted.routed)
-    others = [release for release in observed.releases if release.name in _leftovers(wanted.name, observed)]
-    singletons, ours = wanted.release.shape.singletons, wanted.served
+    standing = observed.standing(new.name)
+    missing = _missing(new, standing, proven=observed.proven)
+    routed = tuple(service for service in missing if service in new.routed)
+    workers = tuple(service for service in missing if service not in new.routed)
+    others = [release for release in observed.releases if release.name in _leftovers(new.name, observed)]
+    singletons, ours = new.release.shape.singletons, new.served
     unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
-        *((*_pull(wanted), Prepare(wanted), Create(wanted)) if missing and not _whole(wanted, standing) else ()),
-        *((Start(wanted, routed),) if routed else ()),
-        *(_prove_live(wanted, observed, sure=not unsure) if ours.routes else ()),
-        *((Bake(wanted.name, patience.bake),) if patience.bake and not observed.proven else ()),
+        *((*_pull(new), Prepare(new), Create(new)) if missing and not _whole(new, standing) else ()),
+        *((Start(new, routed),) if routed else ()),
+        *(_prove_live(new, observed, sure=not unsure) if ours.routes else ()),
+        *((Bake(new.name, patience.bake),) if patience.bake and not observed.proven else ()),
         *(Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))),
-        *((Start(wanted, workers),) if workers else ()),
+        *((Start(new, workers),) if workers else ()),
         *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
     )
 
@@ -133,82 +133,82 @@ def _prove_live(live: Rendered, observed: Observed, *, sure: bool) -> Plan:
     )
 
 
-def _missing(wanted: Rendered, standing: Standing | None, *, proven: bool) -> tuple[str, ...]:
+def _missing(new: Rendered, standing: Standing | None, *, proven: bool) -> tuple[str, ...]:
     """Services with too few running containers, and one-shots that never ran; in a proven release, all have run."""
-    there = standing or Standing(wanted.name, 0)
+    there = standing or Standing(new.name, 0)
 
     def lacks(service: str) -> bool:
-        if wanted.ends(service):
+        if new.ends(service):
             return not proven and (service in there.fresh or service not in there.present)
-        return there.running.get(service, 0) < wanted.replicas(service)
+        return there.running.get(service, 0) < new.replicas(service)
 
-    return tuple(filter(lacks, wanted.order))
+    return tuple(filter(lacks, new.order))
 
 
-def _leftovers(wanted: str, observed: Observed) -> tuple[str, ...]:
+def _leftovers(new: str, observed: Observed) -> tuple[str, ...]:
     """Running releases that are neither live nor wanted; a killed deploy left them."""
-    return tuple(r.name for r in observed.releases if r.runs and r.name not in {wanted, observed.live})
+    return tuple(r.name for r in observed.releases if r.runs and r.name not in {new, observed.live})
 
 
-def _bring(wanted: Rendered, observed: Observed, *, migrate: bool) -> Plan:
+def _bring(new: Rendered, observed: Observed, *, migrate: bool) -> Plan:
     """The release's containers, on a migrated schema: those of a complete stopped release, or new ones.
 
-    The database is asked what is pending while new ones are made. It is changed only once they could be.
+    The pending migrations are listed while new containers are created, and applied only after that has succeeded.
     """
-    standing = observed.standing(wanted.name)
-    asked, migration = ((Ask(wanted),), (Migrate(wanted),)) if migrate else ((), ())
-    if _whole(wanted, standing):
+    standing = observed.standing(new.name)
+    asked, migration = ((Ask(new),), (Migrate(new),)) if migrate else ((), ())
+    if _whole(new, standing):
         return migration
-    leftover = (Remove(wanted.name),) if standing else ()
-    return (*leftover, *_pull(wanted), Prepare(wanted), *asked, Create(wanted), *migration)
+    leftover = (Remove(new.name),) if standing else ()
+    return (*leftover, *_pull(new), Prepare(new), *asked, Create(new), *migration)
 
 
-def _pull(wanted: Rendered) -> Plan:
-    images = tuple(sorted(set(wanted.release.images.values())))
+def _pull(new: Rendered) -> Plan:
+    images = tuple(sorted(set(new.release.images.values())))
     return (Pull(images),) if images else ()
 
 
-def _whole(wanted: Rendered, standing: Standing | None) -> bool:
-    return standing is not None and all(standing.present.get(s, 0) >= wanted.replicas(s) for s in wanted.order)
+def _whole(new: Rendered, standing: Standing | None) -> bool:
+    return standing is not None and all(standing.present.get(s, 0) >= new.replicas(s) for s in new.order)
 
 
-def _may_migrate(wanted: Rendered, observed: Observed) -> bool:
+def _may_migrate(new: Rendered, observed: Observed) -> bool:
     """Whether migrations may be pending. Only another image or configuration than the live one can bring new ones."""
-    if wanted.release.shape.migrations is None:
+    if new.release.shape.migrations is None:
         return False
     live = observed.live_record.configuration if observed.live_record else None
-    return not wanted.configuration.schema or live is None or live.schema != wanted.configuration.schema
+    return not new.configuration.schema or live is None or live.schema != new.configuration.schema
 
 
-def _switch(wanted: Rendered, observed: Observed, patience: Patience) -> Plan:
+def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     """From a ready candidate to the live release; each stage is proven before the next."""
-    after = wanted.served
+    after = new.served
     if not after.routes:
         left = observed.routing.here or observed.routing.elsewhere
-        return (Cutover(wanted.name), *((Serve(after, after),) if observed.live and left else ()))
+        return (Cutover(new.name), *((Serve(after, after),) if observed.live and left else ()))
     live = observed.standing(observed.live)
     before = served(observed.live_release.shape.routes, live.present) if observed.live_release and live else after
     elsewhere = observed.routing.elsewhere
     return (
-        Serve(after, before, to=wanted.name if before != after else "", elsewhere=elsewhere),
-        SmokeTest(wanted.name, candidate=True),
-        Cutover(wanted.name),
-        SmokeTest(wanted.name, candidate=False),
-        *((Bake(wanted.name, patience.bake),) if patience.bake else ()),
+        Serve(after, before, to=new.name if before != after else "", elsewhere=elsewhere),
+        SmokeTest(new.name, candidate=True),
+        Cutover(new.name),
+        SmokeTest(new.name, candidate=False),
+        *((Bake(new.name, patience.bake),) if patience.bake else ()),
         *((Serve(after, after),) if before != after or elsewhere else ()),
     )
 
 
-def _replace_workers(wanted: Rendered, observed: Observed) -> Plan:
+def _replace_workers(new: Rendered, observed: Observed) -> Plan:
     """Replace the services without a route.
 
     They do real work as soon as they run, so this happens after the cutover.
     """
-    workers = tuple(service for service in wanted.order if service not in wanted.routed)
-    singletons = tuple(service for service in workers if service in wanted.release.shape.singletons)
+    workers = tuple(service for service in new.order if service not in new.routed)
+    singletons = tuple(service for service in workers if service in new.release.shape.singletons)
     live = observed.standing(observed.live)
     old = tuple(service for service in singletons if live and live.running.get(service))
     return (
         *((Stop(observed.live, old),) if old else ()),
-        *((Start(wanted, workers),) if workers else ()),
+        *((Start(new, workers),) if workers else ()),
     )

@@ -47,12 +47,12 @@ class Create:
 
 @dataclass(frozen=True)
 class Ask:
-    """Begin to ask, in a one-off of the new image, which migrations are pending."""
+    """Start listing the pending migrations, in a one-off of the new image."""
 
     rendered: Rendered
 
     def __str__(self) -> str:
-        return "Begin to ask what is pending"
+        return "Start listing pending migrations"
 
 
 @dataclass(frozen=True)

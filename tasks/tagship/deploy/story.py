@@ -31,19 +31,19 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
     began = time.monotonic()
     before = _observe(environment, order, progress)
     candidate = order.choose(before, environment.release)
-    wanted = candidate.rendered
-    plan = _plan(order, wanted, before)
+    new = candidate.rendered
+    plan = _plan(order, new, before)
     target = environment.target(candidate)
-    outcome = _outcome(order, wanted, before, changed=_changes(plan, wanted, before))
-    entry = _entry(order, wanted, before, environment.now())
+    outcome = _outcome(order, new, before, changed=_changes(plan, new, before))
+    entry = _entry(order, new, before, environment.now())
     under_way = Execution(
-        target, before, wanted, progress, dataclasses.replace(entry, restores=candidate.restores), began, companion
+        target, before, new, progress, dataclasses.replace(entry, restores=candidate.restores), began, companion
     )
     if not outcome.changed:
         under_way.look(plan)
         return outcome
     refuse(_findings(environment, order, candidate, before, plan, progress))
-    companion.before(wanted, before, order.action)
+    companion.before(new, before, order.action)
     try:
         done = under_way.carry_out(plan, outcome)
     except BaseException:
@@ -66,26 +66,26 @@ def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *,
     began = time.monotonic()
     before = environment.observe()
     candidate = order.choose(before, environment.release)
-    wanted = candidate.rendered
-    plan = plan_rollout(wanted, before, order.patience)
-    down = before.stopped(wanted.release.shape.accessories) if dry_run else ()
+    new = candidate.rendered
+    plan = plan_rollout(new, before, order.patience)
+    down = before.stopped(new.release.shape.accessories) if dry_run else ()
     stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
     refuse([*_findings(environment, order, candidate, before, plan, progress), *stopped])
-    target, entry = environment.target(candidate), _entry(order, wanted, before, environment.now())
-    return Execution(target, before, wanted, progress, entry, began).migrate(dry_run=dry_run)
+    target, entry = environment.target(candidate), _entry(order, new, before, environment.now())
+    return Execution(target, before, new, progress, entry, began).migrate(dry_run=dry_run)
 
 
 def preview(environment: Environment, order: Order, progress: Progress, companion: Companion) -> str:
     """The plan; changes nothing and takes no lock. Raises CheckError, with the plan in it, if it would be refused."""
     before = environment.observe()
     candidate = order.choose(before, environment.release)
-    wanted = candidate.rendered
-    plan = _plan(order, wanted, before)
-    title = f"{order.environment}: {before.live or 'nothing'} → {wanted.name}"
-    if not _changes(plan, wanted, before):
+    new = candidate.rendered
+    plan = _plan(order, new, before)
+    title = f"{order.environment}: {before.live or 'nothing'} → {new.name}"
+    if not _changes(plan, new, before):
         return f"{title}: nothing to do"
     numbered = (f"{number:3}. {step}" for number, step in enumerate(plan, 1))
-    text = "\n".join([title, *numbered, *(f"     {line}" for line in _asides(wanted, companion))])
+    text = "\n".join([title, *numbered, *(f"     {line}" for line in _asides(new, companion))])
     if problems := _findings(environment, order, candidate, before, plan, progress):
         raise CheckError(
             "\n".join((text, "The deploy would be refused:", *problems)), hint="solve this first; nothing was changed"
@@ -164,13 +164,13 @@ def _late(environment: LockedEnvironment, before: Observed) -> ledger.Entry:
     )
 
 
-def _changes(plan: Plan, wanted: Rendered, before: Observed) -> bool:
+def _changes(plan: Plan, new: Rendered, before: Observed) -> bool:
     """Whether there is anything to do, which includes recording a live release."""
-    return changes(plan) or (wanted.name == before.live and not before.proven)
+    return changes(plan) or (new.name == before.live and not before.proven)
 
 
-def _plan(order: Order, wanted: Rendered, before: Observed) -> Plan:
-    return plan_rollout(wanted, before, order.patience, migrate=order.action.migrates)
+def _plan(order: Order, new: Rendered, before: Observed) -> Plan:
+    return plan_rollout(new, before, order.patience, migrate=order.action.migrates)
 
 
 def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
@@ -185,21 +185,21 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
     return [*findings(candidate.rendered, before, plan), *volumes]
 
 
-def _asides(wanted: Rendered, companion: Companion) -> Iterator[str]:
+def _asides(new: Rendered, companion: Companion) -> Iterator[str]:
     """Remarks to show below a plan's steps."""
     if companion.announcement:
         yield companion.announcement
-    release = wanted.release
+    release = new.release
     yield from dropped(release.sources.model, release.shape)
     if unbuilt := release.unbuilt:
         yield f"Images not built and pushed yet: {len(unbuilt)}; `tagship ship` builds and pushes them first"
 
 
-def _outcome(order: Order, wanted: Rendered, before: Observed, *, changed: bool) -> Outcome:
-    release = wanted.release
+def _outcome(order: Order, new: Rendered, before: Observed, *, changed: bool) -> Outcome:
+    release = new.release
     return Outcome(
         environment=order.environment,
-        release=wanted.name,
+        release=new.name,
         tag=release.version.tag,
         previous=before.live,
         url=order.url,
@@ -208,13 +208,13 @@ def _outcome(order: Order, wanted: Rendered, before: Observed, *, changed: bool)
     )
 
 
-def _entry(order: Order, wanted: Rendered, before: Observed, now: str) -> ledger.Entry:
-    release = wanted.release
+def _entry(order: Order, new: Rendered, before: Observed, now: str) -> ledger.Entry:
+    release = new.release
     return ledger.Entry(
         at=now,
         action=str(order.action),
         result=ledger.GOOD,
-        release=wanted.name,
+        release=new.name,
         tag=release.version.tag,
         previous=before.live,
         by=order.holder.who,

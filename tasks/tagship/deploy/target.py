@@ -63,7 +63,7 @@ class Target(Protocol):
         """Create a release's containers, without starting them."""
 
     def ask(self, rendered: Rendered) -> None:
-        """Begin to ask what is pending, in a one-off of the new image; `migrate` waits for the answer."""
+        """Start listing the pending migrations, in a one-off of the new image; `migrate` waits for the list."""
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
         """Apply pending migrations in one-offs of the new image and check that none is left; or only list them."""

@@ -24,8 +24,8 @@ def asking(method: str, path: str, body: object = None, etag: str = "") -> str:
 
 def application(answer: tuple[int, str, Any]) -> routes.Json:
     """Caddy's HTTP configuration from an answer; empty if the answer isn't valid."""
-    status, _, said = answer
-    return said if status == HTTPStatus.OK and isinstance(said, dict) else {}
+    status, _, body = answer
+    return body if status == HTTPStatus.OK and isinstance(body, dict) else {}
 
 
 def answered(answer: bytes) -> tuple[int, str, Any]:

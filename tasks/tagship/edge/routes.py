@@ -159,8 +159,8 @@ def _connections(server: str) -> Json:
 
 def _nobody(server: str) -> Json:
     """Answers 421, which isn't cached, instead of Caddy's own answer without a matching route: an empty 200."""
-    said = "No app is served as {http.request.host} on this server.\n"
-    return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, said)], "terminal": True}
+    text = "No app is served as {http.request.host} on this server.\n"
+    return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, text)], "terminal": True}
 
 
 def _says(status: int, text: str) -> Json:

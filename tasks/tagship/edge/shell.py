@@ -63,9 +63,9 @@ class Shell:
         if begin in out:  # an earlier command was interrupted; skip the rest of its output
             out = out.partition(begin)[2].partition(b"\n")[2]
         if status.strip() != b"0":
-            said = self._errors or self._late_errors()
+            errors = self._errors or self._late_errors()
             self._errors = b""
-            raise EngineError(f"In the edge's container: {said.decode(errors='replace').strip()}.")
+            raise EngineError(f"In the edge's container: {errors.decode(errors='replace').strip()}.")
         return out
 
     def _ended(self) -> TagshipError:

@@ -61,12 +61,12 @@ class State:
             f"[ -s {_CADDY} ] || caddy version > {_CADDY} 2>/dev/null; cat {_CADDY} 2>/dev/null",
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
-        said = (
+        fields = (
             self._shell.run(f"{_made(folder)}\n{script}" if prepare else script)
             .decode(errors="replace")
             .split(_SEPARATOR)
         )
-        live, record, key, ledger, disk, memory, served, caddy = said[:8]
+        live, record, key, ledger, disk, memory, served, caddy = fields[:8]
         self._http = application(answered(served.encode()))
         return Files(
             live=live.strip(),
@@ -99,8 +99,8 @@ class State:
 
     def lines(self) -> tuple[str, ...]:
         """The whole ledger."""
-        said = self._shell.run(f"cat {quote(f'{self._folder}/ledger.jsonl')} 2>/dev/null || true")
-        return tuple(said.decode(errors="replace").splitlines())
+        text = self._shell.run(f"cat {quote(f'{self._folder}/ledger.jsonl')} 2>/dev/null || true")
+        return tuple(text.decode(errors="replace").splitlines())
 
     def record(self, release: str) -> bytes:
         """A release's record; empty if there is none."""

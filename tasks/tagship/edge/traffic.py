@@ -59,13 +59,13 @@ class Edge(State):
                 return False
             changed = sites.installed(http, self.place, wanted)
             change = asking("PATCH", SERVED, changed, answer[1])
-            status, _, said = answered(self._shell.run(_announced(change) if sites.announces(http) else change))
+            status, _, body = answered(self._shell.run(_announced(change) if sites.announces(http) else change))
             if (
                 status != HTTPStatus.PRECONDITION_FAILED
             ):  # otherwise another environment changed the configuration meanwhile
                 break
         if status != HTTPStatus.OK:
-            raise EngineError(f"The edge refused the routes of {self.place}: {status} {said}.")
+            raise EngineError(f"The edge refused the routes of {self.place}: {status} {body}.")
         return True
 
     def _refuse(self, http: routes.Json, wanted: routes.Site) -> None:

@@ -116,8 +116,8 @@ class Engine:
     def pull(self, repository: str, digest: str, credentials: Mapping[str, str] | None = None) -> None:
         """Pull by digest; the credentials are only in this request's header. Raises EngineError."""
         with self._docker() as docker:
-            said = docker.pull(repository, digest, stream=True, decode=True, auth_config=dict(credentials or {}))
-            for line in said:
+            messages = docker.pull(repository, digest, stream=True, decode=True, auth_config=dict(credentials or {}))
+            for line in messages:
                 if "error" in line:
                     raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
 

@@ -32,16 +32,16 @@ def up(socket: Path, model: Mapping[str, Any], environment: Mapping[str, str]) -
 
 def run_once(
     socket: Path, model: Mapping[str, Any], service: str, argv: tuple[str, ...], environment: Mapping[str, str]
-) -> programs.Finished:
+) -> programs.Output:
     """Run a command in a one-off container of a service. Raises RolloutError with the last lines of output."""
-    words = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", service, *argv]
-    return _project(socket, model, words, environment)
+    arguments = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive=false", "--quiet-pull", service, *argv]
+    return _project(socket, model, arguments, environment)
 
 
 def _project(
-    socket: Path, model: Mapping[str, Any], words: list[str], environment: Mapping[str, str]
-) -> programs.Finished:
-    argv = [*command(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *words]
+    socket: Path, model: Mapping[str, Any], arguments: list[str], environment: Mapping[str, str]
+) -> programs.Output:
+    argv = [*command(), "--env-file", "/dev/null", "--progress", "quiet", "-p", model["name"], "-f", "-", *arguments]
     env = {**environment, "DOCKER_HOST": f"unix://{socket}"}
     with scratch.folder() as empty:
         return programs.run(argv, stdin=as_yaml(model), cwd=empty, env=env, fails_as=RolloutError)

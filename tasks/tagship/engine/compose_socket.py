@@ -74,16 +74,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, path: str, query: Mapping[str, str], body: object) -> None:
         try:
-            said = self.engine.call(self.command, unquote(path), body, **query)
+            answer = self.engine.call(self.command, unquote(path), body, **query)
         except TagshipError as error:
             status = error.status if isinstance(error, EngineError) else 0
             message = error.problem.removeprefix("The engine says: ").rstrip(".")
             self._say(status or HTTPStatus.BAD_GATEWAY, {"message": message})
         else:
-            self._say(HTTPStatus.OK, said)
+            self._say(HTTPStatus.OK, answer)
 
-    def _say(self, status: int, said: object) -> None:
-        data = b"" if said is None else json.dumps(said).encode()
+    def _say(self, status: int, body: object) -> None:
+        data = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Api-Version", ".".join(map(str, self.engine.api)))
         self.send_header("Ostype", "linux")

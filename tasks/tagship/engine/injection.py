@@ -29,7 +29,7 @@ def inject(
             except EngineError as error:
                 raise CheckError(
                     f"{container.service} takes configs or secrets, but its file system is read-only: {error.problem}",
-                    hint="with read_only, pass the values as environment variables",
+                    hint="pass the values as environment variables, because of read_only",
                 ) from error
 
 

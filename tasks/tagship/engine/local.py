@@ -35,5 +35,5 @@ def local_socket() -> Path:
         raise ToolError(f"DOCKER_HOST is {host}.", hint="unset it: images are built by an engine on this machine")
     if DEFAULT_SOCKET.exists():
         return DEFAULT_SOCKET
-    said = programs.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).out.strip()
-    return Path(said.removeprefix("unix://"))
+    address = programs.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).out.strip()
+    return Path(address.removeprefix("unix://"))

@@ -188,8 +188,8 @@ class Starting:
     def _failed(self, container: Container, how: str, until: str = "") -> RolloutError:
         """The error, with the output up to that time, because a restarted container prints the same again."""
         words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
-        said = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
-        return RolloutError(f"{container.service} {how}:\n{said}")
+        log = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
+        return RolloutError(f"{container.service} {how}:\n{log}")
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,9 @@ class Repository:
         }
         return int(self._call("POST", "deployments", body)["id"])
 
-    def add_status(self, deployment: int, state: str, **said: str) -> None:
+    def add_status(self, deployment: int, state: str, **details: str) -> None:
         """Set a deployment's status: in_progress, success or failure."""
-        self._call("POST", f"deployments/{deployment}/statuses", {"state": state, **said})
+        self._call("POST", f"deployments/{deployment}/statuses", {"state": state, **details})
 
     def reviewer(self, name: str) -> tuple[str, int]:
         """A reviewer's type and id, for `USER` or `ORG/TEAM`."""

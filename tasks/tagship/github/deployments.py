@@ -75,8 +75,8 @@ def _of_this_job(repo: Repository, environment: str) -> int | None:
     try:
         for deployment in repo.deployments(environment, os.environ.get("GITHUB_SHA", "")) if job else ():
             for status in repo.statuses(int(deployment["id"])):
-                said = urlsplit(status.get("log_url") or status.get("target_url") or "")
-                if said.path.endswith(ours) and status["state"] == "in_progress":
+                log = urlsplit(status.get("log_url") or status.get("target_url") or "")
+                if log.path.endswith(ours) and status["state"] == "in_progress":
                     return int(deployment["id"])
     except GitHubError:
         return None

@@ -120,12 +120,12 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
 
 def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:
     """With Sentry, report the scheduled runs to its monitors; a DSN isn't secret."""
-    told = any(settings.sentry for settings in shipped)
+    reports = any(settings.sentry for settings in shipped)
     env = "        env:\n" + _lines(["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"])
     return {
         "schedule": SCHEDULE,
-        "run": f'smoke-test --check-in "{SCHEDULE}"' if told else "smoke-test",
-        "reporting": env if told else "",
+        "run": f'smoke-test --check-in "{SCHEDULE}"' if reports else "smoke-test",
+        "reporting": env if reports else "",
     }
 
 

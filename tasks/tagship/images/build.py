@@ -51,11 +51,11 @@ def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
     if not lacking:
         return []
     files = ", ".join(settings.variables) or "a file that `variables` names"
-    said = (
+    problem = (
         f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
         f"build gets TAGSHIP_SHA and the top level's variables ({files}), but no environment's."
     )
-    return [said]
+    return [problem]
 
 
 def _known(images: Images, settings: Config | Environment) -> dict[str, str]:

@@ -67,9 +67,9 @@ def _docker_config() -> dict[str, Any]:
 def _helped(helper: str, host: str) -> dict[str, str]:
     """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
     try:
-        said = json.loads(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
+        answer = json.loads(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
     except TagshipError as error:
         if "not found" in error.problem:
             return {}
         raise
-    return {"username": said["Username"], "password": said["Secret"], "serveraddress": host}
+    return {"username": answer["Username"], "password": answer["Secret"], "serveraddress": host}

@@ -54,8 +54,8 @@ def definition(  # noqa: PLR0913 - what an image is made of
 
 def labels(version: Version, source: str, created: str) -> dict[str, str]:
     """The OCI annotations of an image (opencontainers/image-spec, annotations.md)."""
-    said = {"revision": version.sha, "version": version.tag, "source": source, "created": created}
-    return {f"org.opencontainers.image.{key}": value for key, value in said.items() if value}
+    annotations = {"revision": version.sha, "version": version.tag, "source": source, "created": created}
+    return {f"org.opencontainers.image.{key}": value for key, value in annotations.items() if value}
 
 
 def _target(build: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A commit's release: each image by digest, from the registry, the push, or the server."""
+"""Makes a commit's release: looks up each image's digest in the registry, in the push, or on the server."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from tagship.images.registry import UnreachableRegistryError
 from tagship.release.model import Release
 
 DIGESTS = "TAGSHIP_DIGESTS"
-"""JSON, image name → `REPOSITORY@sha256:…`: what the job that pushed hands to the job that deploys."""
+"""JSON, image name → `REPOSITORY@sha256:…`: the job that pushed passes it to the job that deploys."""
 VERSION = "org.opencontainers.image.version"
-"""The label that holds an image's tag: a dirty build has its commit's revision, too."""
+"""The label with an image's tag; a dirty build has the revision of its commit, too."""
 
 
 def release(found: Images, engine: Engine, known: Callable[[], Mapping[str, str]], *, planned: bool = False) -> Release:
-    """The commit's images by digest. Raises RegistryError for one that is nowhere.
+    """The commit's images by digest. Raises RegistryError if one can't be found.
 
     `known`: returns image name → digest, of those just pushed or of the registry's (`Images.digests`).
     `planned`: one that isn't there yet has a digest to plan with (`UNBUILT`), and nothing can be done with it.
@@ -37,21 +37,21 @@ def release(found: Images, engine: Engine, known: Callable[[], Mapping[str, str]
 
 
 def _refuse_others(resolved: Mapping[str, str]) -> None:
-    """What another CI job built and pushed is what is deployed, whatever a tag says by now."""
+    """Refuse images other than those that another CI job built and pushed, even if a tag has moved since."""
     try:
         handed = json.loads(os.environ.get(DIGESTS) or "null")
     except ValueError:
-        raise ConfigError(f"{DIGESTS} is not JSON.", hint="hand over what `tagship push --json` prints") from None
+        raise ConfigError(f"{DIGESTS} is not JSON.", hint="pass on the output of `tagship push --json`") from None
     for name, reference in resolved.items():
         if handed is not None and handed.get(name) != reference:
             raise RegistryError(
-                f"The registry has {reference} where the build pushed {handed.get(name)}.",
-                hint="a SHA's images are never replaced: somebody else pushed to that tag",
+                f"The registry has {reference}, but the build pushed {handed.get(name, 'nothing')}.",
+                hint="build and push a new commit: somebody else has pushed to that tag",
             )
 
 
 def _on_the_server(found: Images, engine: Engine) -> Mapping[str, str]:
-    """Image name → digest, for those the server has of that very commit; from the embedded registry by any port."""
+    """Image name → digest, for the commit's images on the server; for the embedded registry, with any port."""
     names = {_anywhere(repository): name for name, repository in found.repositories.items()}
     digests: dict[str, str] = {}
     for listed in engine.get("/images/json", filters={"label": [f"{VERSION}={found.version.tag}"]}):
@@ -63,12 +63,12 @@ def _on_the_server(found: Images, engine: Engine) -> Mapping[str, str]:
 
 
 def _anywhere(repository: str) -> str:
-    """A repository, of one beside us without the port: the server reaches it by another."""
+    """A repository; for a registry on this machine without the port, which differs on the server."""
     host, slash, path = repository.partition("/")
     return f"{host.partition(':')[0]}{slash}{path}" if host.startswith("localhost:") else repository
 
 
 def local_ids(images: Images, engine: Engine) -> dict[str, str]:
-    """Image name → id, for those this machine's engine has."""
+    """Image name → id, for the images on this machine's engine."""
     found = {n: image(engine, f"{r}:{images.version.tag}") for n, r in images.repositories.items()}
     return {name: found_image["Id"] for name, found_image in found.items() if found_image}

@@ -90,13 +90,13 @@ class Registry:
     def _authorization(self, challenge: str, name: str) -> str:
         """The header that answers a challenge; empty if there are no credentials."""
         kind, _, rest = challenge.partition(" ")
-        wanted = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() == "basic" and self.credentials:
             return f"Basic {self._basic()}"
-        if kind.lower() == "bearer" and (realm := wanted.get("realm", "")):
+        if kind.lower() == "bearer" and (realm := parameters.get("realm", "")):
             if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
                 raise RegistryError(f"{self.host} asks for a password in clear text, to {realm}.", hint=_INSECURE)
-            return f"Bearer {self._token(realm, wanted.get('service', ''), f'repository:{name}:pull')}"
+            return f"Bearer {self._token(realm, parameters.get('service', ''), f'repository:{name}:pull')}"
         return ""
 
     def _token(self, realm: str, service: str, scope: str) -> str:
@@ -112,8 +112,8 @@ class Registry:
             raise UnreachableRegistryError(f"{where} doesn't answer: {error}.") from error
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])
-        said = json.loads(reply.body)
-        return str(said.get("token") or said["access_token"])
+        answer = json.loads(reply.body)
+        return str(answer.get("token") or answer["access_token"])
 
     def _basic(self) -> str:
         return base64.b64encode(f"{self.credentials['username']}:{self.credentials['password']}".encode()).decode()

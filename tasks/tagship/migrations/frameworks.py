@@ -19,15 +19,15 @@ class State:
     leaves: tuple[str, ...] = ()
 
 
-def read(how: Migrations, said: str) -> State:
+def read(how: Migrations, output: str) -> State:
     """Parse the list of pending migrations.
 
     Django's `showmigrations --plan` prints `[X]  app.0001_name` per line, in the order of application. Other commands
     print one pending migration per line.
     """
     if how.framework != "django":
-        return State(tuple(line.strip() for line in said.splitlines() if line.strip()))
-    found = [match.groupdict() for line in said.splitlines() if (match := _DJANGO_LINE.match(line))]
+        return State(tuple(line.strip() for line in output.splitlines() if line.strip()))
+    found = [match.groupdict() for line in output.splitlines() if (match := _DJANGO_LINE.match(line))]
     last = {entry["app"]: f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == "X"}
     pending = tuple(f"{entry['app']}.{entry['name']}" for entry in found if entry["done"] == " ")
     return State(pending, tuple(sorted(last.values())))

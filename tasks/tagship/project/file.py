@@ -87,13 +87,13 @@ def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> ConfigError:
     """Every problem of a file on a line of its own, in the file's order."""
-    said: dict[tuple[int, str], None] = {}
+    problems: dict[tuple[int, str], None] = {}
     for problem in error.errors(include_url=False):
         location = [part for part in problem["loc"] if part != "[key]"]
         if not _inherited(node, location):
-            says = f"{'.'.join(map(str, location))}: {_said(problem, location)}"
-            said[_line(node, location), says] = None
-    lines = [f"{path}:{line}: {says}" for line, says in sorted(said)]
+            text = f"{'.'.join(map(str, location))}: {_said(problem, location)}"
+            problems[_line(node, location), text] = None
+    lines = [f"{path}:{line}: {text}" for line, text in sorted(problems)]
     return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
 
 

@@ -203,5 +203,5 @@ def ends(model: Mapping[str, Any], service: str) -> bool:
 def replicas(settings: Mapping[str, Any]) -> int:
     """How many containers Compose creates for a service with these settings; none if they say 0."""
     counts = (settings.get("scale"), (settings.get("deploy") or {}).get("replicas"))
-    said = next((count for count in counts if count is not None), 1)
-    return int(said) if str(said).isdecimal() else 1  # not interpolated yet, so the number is unknown
+    number = next((count for count in counts if count is not None), 1)
+    return int(number) if str(number).isdecimal() else 1  # not interpolated yet, so the number is unknown

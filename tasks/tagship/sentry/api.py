@@ -63,8 +63,8 @@ class SentryApi:
 
         Doesn't use sentry-cli, which takes the range since the last release that Sentry saw, in any environment.
         """
-        told = [_commit(commit, repository) for commit in commits]
-        self._call("PUT", f"{self._base}/releases/{quote(version, safe='')}/", {"commits": told})
+        body = [_commit(commit, repository) for commit in commits]
+        self._call("PUT", f"{self._base}/releases/{quote(version, safe='')}/", {"commits": body})
 
     def deploys(self, version: str) -> list[dict[str, Any]]:
         """A release's recorded deploys, newest first; none if Sentry doesn't know the release."""
@@ -158,9 +158,9 @@ class SentryApi:
         except (OSError, ValueError) as error:
             raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
         if reply.status >= http.client.BAD_REQUEST:
-            said = self._account.hide(reply.body[:200].decode(errors="replace").strip())
+            message = self._account.hide(reply.body[:200].decode(errors="replace").strip())
             hint = _HINTS.get(reply.status, "")
-            raise SentryError(f"Sentry answered {reply.status}: {said} ({asked}).", status=reply.status, hint=hint)
+            raise SentryError(f"Sentry answered {reply.status}: {message} ({asked}).", status=reply.status, hint=hint)
         try:
             return json.loads(reply.body) if reply.body else None
         except ValueError:

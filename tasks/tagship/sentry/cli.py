@@ -69,8 +69,8 @@ class SentryCli:
             programs.run([self._program, *words], env=env, until=self._until, fails_as=SentryError)
         except SentryError as error:
             lines = [_NUMBER.sub("", line.strip(), count=1) for line in error.problem.splitlines()]
-            said = " ".join(line for line in lines if line and not _NOISE.match(line)) or lines[0]
-            raise SentryError(f"{' '.join(words[:2])}: {self._account.hide(said)}") from None
+            message = " ".join(line for line in lines if line and not _NOISE.match(line)) or lines[0]
+            raise SentryError(f"{' '.join(words[:2])}: {self._account.hide(message)}") from None
 
 
 def program() -> str:

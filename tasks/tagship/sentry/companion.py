@@ -18,7 +18,7 @@ from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account
 from tagship.sentry.api import SentryApi
 from tagship.sentry.health import limits
-from tagship.sentry.release import Subject, Teller, subject
+from tagship.sentry.release import Reporter, Subject, subject
 from tagship.sentry.watch import Bake, Watch
 from tagship.system.deadline import Deadline
 
@@ -29,34 +29,34 @@ REQUIRED_WITHIN = 120.0
 AGAIN = "repeat the report with `tagship sentry-release --env {}`"
 
 
-class Telling:
+class ReportingThread:
     """The reports to Sentry, and the questions to it, during a rollout."""
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._bake: Bake | None = None
-        self._thread = threading.Thread(target=teller.prepare, name="tagship-sentry", daemon=True)
+        self._thread = threading.Thread(target=reporter.prepare, name="tagship-sentry", daemon=True)
         self._thread.start()
 
     def insist(self) -> None:
         """Wait until everything is reported. Raises SentryError if something failed."""
         self._wait(REQUIRED_WITHIN)
-        self._teller.until.at = float("inf")
-        if failures := self._teller.failures:
+        self._reporter.until.at = float("inf")
+        if failures := self._reporter.failures:
             raise SentryError("\n".join(failures), hint="try again, or set `required: false`; nothing was changed")
 
     def onlooker(self, bake: BakeSettings) -> Onlooker | None:
         """The onlooker for the time that the release bakes."""
         if not bake.for_:
             return None
-        teller, patience = self._teller, Deadline()
-        told = teller.subject
+        reporter, patience = self._reporter, Deadline()
+        subject = reporter.subject
         watch = Watch(
-            SentryApi(teller.account, patience), told.environment, told.version, told.before, time.time(),
-            limits(teller.settings.watch),
+            SentryApi(reporter.account, patience), subject.environment, subject.version, subject.before, time.time(),
+            limits(reporter.settings.watch),
         )  # fmt: skip
-        goes_back = bake.on_unhealthy == "rollback" and not told.back
-        self._bake = Bake(watch, goes_back, patience, teller.settings.within)
+        goes_back = bake.on_unhealthy == "rollback" and not subject.back
+        self._bake = Bake(watch, goes_back, patience, reporter.settings.within)
         return self._bake.glance
 
     def finish(self, started: float, seconds: float) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ class Telling:
 
         `started`: seconds since the epoch. Returns remarks for the user.
         """
-        teller = self._teller
-        if self._wait(teller.settings.within) and teller.known:
-            teller.record(started, seconds)
+        reporter = self._reporter
+        if self._wait(reporter.settings.within) and reporter.known:
+            reporter.record(started, seconds)
         seen = tuple(self._bake.remarks) if self._bake else ()
-        again = (AGAIN.format(teller.subject.environment),) if teller.failures else ()
-        return (*seen, *teller.failures, *teller.remarks, *again)
+        again = (AGAIN.format(reporter.subject.environment),) if reporter.failures else ()
+        return (*seen, *reporter.failures, *reporter.remarks, *again)
 
     def give_up(self) -> None:
         """End all work after a failed rollout, and report no more."""
@@ -80,11 +80,11 @@ class Telling:
 
         Returns whether they ended.
         """
-        teller = self._teller
-        teller.until.move(seconds)
+        reporter = self._reporter
+        reporter.until.move(seconds)
         self._thread.join(seconds + MOMENT)
         if self._thread.is_alive():
-            teller.failures.append(f"Sentry, {teller.at}: not done in time")
+            reporter.failures.append(f"Sentry, {reporter.at}: not done in time")
         return not self._thread.is_alive()
 
 
@@ -109,7 +109,7 @@ class SentryCompanion:
         self._engine = engine
         self._credentials = credentials
         self._progress = progress
-        self._telling: Telling | None = None
+        self._reporting: ReportingThread | None = None
         self._onlooker: Onlooker | None = None
         self._problem = ""
         """Why no report is possible."""
@@ -119,7 +119,7 @@ class SentryCompanion:
         back = action is Action.ROLLBACK
         self.begin(subject(self._environment, candidate.release, before.live_release, back=back))
 
-    def begin(self, told: Subject) -> None:
+    def begin(self, subject: Subject) -> None:
         """Start reporting a subject."""
         try:
             account = sentry_account.of(self._settings, os.environ)
@@ -128,13 +128,13 @@ class SentryCompanion:
                 raise
             self._problem = error.problem
             return
-        self._telling = Telling(Teller(told, self._settings, account, self._engine, self._credentials))
-        self._onlooker = self._telling.onlooker(self._environment.release.bake)
-        if self._settings.required and not told.back:  # a rollback must not depend on Sentry
+        self._reporting = ReportingThread(Reporter(subject, self._settings, account, self._engine, self._credentials))
+        self._onlooker = self._reporting.onlooker(self._environment.release.bake)
+        if self._settings.required and not subject.back:  # a rollback must not depend on Sentry
             try:
-                self._telling.insist()
+                self._reporting.insist()
             except BaseException:
-                self._telling.give_up()
+                self._reporting.give_up()
                 raise
 
     def while_baking(self, *, last: bool) -> None:
@@ -144,12 +144,12 @@ class SentryCompanion:
 
     def after(self, outcome: Outcome) -> tuple[str, ...]:
         """Record the deploy; wait for the remaining reports, `within` at most."""
-        if self._telling is None:
+        if self._reporting is None:
             return (self._problem,)
         with self._progress.step("Report to Sentry"):
-            return self._telling.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
+            return self._reporting.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
 
     def give_up(self) -> None:
         """End all work, and report no more."""
-        if self._telling:
-            self._telling.give_up()
+        if self._reporting:
+            self._reporting.give_up()

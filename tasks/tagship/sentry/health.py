@@ -35,7 +35,7 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Measurements:
     """What Sentry has seen of a release; None if unknown."""
 
     new_issues: int | None = None
@@ -57,7 +57,7 @@ def limits(settings: WatchSettings) -> Limits:
     return Limits(**settings.model_dump())
 
 
-def judge(new: Seen, old: Seen | None, limits: Limits) -> tuple[Signal, ...]:
+def judge(new: Measurements, old: Measurements | None, limits: Limits) -> tuple[Signal, ...]:
     """Every signal of a release, compared with the previous one (None for the first release)."""
     return (_issues(new, limits), _errors(new, old, limits), *_sessions(new, old, limits))
 
@@ -70,7 +70,7 @@ def verdict(signals: Iterable[Signal]) -> Verdict:
     return Verdict.HEALTHY if found == {Verdict.HEALTHY} else Verdict.INCONCLUSIVE
 
 
-def _issues(new: Seen, limits: Limits) -> Signal:
+def _issues(new: Measurements, limits: Limits) -> Signal:
     if new.new_issues is None:
         return Signal("new issues", Verdict.INCONCLUSIVE, "Sentry doesn't know")
     bad = new.new_issues > limits.new_issues
@@ -79,20 +79,20 @@ def _issues(new: Seen, limits: Limits) -> Signal:
     )
 
 
-def _errors(new: Seen, old: Seen | None, limits: Limits) -> Signal:
+def _errors(new: Measurements, old: Measurements | None, limits: Limits) -> Signal:
     """Too many errors, or not. Zero errors are healthy only if sessions show that the app was used."""
     if new.errors is None or (old and old.errors is None):
         return Signal("errors", Verdict.INCONCLUSIVE, "Sentry doesn't know")
     before = (old.errors or 0) if old else 0
     allowed = max(limits.min_errors, int(before * limits.error_factor))
-    said = f"{new.errors}, after {before} of the previous release in an equally long time; {allowed} allowed"
+    reason = f"{new.errors}, after {before} of the previous release in an equally long time; {allowed} allowed"
     if new.errors > allowed:
-        return Signal("errors", Verdict.UNHEALTHY, said)
+        return Signal("errors", Verdict.UNHEALTHY, reason)
     silent = not new.errors and not (new.sessions and new.sessions.count)
-    return Signal("errors", Verdict.INCONCLUSIVE if silent else Verdict.HEALTHY, said)
+    return Signal("errors", Verdict.INCONCLUSIVE if silent else Verdict.HEALTHY, reason)
 
 
-def _sessions(new: Seen, old: Seen | None, limits: Limits) -> Iterator[Signal]:
+def _sessions(new: Measurements, old: Measurements | None, limits: Limits) -> Iterator[Signal]:
     """Compared with the previous release, if there was one; both need enough sessions."""
     if not limits.min_sessions:
         return

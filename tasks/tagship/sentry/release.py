@@ -62,7 +62,7 @@ def subject(settings: Environment, release: Release, previous: Release | None, *
 
 
 @dataclass
-class Teller:
+class Reporter:
     """Reports one release to Sentry."""
 
     subject: Subject
@@ -123,21 +123,23 @@ class Teller:
         self.known = True
 
     def _commits(self) -> None:
-        told = self.subject
-        if told.previous == told.sha:
+        subject = self.subject
+        if subject.previous == subject.sha:
             return  # only the configuration changed
         folder = here.folder()
         remote = git.remote(folder)
         repository = self._api.repository(remote)
         if repository:
-            self._cli.set_commits(told.version, repository, told.previous, told.sha)
+            self._cli.set_commits(subject.version, repository, subject.previous, subject.sha)
             return
-        if not told.previous and git.shallow(folder):
+        if not subject.previous and git.shallow(folder):
             self.remarks.append("Sentry, commits: this clone is shallow, so the first release lacks older commits")
-        commits = git.commits(told.previous, told.sha, MOST_COMMITS if told.previous else FIRST_COMMITS, folder)
+        commits = git.commits(
+            subject.previous, subject.sha, MOST_COMMITS if subject.previous else FIRST_COMMITS, folder
+        )
         if commits:
-            name = "/".join(remote.split("/")[-2:]) or told.version.partition("@")[0]
-            self._api.set_commits(told.version, name, commits)
+            name = "/".join(remote.split("/")[-2:]) or subject.version.partition("@")[0]
+            self._api.set_commits(subject.version, name, commits)
 
     def _source_maps(self) -> None:
         wanted = self.settings.source_maps

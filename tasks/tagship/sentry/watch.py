@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tagship.errors import SentryError, UnhealthyError
 from tagship.sentry.api import SentryApi
-from tagship.sentry.health import Limits, Seen, Signal, Verdict, judge, verdict
+from tagship.sentry.health import Limits, Measurements, Signal, Verdict, judge, verdict
 from tagship.system.deadline import Deadline
 
 T = TypeVar("T")
@@ -41,11 +41,11 @@ class Assessment:
 
     def __str__(self) -> str:
         """The verdict and its reasons; signals with the same reason are joined."""
-        said: dict[str, list[str]] = {}
+        reasons: dict[str, list[str]] = {}
         for signal in self.signals:
             if signal.verdict is self.verdict:
-                said.setdefault(signal.said, []).append(signal.name)
-        return f"{self.verdict}: " + "; ".join(f"{', '.join(names)}: {what}" for what, names in said.items())
+                reasons.setdefault(signal.said, []).append(signal.name)
+        return f"{self.verdict}: " + "; ".join(f"{', '.join(names)}: {what}" for what, names in reasons.items())
 
 
 @dataclass
@@ -86,8 +86,8 @@ class Watch:
             before = None
             if old:
                 errors_before = ask(lambda: api.errors(old, where, as_long))
-                before = Seen(sessions=ask(lambda: api.sessions(old, where, a_day))(), errors=errors_before())
-            found = Seen(issues(), errors(), sessions())
+                before = Measurements(sessions=ask(lambda: api.sessions(old, where, a_day))(), errors=errors_before())
+            found = Measurements(issues(), errors(), sessions())
         return Assessment(judge(found, before, self.limits), tuple(remarks))
 
     def until(
@@ -96,11 +96,11 @@ class Watch:
         """Check repeatedly for so long, or until the release is bad. Shows every assessment but the last."""
         end = self.clock() + seconds
         while True:
-            looked = self.look()
+            assessment = self.look()
             left = end - self.clock()
-            if left <= 0 or looked.verdict is Verdict.UNHEALTHY:
-                return looked
-            show(looked)
+            if left <= 0 or assessment.verdict is Verdict.UNHEALTHY:
+                return assessment
+            show(assessment)
             sleep(min(LOOK_EVERY, left))
 
 
@@ -124,10 +124,10 @@ class Bake:
             return
         self._next = now + LOOK_EVERY
         self.patience.move(self.within)
-        looked = self.watch.look()
-        said = f"Sentry finds {short(self.watch.version)} {looked}"
-        if looked.verdict is Verdict.UNHEALTHY and self.goes_back:
+        assessment = self.watch.look()
+        message = f"Sentry finds {short(self.watch.version)} {assessment}"
+        if assessment.verdict is Verdict.UNHEALTHY and self.goes_back:
             links = self.watch.api.links(self.watch.version, self.watch.environment)
-            raise UnhealthyError(said, hint=f"look at {links['new issues']}")
-        if looked.verdict is not Verdict.HEALTHY and last:
-            self.remarks += [said, *looked.remarks]
+            raise UnhealthyError(message, hint=f"look at {links['new issues']}")
+        if assessment.verdict is not Verdict.HEALTHY and last:
+            self.remarks += [message, *assessment.remarks]

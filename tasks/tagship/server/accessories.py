@@ -28,14 +28,14 @@ Differences = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Brought:
+class UpResult:
     """What `up` did, and what it left alone."""
 
     started: tuple[str, ...]
     differ: Differences
 
 
-def up(session: Session, resolved: Resolution, holder: Holder) -> Brought:
+def up(session: Session, resolved: Resolution, holder: Holder) -> UpResult:
     """Create missing accessories, start stopped ones, and wait until they are ready.
 
     Existing ones are never recreated, even if the Compose file has changed, because their data is in use.
@@ -50,7 +50,7 @@ def up(session: Session, resolved: Resolution, holder: Holder) -> Brought:
         everyone = containers.of(session.engine, wanted.project)
         wanted.start([c for c in everyone if not _ended(c)])
         started = sorted({c.service for c in everyone if not c.running and not _ended(c)})
-        return Brought(tuple(started), wanted.differences(there))
+        return UpResult(tuple(started), wanted.differences(there))
 
 
 def compare(session: Session, resolved: Resolution) -> Differences:
@@ -117,8 +117,8 @@ class _Accessories:
         for container in there:
             if container.service in self.described["services"]:
                 inspected = self._session.engine.get(f"/containers/{container.id}/json")
-                told = tuple(divergence.differences(container.service, self.described, filled, inspected))
-                found |= {container.service: told} if told else {}
+                changed = tuple(divergence.differences(container.service, self.described, filled, inspected))
+                found |= {container.service: changed} if changed else {}
         return found
 
 

@@ -30,11 +30,11 @@ def _listening(engine: Engine, container: str) -> Iterator[tuple[str, int]]:
     """Address, as the kernel prints it, and port of every socket at which a container listens."""
     try:
         stream = engine.hijack(container, list(_TABLES))
-        said = b""
+        output = b""
         while (frame := stream.read())[0]:
-            said += frame[1]
+            output += frame[1]
         stream.close()
     except TagshipError:  # it has no `cat`, or doesn't run
         return
-    for address, port in _LISTENING.findall(said.decode(errors="replace")):
+    for address, port in _LISTENING.findall(output.decode(errors="replace")):
         yield address, int(port, 16)

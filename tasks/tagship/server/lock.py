@@ -1,8 +1,8 @@
-"""The lock that lets one deploy at a time into an environment, kept by the engine itself.
+"""The lock on the engine that lets only one deploy at a time change an environment.
 
-Creating a container by name is atomic, so whoever creates `tagship-lock-APP-ENV` holds the lock. The container is never
-started; a file in it says when the lock expires, by the engine's clock. A stale one is removed by the id that was
-read, so of two that find it stale only one gets it. `lease` keeps one while a command runs.
+Creating a container by name is atomic, so the creator of `tagship-lock-APP-ENV` holds the lock. The container is never
+started; a file in it says when the lock expires, by the engine's clock. An expired lock is removed by the id that was
+read, so that of two deploys that see it, only one gets it. `lease` holds the lock while a command runs.
 """
 
 import getpass

@@ -27,15 +27,15 @@ class Migration:
         self._place = place
         self._rendered = rendered
         self._asked: Callable[[], str] | None = None
-        """Waits for what is said to be pending, where that was asked ahead."""
+        """Waits for the list of pending migrations, if it was started in advance."""
 
     @property
     def only_asked(self) -> bool:
-        """Whether what runs, if anything does, only asks: the database isn't being changed."""
+        """Whether a running one-off, if there is one, only lists migrations and doesn't change the database."""
         return self._asked is not None
 
     def ask(self) -> None:
-        """Begin to ask what is pending."""
+        """Start listing the pending migrations."""
         if how := self._rendered.release.shape.migrations:
             self._asked = ahead(lambda: self._once(how, how.pending))
 

@@ -111,7 +111,7 @@ class Server:
         self._seen: dict[str, list[Container]] = {}
         """Other releases' containers, as listed when this one's were started."""
         self._migration: Migration | None = None
-        """The one that was begun by asking."""
+        """The migration whose listing was started."""
 
     def observe(self) -> Observed:
         """Read everything that a plan depends on."""
@@ -164,7 +164,7 @@ class Server:
         unwatched.refuse_containers(rendered, self._engine)
 
     def ask(self, rendered: Rendered) -> None:
-        """In a thread: most of it is the app's own start."""
+        """List the pending migrations in a thread, because the app starts slowly."""
         self._migration = Migration(self._engine, self._composer, self._place, rendered)
         self._migration.ask()
 
@@ -254,6 +254,6 @@ class Server:
         containers.start(self._engine, idle)
 
     def remove(self, release: str) -> None:
-        """Remove containers and network, and with them the container of a question that nobody waits for now."""
+        """Remove the containers, including one that still lists migrations, and the network."""
         asking = self._migration is not None and self._migration.only_asked
         containers.remove(self._engine, release, one_offs=asking)

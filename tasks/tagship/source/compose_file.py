@@ -37,8 +37,8 @@ def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozen
     given = [word for file in files for word in ("-f", file)]
     project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
     argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
-    said = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
-    model = yaml.load(said.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
+    done = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    model = yaml.load(done.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
         raise ConfigError(f"{', '.join(files)} has no services.")
     paths = [
@@ -59,10 +59,10 @@ def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
         argv = ["--env-file", "/dev/null", "-f", "-", "config", "--no-path-resolution", "--format", "json"]
-        said = programs.run(
+        done = programs.run(
             [*command(), *argv], stdin=as_yaml(wanted.model), cwd=folder, env=variables, fails_as=ConfigError
         )
-    resolved: dict[str, Any] = json.loads(said.out)
+    resolved: dict[str, Any] = json.loads(done.out)
     return resolved
 
 

@@ -30,14 +30,14 @@ def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Ve
         raise SourceError(f"{prefix!r} is not a commit's SHA.", hint="give 4 to 40 hex digits")
     named = prefix or "HEAD"
     try:
-        said = _git("rev-parse", f"{named}^{{commit}}", f"{named}^{{tree}}", folder=folder)
+        output = _git("rev-parse", f"{named}^{{commit}}", f"{named}^{{tree}}", folder=folder)
     except NoRepositoryError:
         raise
     except TagshipError:
         if not prefix:
             raise SourceError("This repository has no commit yet.", hint="run `git add` and `git commit`") from None
         raise SourceError(f"There is no single commit {named} here.", hint="fetch it, or give more digits") from None
-    sha, tree = said.split()
+    sha, tree = output.split()
     if prefix and not sha.startswith(prefix):
         raise SourceError(
             f"{prefix} is the name of a branch or tag here, not of a commit.", hint="give the commit's SHA"
@@ -49,8 +49,8 @@ def version(prefix: str = "", *, dirty: bool = False, folder: Path = HERE) -> Ve
 
 def changes(folder: Path = HERE) -> list[str]:
     """The paths below the project's folder that differ from HEAD, including untracked files."""
-    said = _git("status", "--porcelain", "--untracked-files=all", "--", ".", folder=folder)
-    return [line[3:] for line in said.splitlines()]
+    output = _git("status", "--porcelain", "--untracked-files=all", "--", ".", folder=folder)
+    return [line[3:] for line in output.splitlines()]
 
 
 def edited(paths: Iterable[str], folder: Path = HERE) -> list[str]:
@@ -130,8 +130,8 @@ def commits(since: str, sha: str, most: int, folder: Path = HERE) -> list[Commit
     form = "%x01%H%x00%an%x00%ae%x00%cI%x00%B%x00"
     wanted = f"{since}..{sha}" if since else sha
     options = ("--no-show-signature", "--name-status", "--no-renames", f"--max-count={most}")
-    said = _git("log", "-z", f"--format={form}", *options, wanted, "--", folder=folder)
-    return [_commit(*part.split("\0")) for part in re.split("\x01(?=[0-9a-f]{40}\0)", said)[1:]]
+    output = _git("log", "-z", f"--format={form}", *options, wanted, "--", folder=folder)
+    return [_commit(*part.split("\0")) for part in re.split("\x01(?=[0-9a-f]{40}\0)", output)[1:]]
 
 
 def shallow(folder: Path = HERE) -> bool:

@@ -33,7 +33,7 @@ PASSED_ON = (
 
 
 @dataclass(frozen=True)
-class Finished:
+class Output:
     """The output of a program."""
 
     out: str
@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913 - one door
     cwd: Path | None = None,
     fails_as: type[TagshipError] = ToolError,
     until: Deadline | None = None,
-) -> Finished:
+) -> Output:
     """Run to the end. Raises `fails_as` with the program's last lines, or ToolError if it isn't installed.
 
     At the deadline the program is killed, which counts as a failure.
@@ -82,18 +82,18 @@ def run(  # noqa: PLR0913 - one door
     if done is None:
         raise fails_as(f"{name} was not done in time.")
     if process.returncode:
-        said = (done.err.strip() or done.out.strip()).splitlines()
-        raise fails_as(f"{name}: " + "\n  ".join(said[-12:]))
+        output = (done.err.strip() or done.out.strip()).splitlines()
+        raise fails_as(f"{name}: " + "\n  ".join(output[-12:]))
     return done
 
 
-def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | None) -> Finished | None:
+def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | None) -> Output | None:
     """The output; None if the program was killed."""
     if until is None:
-        return Finished(*process.communicate(stdin))
+        return Output(*process.communicate(stdin))
     while True:
         try:
-            return Finished(*process.communicate(stdin, timeout=min(POLL, until.left)))
+            return Output(*process.communicate(stdin, timeout=min(POLL, until.left)))
         except subprocess.TimeoutExpired:
             stdin = ""  # sent with the first call
             if not until.left:

@@ -144,8 +144,8 @@ class MemoryTarget:
         self._projects.setdefault(rendered.name, MemoryProject(self._clock, {})).present = present
         self._changed("create", rendered.name)
 
-    def ask(self, rendered: Rendered) -> None:  # noqa: ARG002 - the port's
-        """Begin nothing: `migrate` knows what is pending."""
+    def ask(self, rendered: Rendered) -> None:  # noqa: ARG002 - required by the protocol
+        """Do nothing: `migrate` knows the pending migrations."""
         self._may_fail("ask")
 
     def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:

@@ -1,4 +1,4 @@
-"""What was there before: other containers on the engine, releases that are kept, a ledger of years."""
+"""Rows with a history: other containers on the engine, kept releases, a long ledger."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

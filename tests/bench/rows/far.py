@@ -60,7 +60,7 @@ def deploy(distant: Distant) -> Mapping[str, float]:
 
 
 def rollback(distant: Distant) -> Mapping[str, float]:
-    """There and back and there again."""
+    """Deploy, roll back, and deploy again."""
     return distant.measure(distant.contender.back, "rollback")
 
 

@@ -1,4 +1,4 @@
-"""Our commands are obeyed, and nobody else's."""
+"""The runner obeys only our own commands."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Inputs are refused when they could mean anything but what they say."""
+"""Ambiguous inputs are refused."""
 
 from pathlib import Path
 

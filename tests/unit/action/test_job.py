@@ -1,4 +1,4 @@
-"""What the tasks are told comes from `with:`, whatever an earlier step left in the environment."""
+"""The tasks' inputs come only from `with:`, even if an earlier step set the same variables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The summary says what went where; after a failure, first why, and what is serving now."""
+"""The summary says what was deployed where; after a failure, first the reason and the serving release."""
 
 from typing import Any
 

@@ -42,7 +42,7 @@ def test_the_value_of_an_option_is_no_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "says"), [("deplyo", "Did you mean deploy"), ("test lnit", "lnit"), ("zzz", "There are")]
+    ("given", "says"), [("deplyo", "Did you mean deploy"), ("test lnit", "lnit"), ("zzz", "Use one of")]
 )
 def test_a_word_that_is_no_task_is_refused(given: str, says: str) -> None:
     with pytest.raises(ActionError, match=says):

@@ -1,4 +1,4 @@
-"""Who is measured when."""
+"""The order of measurements."""
 
 from tests.bench.__main__ import turns
 

@@ -73,7 +73,7 @@ class Reach:
         yield Reader(self.engine, cast("Edge", self) if self.edge else None, self.place, url, planning=True)
 
     def read(self, *, prepare: bool = False) -> Files:
-        """All of them."""
+        """The names of all rows."""
         assert not prepare, "who only looks makes nothing"
         return Files(self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40)
 

@@ -1,4 +1,4 @@
-"""The story of a deploy: what is recorded, what is undone, and what is only said."""
+"""The steps of a deploy: what is recorded, what is undone, and what is only reported."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from tagship.deploy import story as deploys
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
-from tagship.deploy.companion import Companion, Nobody
+from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.execution import Execution
 from tagship.deploy.observed import Migrated, Observed, Routing
 from tagship.deploy.order import Order
@@ -342,7 +342,7 @@ def deliver(  # noqa: PLR0913 - what a deploy depends on
 ) -> Outcome:
     """Carry it out."""
     what = order(choose, back=back, action=action)
-    return deploys.rollout(environment, what, Progress(quiet=quiet), companion or Nobody())
+    return deploys.rollout(environment, what, Progress(quiet=quiet), companion or NoCompanion())
 
 
 def test_deploys_what_is_chosen() -> None:
@@ -642,7 +642,7 @@ def test_going_back_migrates_nothing() -> None:
 def test_a_preview_is_the_numbered_plan_and_changes_nothing() -> None:
     environment = MemoryTarget()
 
-    lines = deploys.preview(environment, order(choice()), Progress(quiet=True), Nobody()).splitlines()
+    lines = deploys.preview(environment, order(choice()), Progress(quiet=True), NoCompanion()).splitlines()
 
     assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
     assert lines[1] == "  1. Pull 1 image by digest"

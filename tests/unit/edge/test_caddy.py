@@ -1,4 +1,4 @@
-"""One environment's part of the edge: what the admin API is asked, and how its answers are read."""
+"""One environment's part of the edge: requests to the admin API, and parsing of its answers."""
 
 import json
 from collections.abc import Iterator

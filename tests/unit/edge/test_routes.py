@@ -1,4 +1,4 @@
-"""What the edge is told."""
+"""The edge's configuration."""
 
 import json
 from typing import Any

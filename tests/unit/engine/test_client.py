@@ -1,4 +1,4 @@
-"""One Docker engine, spoken to over its socket; the connections under it, too."""
+"""Calls to a Docker engine over its socket, and the connections below them."""
 
 import base64
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What Compose asks for is answered where it is known, and asked of the engine where it isn't."""
+"""Known questions of Compose are answered; all others go to the engine."""
 
 import http.client
 import json

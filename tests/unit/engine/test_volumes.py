@@ -1,4 +1,4 @@
-"""The volumes of an environment: made as the Compose file says, and compared with those that stand."""
+"""The volumes of an environment: created as the Compose file says, and compared with existing ones."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What buildx is asked to build."""
+"""The definition for buildx."""
 
 from pathlib import Path
 from typing import Any

@@ -79,7 +79,7 @@ def test_what_another_job_pushed_is_what_is_deployed(
     monkeypatch.setenv(releases.DIGESTS, json.dumps(handed))
 
     if refused:
-        with pytest.raises(RegistryError, match="where the build pushed"):
+        with pytest.raises(RegistryError, match="but the build pushed"):
             releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
     else:
         releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})

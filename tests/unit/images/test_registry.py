@@ -1,4 +1,4 @@
-"""A registry, as far as a deploy asks it anything: which digest a tag names."""
+"""The only question to a registry: the digest of a tag."""
 
 import base64
 import socket

@@ -1,4 +1,4 @@
-"""What tagship.yml may say, and how it is told what it may not."""
+"""What tagship.yml may contain, and the errors for everything else."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What of a Compose file can't run on a server, or shouldn't without somebody's word."""
+"""What in a Compose file can't run on a server, or is risky there."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a person watches."""
+"""The table of steps that a user watches."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What Sentry is told beside a rollout, by the real sentry-cli: all of it, bounded in time, and never in the way."""
+"""Reports to Sentry during a rollout, by the real sentry-cli: complete, limited in time, never blocking."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account
 from tagship.sentry import source_maps
 from tagship.sentry.companion import SentryCompanion
-from tagship.sentry.release import Subject, Teller, subject
+from tagship.sentry.release import Reporter, Subject, subject
 from tagship.variables import resolve
 from tests.fakes import sentries
 from tests.fakes.builders import nobody
@@ -96,8 +96,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def teller(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Teller:  # noqa: ANN401 - tagship.yml's
-    found = Teller(told, settings(**over), sentry.account(), engine, nobody)
+def reporter(sentry: Sentry, engine: Engine, told: Subject, **over: Any) -> Reporter:  # noqa: ANN401 - tagship.yml's
+    found = Reporter(told, settings(**over), sentry.account(), engine, nobody)
     found.until.move(60)
     return found
 
@@ -107,24 +107,24 @@ def test_a_full_release_makes_every_call_that_was_written_down(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
     repository.run("remote", "add", "origin", "https://github.com/acme/shop.git")
-    telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
+    reporting = reporter(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
 
-    telling.prepare()
-    telling.record(1767225600, 7.4)
+    reporting.prepare()
+    reporting.record(1767225600, 7.4)
 
     version = sentries.VERSION
     made = [call.replace(version.replace("@", "%40"), "VERSION").replace(version, "VERSION") for call in sentry.calls]
-    assert telling.failures == []
+    assert reporting.failures == []
     assert made == CALLS
 
 
 @pytest.mark.usefixtures("image")
 def test_a_full_release_says_what_belongs_to_it(sentry: Sentry, engine: Engine, repository: Repository) -> None:
     told = a_subject(repository)
-    telling = teller(sentry, engine, told, **{"source-maps": MAPS})
+    reporting = reporter(sentry, engine, told, **{"source-maps": MAPS})
 
-    telling.prepare()
-    telling.record(1767225600, 7.4)
+    reporting.prepare()
+    reporting.record(1767225600, 7.4)
 
     assert sentry.body("POST /releases/")["projects"] == ["backend", "frontend"]
     (commit,) = sentry.body(f"PUT /releases/{told.version.replace('@', '%40')}/")["commits"]
@@ -145,11 +145,11 @@ def test_an_integrations_repository_is_told_the_range_and_needs_no_history(
     repository.run("remote", "add", "origin", "https://github.com/acme/shop.git")
     sentry.server.answers[f"GET {ORG}/repos/"] = Answer(body=[{**sentries.REPO, "dateCreated": "2026-01-01T00:00:00Z"}])
     told = a_subject(repository, previous="c" * 40, image="")
-    telling = teller(sentry, engine, told)
+    reporting = reporter(sentry, engine, told)
 
-    telling.prepare()
+    reporting.prepare()
 
-    assert telling.failures == []
+    assert reporting.failures == []
     (ref,) = sentry.body(f"PUT /releases/{told.version}/")["refs"]
     assert (ref["repository"], ref["previousCommit"], ref["commit"]) == ("acme/shop", "c" * 40, told.sha)
 
@@ -160,11 +160,11 @@ def test_a_shallow_clone_says_what_to_do_and_stops_nothing_else(
 ) -> None:
     told = a_subject(repository)
     repository.write(".git/shallow", f"{told.sha}\n")
-    telling = teller(sentry, engine, Subject(**{**vars(told), "previous": "c" * 40}), **{"source-maps": MAPS})
+    reporting = reporter(sentry, engine, Subject(**{**vars(told), "previous": "c" * 40}), **{"source-maps": MAPS})
 
-    telling.prepare()
+    reporting.prepare()
 
-    (said,) = telling.failures
+    (said,) = reporting.failures
     assert said.startswith(
         "Sentry, commits: Commit cccccccc is not in this shallow clone. (fetch the whole history: `fetch-"
     )
@@ -174,21 +174,21 @@ def test_a_shallow_clone_says_what_to_do_and_stops_nothing_else(
 def test_a_rollback_is_a_deploy_of_the_older_release_and_leaves_its_commits_alone(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
-    telling = teller(sentry, engine, a_subject(repository, back=True), **{"source-maps": MAPS})
+    reporting = reporter(sentry, engine, a_subject(repository, back=True), **{"source-maps": MAPS})
 
-    telling.prepare()
-    telling.record(1767225600, 2)
+    reporting.prepare()
+    reporting.record(1767225600, 2)
 
-    assert telling.failures == []
+    assert reporting.failures == []
     assert not [call for call in sentry.calls if "repos" in call or "artifactbundle" in call]
     assert f"POST /releases/{sentries.VERSION}/deploys/" in sentry.calls
 
 
 def test_a_changed_configuration_brings_no_commits(sentry: Sentry, engine: Engine, repository: Repository) -> None:
     told = a_subject(repository, image="")
-    telling = teller(sentry, engine, Subject(**{**vars(told), "previous": told.sha}))
+    reporting = reporter(sentry, engine, Subject(**{**vars(told), "previous": told.sha}))
 
-    telling.prepare()
+    reporting.prepare()
 
     assert sentry.calls == ["POST /releases/"]
 
@@ -200,11 +200,11 @@ def test_a_deploy_that_is_recorded_already_is_not_recorded_twice(
     quoted = told.version.replace("@", "%40")
     sentry.server.answers[f"GET {ORG}/releases/{quoted}/deploys/"] = Answer(body=[sentries.deploy()])
 
-    teller(sentry, engine, told).record(1767225600, 7.4, again=True)
+    reporter(sentry, engine, told).record(1767225600, 7.4, again=True)
     assert f"POST /releases/{told.version}/deploys/" not in sentry.calls
     assert f"PUT /releases/{told.version}/" in sentry.calls, "what wasn't finalized is"
 
-    teller(sentry, engine, told).record(1767225600, 8.4, again=True)
+    reporter(sentry, engine, told).record(1767225600, 8.4, again=True)
     assert sentry.calls[-1] == f"POST /releases/{told.version}/deploys/"
 
 
@@ -213,7 +213,7 @@ def test_a_release_is_finalized_once(sentry: Sentry, engine: Engine, repository:
     done = {**sentries.RELEASE, "dateReleased": "2026-01-01T00:00:00Z"}
     sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/"] = Answer(body=done)
 
-    teller(sentry, engine, told).record(1767225600, 7.4)
+    reporter(sentry, engine, told).record(1767225600, 7.4)
 
     assert not [call for call in sentry.calls if call.startswith("PUT")]
 
@@ -223,11 +223,11 @@ def test_a_deploy_list_that_cannot_be_read_is_a_failure_of_that_part_alone(
 ) -> None:
     told = a_subject(repository)
     sentry.server.answers[f"GET {ORG}/releases/{told.version.replace('@', '%40')}/deploys/"] = Answer(500, b"oops")
-    telling = teller(sentry, engine, told)
+    reporting = reporter(sentry, engine, told)
 
-    telling.record(1767225600, 7.4, again=True)
+    reporting.record(1767225600, 7.4, again=True)
 
-    assert [failure.partition(": ")[0] for failure in telling.failures] == ["Sentry, deploy"]
+    assert [failure.partition(": ")[0] for failure in reporting.failures] == ["Sentry, deploy"]
     assert f"PUT /releases/{told.version}/" in sentry.calls
 
 
@@ -237,8 +237,8 @@ def test_a_dead_sentry_is_a_remark_and_costs_no_further_call(
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository), settings(), engine) as telling:
-        remarks = told_of(telling)
+    with beside(a_subject(repository), settings(), engine) as reporting:
+        remarks = told_of(reporting)
 
     assert remarks[0].startswith("Sentry, release: releases new: ")
     assert remarks[-1] == "repeat the report with `tagship sentry-release --env staging`"
@@ -251,8 +251,8 @@ def test_a_sentry_that_hangs_holds_nothing_up_for_longer_than_it_may(
     let_go = threading.Event()
     sentry.server.answers[f"POST {ORG}/releases/"] = Answer(hang=let_go)
 
-    with beside(a_subject(repository), settings(within=0.3), engine) as telling:
-        remarks = told_of(telling)
+    with beside(a_subject(repository), settings(within=0.3), engine) as reporting:
+        remarks = told_of(reporting)
 
     assert "not done in time" in remarks[0]
     assert remarks[-1].startswith("repeat the report")
@@ -266,17 +266,17 @@ def test_what_is_still_being_told_when_time_is_up_is_named(
     monkeypatch.setattr("tagship.sentry.companion.MOMENT", 0.01)
     at: list[str] = []
 
-    def hang(teller: Teller) -> None:
-        at.append(teller.at)
+    def hang(reporter: Reporter) -> None:
+        at.append(reporter.at)
         let_go.wait()
 
-    monkeypatch.setattr(Teller, "_source_maps", hang)
+    monkeypatch.setattr(Reporter, "_source_maps", hang)
     told = a_subject(repository)
 
-    with beside(told, settings(within=0.01), engine) as telling:
+    with beside(told, settings(within=0.01), engine) as reporting:
         wait_for(lambda: f"PUT /releases/{told.version.replace('@', '%40')}/" in sentry.calls)
         wait_for(lambda: at[-1:] == ["source maps"])
-        remarks = told_of(telling)
+        remarks = told_of(reporting)
     let_go.set()
 
     assert remarks[0] == "Sentry, source maps: not done in time"
@@ -299,9 +299,9 @@ def test_where_sentry_is_required_its_refusal_comes_before_anything_else(
 def test_where_sentry_is_required_all_is_told_before_the_rollout_begins(
     sentry: Sentry, engine: Engine, repository: Repository
 ) -> None:
-    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine) as telling:
+    with beside(a_subject(repository), settings(required=True, **{"source-maps": MAPS}), engine) as reporting:
         assert "POST /artifactbundle/assemble/" in sentry.calls
-        assert told_of(telling) == ()
+        assert told_of(reporting) == ()
 
 
 def test_after_a_failed_rollout_no_deploy_is_recorded(sentry: Sentry, engine: Engine, repository: Repository) -> None:
@@ -327,8 +327,8 @@ def test_what_is_not_set_is_said_at_once_or_in_the_end(
         ):
             pytest.fail("the rollout must not begin")
     else:
-        with beside(a_subject(repository), lacking, engine) as telling:
-            assert told_of(telling) == (said,)
+        with beside(a_subject(repository), lacking, engine) as reporting:
+            assert told_of(reporting) == (said,)
 
 
 def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
@@ -337,18 +337,18 @@ def test_a_release_that_bakes_is_looked_at_and_what_was_seen_is_said(
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s"})
 
-    with beside(a_subject(repository, image=""), settings(), engine, bake) as telling:
-        telling.while_baking(last=True)
-        remarks = told_of(telling)
+    with beside(a_subject(repository, image=""), settings(), engine, bake) as reporting:
+        reporting.while_baking(last=True)
+        remarks = told_of(reporting)
 
     assert remarks == ("Sentry finds shop@bbbbbbbb unhealthy: new issues: 4, of 0 allowed",)
 
 
 @pytest.mark.usefixtures("image")
 def test_a_release_that_does_not_bake_is_not_looked_at(sentry: Sentry, engine: Engine, repository: Repository) -> None:
-    with beside(a_subject(repository), settings(), engine) as telling:
-        telling.while_baking(last=True)
-        assert told_of(telling) == ()
+    with beside(a_subject(repository), settings(), engine) as reporting:
+        reporting.while_baking(last=True)
+        assert told_of(reporting) == ()
     assert not [call for call in sentry.calls if "issues" in call]
 
 
@@ -359,10 +359,10 @@ def test_a_bug_of_ours_in_telling_does_not_fail_a_deploy_either(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(Teller, "_commits", lambda _: 1 / 0)
+    monkeypatch.setattr(Reporter, "_commits", lambda _: 1 / 0)
 
-    with beside(a_subject(repository, image=""), settings(), engine) as telling:
-        remarks = told_of(telling)
+    with beside(a_subject(repository, image=""), settings(), engine) as reporting:
+        remarks = told_of(reporting)
 
     assert "a bug in Tagship, ZeroDivisionError" in remarks[0]
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
@@ -377,8 +377,8 @@ def test_a_way_back_needs_no_sentry(engine: Engine, repository: Repository, monk
     monkeypatch.setenv("SENTRY_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", TOKEN)
 
-    with beside(a_subject(repository, back=True), settings(required=True), engine) as telling:
-        assert "Sentry, release" in told_of(telling)[0]
+    with beside(a_subject(repository, back=True), settings(required=True), engine) as reporting:
+        assert "Sentry, release" in told_of(reporting)[0]
 
 
 def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_time(
@@ -387,9 +387,9 @@ def test_a_release_that_comes_back_is_not_sent_away_for_what_it_did_the_first_ti
     sentry.issues = {"1": 4}
     bake = BakeSettings.model_validate({"for": "1s", "on-unhealthy": "rollback"})
 
-    with beside(a_subject(repository, image="", back=True), settings(), engine, bake) as telling:
-        telling.while_baking(last=True)
-        assert "unhealthy" in told_of(telling)[0]
+    with beside(a_subject(repository, image="", back=True), settings(), engine, bake) as reporting:
+        reporting.while_baking(last=True)
+        assert "unhealthy" in told_of(reporting)[0]
 
 
 @pytest.mark.usefixtures("image")
@@ -402,15 +402,15 @@ def test_the_token_never_reaches_the_command_line(
     )
     spy.chmod(0o755)
     monkeypatch.setattr("tagship.sentry.cli.program", lambda: str(spy))
-    telling = teller(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
+    reporting = reporter(sentry, engine, a_subject(repository), **{"source-maps": MAPS})
 
-    telling.prepare()
-    telling.record(1767225600, 7)
+    reporting.prepare()
+    reporting.record(1767225600, 7)
 
     argv = (tmp_path / "argv").read_text()
     assert [line.split()[1] for line in argv.splitlines()] == ["new", "upload", "finalize", "new"]
     assert TOKEN not in argv
-    assert telling.failures == ["Sentry, deploy: deploys new: spy: refused for ⟦SENTRY_AUTH_TOKEN⟧"]
+    assert reporting.failures == ["Sentry, deploy: deploys new: spy: refused for ⟦SENTRY_AUTH_TOKEN⟧"]
 
 
 @pytest.mark.parametrize("token", ["two words", "ctrl\x01", "ümlaut"])

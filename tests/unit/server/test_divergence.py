@@ -1,4 +1,4 @@
-"""How an accessory's container differs from what the Compose file says by now."""
+"""Differences between an accessory's container and the Compose file."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The lock as it stands on an engine, and who holds it."""
+"""The lock on an engine, and its holder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One SSH connection per deploy: what OpenSSH is told, and what is said when it fails."""
+"""One SSH connection per deploy: OpenSSH's arguments, and the errors if it fails."""
 
 import os
 import socket

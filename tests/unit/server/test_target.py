@@ -1,4 +1,4 @@
-"""An environment on a real server where it is not as the fake; what they have in common is in tests/contract."""
+"""Where a real server differs from the fake; what they have in common is in tests/contract."""
 
 import base64
 import json

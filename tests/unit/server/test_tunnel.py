@@ -1,4 +1,4 @@
-"""A connection that was cut: made again, or given up, and what is said of it."""
+"""A broken connection: reconnected or given up, and the error for it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Asking the world outside: proxies, redirects, and what is asked again."""
+"""HTTP requests: proxies, redirects, and retries."""
 
 import time
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""The shipped fakes are tested, too: users' tests lean on them."""
+"""The shipped fakes are tested, too, because users' tests rely on them."""

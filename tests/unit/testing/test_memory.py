@@ -1,4 +1,4 @@
-"""MemoryTarget where it has a will of its own; what it has in common with a server is in tests/contract."""
+"""Where MemoryTarget differs from a server; what they have in common is in tests/contract."""
 
 import pytest
 

@@ -21,7 +21,7 @@ class Backend(BaseHTTPRequestHandler):
         self.wfile.write(b"database: gone")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
