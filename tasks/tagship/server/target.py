@@ -31,12 +31,12 @@ from tagship.reporting import redaction
 from tagship.server import listening, unwatched
 from tagship.server.attach import attachments
 from tagship.server.composer import Composer
+from tagship.server.drain import drain
 from tagship.server.lease import Lease
 from tagship.server.migration import Migration
 from tagship.server.observe import Reader
 from tagship.system.parallel import ahead, settled
 
-DRAIN_POLL = 0.05
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
@@ -227,21 +227,8 @@ class Server:
             look(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:
-        """Wait until the edge has no request in flight to the release; the stop cuts off requests beyond the limit.
-
-        An edge that doesn't know this is asked for connections to the release's containers, which last a second longer.
-        """
-        until = time.monotonic() + seconds
-        addresses: list[str] | None = None
-        while True:
-            busy = self._edge.requests_in_flight(release) if addresses is None else self._edge.connections(addresses)
-            if busy is None:
-                ours = containers.of(self._engine, release)
-                addresses = [address for c in ours if (address := c.addresses.get(NETWORK))]
-            elif not busy or time.monotonic() >= until:
-                return
-            else:
-                time.sleep(DRAIN_POLL)
+        """Wait until no request to a release is in flight."""
+        drain(self._engine, self._edge, release, seconds)
 
     def stop(self, release: str, services: Sequence[str]) -> None:
         """Stop containers, all at once, each with its own grace period."""

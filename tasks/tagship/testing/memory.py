@@ -47,12 +47,11 @@ class MemoryTarget:
         self.accessories = dict(accessories or {})
         """Accessory → the engine's state of its container."""
         self.ledger: list[str] = []
-        self._to = ""
         self._images: set[str] = set()
         self._networks: set[str] = set()
         self._projects: dict[str, MemoryProject] = {}
         self._records: dict[str, Record] = {}
-        self._clock = 0.0
+        self._to, self._clock = "", 0.0
 
     @classmethod
     def running(cls, *releases: Rendered) -> "MemoryTarget":
@@ -66,12 +65,9 @@ class MemoryTarget:
             target.start(rendered, rendered.order)
             target.serve(rendered.served, rendered.served)
             target.cutover(rendered.name)
-            if previous:
-                target.stop(previous, ())
-            entry = ledger.Entry(
-                str(target._clock), "deploy", ledger.GOOD, rendered.name, rendered.release.version.tag, previous
-            )
-            target.record(entry)
+            target.stop(previous, ())
+            tag = rendered.release.version.tag
+            target.record(ledger.Entry(str(target._clock), "deploy", ledger.GOOD, rendered.name, tag, previous))
         target.changes.clear()
         return target
 
@@ -172,8 +168,7 @@ class MemoryTarget:
         """Serve these routes; no change if it already does."""
         self._may_fail("serve")
         now = (candidate, live, to, tuple(elsewhere), here)
-        before = (self.candidate_served, self.live_served, self._to, self.elsewhere, self.here)
-        if now != before:
+        if now != (self.candidate_served, self.live_served, self._to, self.elsewhere, self.here):
             self.candidate_served, self.live_served, self._to, self.elsewhere, self.here = now
             self._changed("serve", *(route.path for route in candidate.routes), *elsewhere)
 

@@ -1,0 +1,28 @@
+"""Waits for the requests that a release still answers after the cutover."""
+
+import time
+
+from tagship.edge.caddy import NETWORK
+from tagship.edge.traffic import Edge
+from tagship.engine import containers
+from tagship.engine.client import Engine
+
+POLL = 0.05
+
+
+def drain(engine: Engine, edge: Edge, release: str, seconds: float) -> None:
+    """Wait until the edge has no request in flight to the release; the stop cuts off requests beyond the limit.
+
+    An edge that doesn't know this is asked for connections to the release's containers, which last a second longer.
+    """
+    until = time.monotonic() + seconds
+    addresses: list[str] | None = None
+    while True:
+        busy = edge.requests_in_flight(release) if addresses is None else edge.connections(addresses)
+        if busy is None:
+            ours = containers.of(engine, release)
+            addresses = [address for c in ours if (address := c.addresses.get(NETWORK))]
+        elif not busy or time.monotonic() >= until:
+            return
+        else:
+            time.sleep(POLL)
