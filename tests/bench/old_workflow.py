@@ -8,15 +8,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench import schema
 from tests.bench.ours import IDLE
 from tests.bench.run import Run
-from tests.hello import COMPOSE, Hello
+from tests.hello import Hello
 from tests.rig import Host, Rig
 
 PORT = 8082
 _FOLDER = "/home/deploy/bench-old"
 _PLUGINS = "/usr/local/lib/docker/cli-plugins"
-_DEPLOY = "docker compose pull --quiet && docker compose up --detach && docker compose exec -T web python3 -c pass"
+_DEPLOY = (
+    f"docker compose pull --quiet && docker compose up --detach && docker compose exec -T web {schema.COMMAND} apply"
+)
 
 
 class OldWorkflow:
@@ -26,6 +29,7 @@ class OldWorkflow:
 
     def __init__(self, rig: Rig, host: Host, folder: Path) -> None:
         self.app = Hello(rig, folder, "bench-old")
+        schema.prepare(self.app)
         self.url = f"http://{host.address}:{PORT}"
         self._rig = rig
         self._host = host
@@ -37,9 +41,9 @@ class OldWorkflow:
         shutil.copy(plugin, self._host.machine.run_folder / plugin.name)
         self._host.run(["mkdir", "-p", _PLUGINS, _FOLDER])
         self._host.run(["ln", "-sf", f"/rig/{plugin.name}", f"{_PLUGINS}/{plugin.name}"])
-        web: dict[str, Any] = {**COMPOSE["services"]["web"], "image": self._image, "ports": [f"{PORT}:8000"]}
+        web: dict[str, Any] = {**self.app.compose["services"]["web"], "image": self._image, "ports": [f"{PORT}:8000"]}
         del web["build"]
-        compose = json.dumps({"name": "bench-old", "services": {"web": web}})
+        compose = json.dumps({"name": "bench-old", "services": {"web": web}, "volumes": {"state": {}}})
         self._host.run(["tee", f"{_FOLDER}/docker-compose.yml"], stdin=compose)
         self.ship()
 

@@ -1,6 +1,6 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import crowded, example, far, loaded, many, migrating, near, starting, three
+from tests.bench.rows import crowded, example, far, large, loaded, many, migrating, near, starting, three
 from tests.bench.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
@@ -11,6 +11,7 @@ SCENES: tuple[Scene, ...] = (
     migrating.SCENE,
     example.SCENE,
     loaded.SCENE,
+    large.SCENE,
     *many.SCENES,
     *crowded.SCENES,
 )

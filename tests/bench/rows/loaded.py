@@ -1,9 +1,10 @@
-"""A deploy under a load that never retries, beside what people have before."""
+"""A deploy with a migration, under a load that never retries, beside what people have before."""
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from tests.bench import schema
 from tests.bench.old_workflow import OldWorkflow
 from tests.bench.ours import ENVIRONMENT, Ours
 from tests.bench.results import OLD, Row
@@ -15,13 +16,19 @@ from tests.bench.scene import OURS_ALONE, Bench, Play, Scene
 def stage(bench: Bench, who: str) -> Iterator[Ours | OldWorkflow]:
     """One version live."""
     bench.rig.reset(bench.host)
-    contender = OldWorkflow(bench.rig, bench.host, bench.fresh("old")) if who == OLD else near.ours(bench, who)
+    contender: Ours | OldWorkflow
+    if who == OLD:
+        contender = OldWorkflow(bench.rig, bench.host, bench.fresh("old"))
+    else:
+        contender = near.ours(bench, who)
+        schema.prepare(contender.app)
     contender.prepare()
     yield contender
 
 
 def deploy(contender: Ours | OldWorkflow) -> Mapping[str, float]:
-    """A new commit, while nine clients ask."""
+    """A new commit that needs a migration, while nine clients ask."""
+    schema.need(contender.app, "0001", "0002")
     if isinstance(contender, OldWorkflow):
         load = contender.app.load_at(contender.url)
     else:
@@ -40,7 +47,7 @@ SCENE = Scene(
         Play(
             deploy,
             (
-                Row("loaded", "deploy under load"),
+                Row("loaded", "deploy with a migration, under load"),
                 Row("loaded-outage", "under load: from the first failed request to the last", aim="0 s"),
                 Row("loaded-failed", "under load: failed requests", "requests", "0"),
             ),
