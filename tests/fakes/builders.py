@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagship.deploy.observed import Observed, Standing
-from tagship.deploy.rollout import Good
+from tagship.deploy.rollout import GoodRelease
 from tagship.names import Place, Version
 from tagship.proof import ledger
 from tagship.release.model import Configuration, Migrations, Release, Rendered, Route, Shape, Sources
@@ -76,9 +76,9 @@ def standing(
     )
 
 
-def good(release: Rendered) -> Good:
+def good(release: Rendered) -> GoodRelease:
     """The completely running release that a failed rollout goes back to."""
-    return Good(release.name, release.release, {service: release.replicas(service) for service in release.order})
+    return GoodRelease(release.name, release.release, {service: release.replicas(service) for service in release.order})
 
 
 def entry(release: Rendered, previous: str = "", *, action: str = "deploy", result: str = ledger.GOOD) -> ledger.Entry:

@@ -43,11 +43,11 @@ def deploy(  # noqa: PLR0913 - its options
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import How, bring, meant, order, released  # while ssh connects
+        from tagship.commands.orders import RunOptions, bring, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
-        how = How(Progress(quiet=json), wait, dry_run, json)
+        how = RunOptions(Progress(quiet=json), wait, dry_run, json)
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
             session, choose = released(opening, settings, version, how.progress, planned=dry_run)
@@ -73,11 +73,11 @@ def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wai
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import How, bring, former, order  # while ssh connects
+        from tagship.commands.orders import RunOptions, bring, former, order  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
-        how = How(Progress(quiet=json), wait, dry_run, json)
+        how = RunOptions(Progress(quiet=json), wait, dry_run, json)
         with how.progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
         bring(session, order(settings, Action.ROLLBACK, former(settings, to, how.progress)), how)
@@ -97,7 +97,7 @@ def ship(
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks
-    from tagship.commands.orders import How, bring, just, meant, of_branch, order, preview_ship, reach
+    from tagship.commands.orders import RunOptions, bring, just, meant, of_branch, order, preview_ship, reach
     from tagship.engine import local
     from tagship.images import build, commit, digests, embedded
     from tagship.project import here
@@ -117,7 +117,7 @@ def ship(
         lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
         lambda: build.resolve(found, config),
     )
-    how = How(Progress(quiet=json), wait, dry_run, json)
+    how = RunOptions(Progress(quiet=json), wait, dry_run, json)
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import ENV, JSON, task
+from tagship.commands.task import JSON, task
 from tagship.errors import ApprovalError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
 
 @task(
     help={
-        "env": ENV,
+        "env": "Only this environment. Default: all with `branch` or `approval: required`.",
         "reviewer": "Who may approve: USER or ORG/TEAM. You can repeat this option.",
         "wait-minutes": "Minutes that a job waits before it may run.",
         "variable": "A variable of the environment, NAME=VALUE. You can repeat this option.",
@@ -77,7 +77,11 @@ def protect(
         _protect(repo, settings.name, wanted, dry_run=dry_run)
 
 
-@task(changes=False, trusts=False, help={"env": ENV, "json": JSON})
+@task(
+    changes=False,
+    trusts=False,
+    help={"env": "Check only this environment. Default: all with `approval: required`.", "json": JSON},
+)
 def check(_: Context, env: str = "", json: bool = False) -> None:
     """Check that the environments are protected on GitHub.
 

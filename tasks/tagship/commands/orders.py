@@ -34,7 +34,7 @@ from tagship.variables.resolve import Resolution
 
 
 @dataclass(frozen=True)
-class How:
+class RunOptions:
     """How a task runs and what it prints."""
 
     progress: Progress
@@ -83,7 +83,7 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
     )
 
 
-def bring(session: Session, what: Order, how: How, tag: str = "") -> None:
+def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None:
     """Run the order, or print its plan, and print the result."""
     settings, action = session.settings, str(what.action)
     companion = _companion(session, how.progress)
@@ -116,7 +116,9 @@ def _companion(session: Session, progress: Progress) -> Companion:
     return SentryCompanion(session.settings, session.settings.sentry, session.engine, session.credentials, progress)
 
 
-def preview_ship(config: Config, settings: Environment, found: commit.Images, resolved: Resolution, how: How) -> None:
+def preview_ship(
+    config: Config, settings: Environment, found: commit.Images, resolved: Resolution, how: RunOptions
+) -> None:
     """Print what `ship` would do: the suites, the images to build, and the deploy's plan."""
     with connection.connect(settings) as opening:
         session = reach(opening, how.progress)

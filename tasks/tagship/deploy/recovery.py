@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tagship.deploy.apply import apply
 from tagship.deploy.observed import Observed
-from tagship.deploy.rollout import Good, plan_recovery
+from tagship.deploy.rollout import GoodRelease, plan_recovery
 from tagship.deploy.steps import Cutover, Drain, Plan, Remove, Resume, Step
 from tagship.deploy.target import Target
 from tagship.errors import LockedError, TagshipError
@@ -44,20 +44,20 @@ class Recovery:
             self.progress.note(f"not everything was undone: {second.problem} The next deploy will do it.")
         return None
 
-    def _good(self, now: Observed) -> Good:
+    def _good(self, now: Observed) -> GoodRelease:
         """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs."""
         before = self.before
         name = before.live if before.proven or not now.runs(before.good) else before.good
         standing = before.standing(name)
         if name == before.live:
             release = before.live_release
-            return Good(name, release, standing.running if standing else {}, before.routing)
+            return GoodRelease(name, release, standing.running if standing else {}, before.routing)
         record = self.target.release(name)
         # also restart what the killed deploy stopped, except one-shots
         present = standing.present if standing else {}
         model = record.release.sources.model if record else {"services": {}}
         runs = {service: count for service, count in present.items() if not ends(model, service)}
-        return Good(name, record.release if record else None, runs)
+        return GoodRelease(name, record.release if record else None, runs)
 
     def _put_back(self, plan: Plan) -> list[Step]:
         """Perform every step that is still safe after earlier ones failed. Returns the steps that weren't done."""

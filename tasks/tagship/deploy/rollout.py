@@ -30,7 +30,7 @@ RECOVERY_DRAIN = 5.0
 
 
 @dataclass(frozen=True)
-class Good:
+class GoodRelease:
     """The release that a failed rollout goes back to."""
 
     name: str = ""
@@ -77,7 +77,7 @@ def plan_rollout(new: Rendered, observed: Observed, patience: Patience, *, migra
     )
 
 
-def plan_recovery(failed: str, good: Good, now: Observed) -> Plan:
+def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
     """The steps that restore the good release, complete and served as before, after a rollout failed at any point."""
     old = now.standing(good.name)
     back = now.live == failed and good.name != failed

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tagship.deploy.observed import Observed, Routing
-from tagship.deploy.rollout import Good, Patience, changes, plan_recovery, plan_rollout
+from tagship.deploy.rollout import GoodRelease, Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import (
     Ask,
     Bake,
@@ -327,7 +327,7 @@ def test_routes_that_the_edge_had_lost_are_not_lost_again() -> None:
 def test_a_failed_first_deploy_takes_its_routes_along() -> None:
     failed = Observed(releases=(standing(NEW),), routing=Routing(stands=False))
 
-    plan = plan_recovery(NEW.name, Good(routing=Routing(stands=True, here=False)), failed)
+    plan = plan_recovery(NEW.name, GoodRelease(routing=Routing(stands=True, here=False)), failed)
 
     assert plan == (Serve(Served(()), Served(())), Remove(NEW.name))
 
@@ -507,13 +507,13 @@ def test_going_back_needs_an_old_release_that_runs() -> None:
 def test_a_first_deploy_that_fails_after_its_cutover_stays_as_it_is() -> None:
     failed = Observed(live=NEW.name, releases=(standing(NEW),))
 
-    assert plan_recovery(NEW.name, Good(), failed) == ()
+    assert plan_recovery(NEW.name, GoodRelease(), failed) == ()
 
 
 def test_a_first_deploy_that_fails_before_its_cutover_is_removed() -> None:
     failed = Observed(releases=(standing(NEW),))
 
-    assert plan_recovery(NEW.name, Good(), failed)[-1] == Remove(NEW.name)
+    assert plan_recovery(NEW.name, GoodRelease(), failed)[-1] == Remove(NEW.name)
 
 
 def test_finishing_a_killed_deploy_that_fails_leaves_the_live_release_alone() -> None:
