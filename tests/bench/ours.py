@@ -12,7 +12,7 @@ from tests.hello import Hello
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "bench"
-_UNKNOWN = re.compile(r"^tagship\.yml:\d+: ([a-z-]+): unknown key", re.MULTILINE)
+UNKNOWN = re.compile(r"^tagship\.yml:\d+: ([a-z-]+): unknown key", re.MULTILINE)
 IDLE = 1.1
 """Seconds after which the edge has closed its connection to what answered, which would hold up its stop."""
 
@@ -60,7 +60,7 @@ class Ours:
             try:
                 self.ship()
             except AssertionError as error:
-                unknown = _UNKNOWN.search(str(error))
+                unknown = UNKNOWN.search(str(error))
                 if not unknown or self.app.settings.pop(unknown[1], None) is None:
                     raise
             else:
