@@ -19,6 +19,7 @@ from tagship.version import VERSION
 WIDEST = 100
 """The most columns that the overview uses."""
 _MARGIN = 2
+_VALUELESS = re.compile(r"Flag <Argument: (\w[\w-]*).*needed value")
 _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 
@@ -104,17 +105,30 @@ def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
     context = error.context if error.context and error.context.name else None
     task = context.name if context else ""
     unknown = _UNKNOWN.search(str(error))
+    if lacking := _VALUELESS.search(str(error)):
+        return UsageError(f"--{lacking[1]} needs a value.", hint=f"see tagship {task} --help")
     if not unknown:
         return UsageError(f"{str(error).rstrip('.!')}.", hint=f"see tagship {task} --help")
     word = unknown[1]
-    if ("-e", word) in itertools.pairwise(argv):
-        return UsageError(f"-e is Invoke's --echo, and {word} is no task.", hint=f"write --env {word}")
     if not word.startswith("-"):
-        return UsageError(f"There is no task {word!r}.", hint=_nearest(word, namespace.task_names, "--list"))
+        return _no_task(word, argv)
     if context is None:
         return UsageError(f"There is no option {word} before a task.", hint="see tagship --help")
     near = _nearest(word.partition("=")[0], context.flags, f"{task} --help")
     return UsageError(f"{task} has no option {word}.", hint=near)
+
+
+def _no_task(word: str, argv: Sequence[str]) -> UsageError:
+    before = next((earlier for earlier, later in itertools.pairwise(argv) if later == word), "")
+    if before == "-e":
+        return UsageError(f"-e is Invoke's --echo, and {word} is no task.", hint=f"write --env {word}")
+    if before in namespace.task_names and "env" in _options(before):
+        return UsageError(f"{before} takes no word, and {word} is no task.", hint=f"write {before} --env {word}")
+    return UsageError(f"There is no task {word!r}.", hint=_nearest(word, namespace.task_names, "--list"))
+
+
+def _options(task: str) -> Iterable[str]:
+    return inspect.signature(namespace[task].body).parameters
 
 
 def _nearest(word: str, known: Iterable[str], help_: str) -> str:

@@ -13,20 +13,16 @@ near.bind(path)
 time.sleep(float(sys.argv[1]))
 open(os.path.join(sys.argv[2], "pids"), "a").write(f"{os.getpid()}\\n")
 near.listen()
-if sys.argv[3] == "ends":
-    near.accept()
-    sys.exit(0)
 while True:
     there, _ = near.accept()
     there.close()
 """
 
 
-def connects(folder: Path, *, after: float = 0, ends: bool = False) -> str:
-    """An ssh that listens some seconds after it created the socket's file; with `ends`, it ends at the first call."""
+def connects(folder: Path, *, after: float = 0) -> str:
+    """An ssh that listens some seconds after it created the socket's file."""
     (folder / "connects.py").write_text(_SERVER)
-    how = "ends" if ends else "stays"
-    return f'exec {sys.executable} {folder}/connects.py {after} {folder} {how} "$@"'
+    return f'exec {sys.executable} {folder}/connects.py {after} {folder} "$@"'
 
 
 class Machine:
@@ -38,7 +34,9 @@ class Machine:
     def ssh(self, script: str) -> None:
         """Set what its ssh does after it has stored its arguments."""
         path = self.folder / "ssh"
-        path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env\n{script}\n")
+        prompt = f'case " $* " in *" true ") printf \'%s\\n\' "$@" > {self.folder}/prompted; exit 0;; esac'
+        keep = f"printf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env"
+        path.write_text(f"#!/bin/sh\n{prompt}\n{keep}\n{script}\n")
         path.chmod(0o755)
 
     def told(self, engine: str, *, lends: bool = False) -> list[str]:
@@ -47,6 +45,12 @@ class Machine:
         with Tunnel(engine, lends=lends) as tunnel:
             tunnel.wait()
         return (self.folder / "argv").read_text().splitlines()
+
+    @property
+    def prompted(self) -> list[str]:
+        """The argv of the ssh that ran `true` on the server over a connection that stands; empty if none did."""
+        path = self.folder / "prompted"
+        return path.read_text().splitlines() if path.exists() else []
 
     @property
     def process(self) -> int:

@@ -17,6 +17,8 @@ from tagship.system import direct
 from tagship.system.programs import environment
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+_LEAST = 1.0
+"""Seconds that a check has at least, even when the time for all of them has nearly passed."""
 _DAY = 86400
 _SHOWN = 160
 """How many characters of a body a failure shows."""
@@ -34,44 +36,49 @@ def run(
 
     With `release`, an answer from any other release fails, too.
     """
-    deadline = time.monotonic() + within
+    began = time.monotonic()
+    deadline = began + within
     pause = FIRST_PAUSE
-    wanted = checks or (SmokeCheck(path="/"),)
     while True:
-        failures = [problem for check in wanted if (problem := _problem(check, url, release, headers or {}))]
+        failures = []
+        for check in checks or (SmokeCheck(path="/"),):
+            left = max(_LEAST, deadline - time.monotonic())
+            if problem := _problem(check, url, release, headers or {}, min(check.within, left)):
+                failures.append(problem)
         if not failures:
             return
         if time.monotonic() + pause > deadline:
             raise SmokeTestError(
                 "\n".join(("The smoke test failed:", *failures)),
-                hint=f"look at the release's logs; it was retried for {within:g} s",
+                hint="correct the release, or `smoke` in tagship.yml, then deploy again; "
+                f"it was tried for {time.monotonic() - began:.1f} s",
             )
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 2)
 
 
-def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
+def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str], within: float) -> str:
     """The problem in one line; empty if the check passes."""
     try:
         if check.run:
-            return _command(check, url)
-        return _request(check, url, release, headers)
+            return _command(check, url, within)
+        return _request(check, url, release, headers, within)
     except TimeoutError:
-        return f"{check.method} {check.path}: no answer within {check.within:g} s"
+        return f"{check.method} {check.path}: no answer within {within:.3g} s"
     except (OSError, http.client.HTTPException) as error:
         return f"{check.method} {check.path}: {error or type(error).__name__}"
     except ValueError as error:  # a path that isn't ASCII, or an unclosed quote
         return f"{check.run or f'{check.method} {check.path}'}: {error}"
 
 
-def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str]) -> str:
+def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, str], within: float) -> str:
     began = time.monotonic()
-    connection = direct.connection(url, check.within)
+    connection = direct.connection(url, within)
     try:
         try:
             connection.connect()
         except socket.gaierror as error:
-            raise OSError(f"{connection.host} has no address: {error.strerror}") from None
+            raise OSError(f"{connection.host} has no address: {error.strerror}; point it to the server") from None
         connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
         response = connection.getresponse()
         body = response.read()
@@ -135,14 +142,14 @@ def _expiring(check: SmokeCheck, connection: ssl.SSLSocket) -> str:
     return f"the certificate expires in {days:.0f} days" if days < check.tls_days else ""
 
 
-def _command(check: SmokeCheck, url: str) -> str:
+def _command(check: SmokeCheck, url: str, within: float) -> str:
     try:
         done = subprocess.run(
             shlex.split(check.run), env=environment({"SMOKE_URL": url}), capture_output=True, text=True,
-            errors="backslashreplace", timeout=check.within, check=False,
+            errors="backslashreplace", timeout=within, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return f"{check.run}: not done within {check.within:g} s"
+        return f"{check.run}: not done within {within:.3g} s"
     except OSError as error:
         return f"{check.run}: {error.strerror}"
     lines = (done.stdout + done.stderr).strip().splitlines()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import JSON, task
-from tagship.errors import CheckError, ConnectionFailedError, LedgerError, UsageError
+from tagship.errors import CheckError, ConnectionFailedError, LedgerError, TagshipError, UsageError
 
 if TYPE_CHECKING:
     from tagship.names import Place
@@ -106,7 +106,7 @@ def _refuse_unreadable(session: Session) -> None:
 def _entry(entry: Entry, place: Place) -> str:
     """One entry in two lines that fit 60 columns, and a third with the reason, if there is one."""
     release = entry.release.removeprefix(f"{place}-")
-    at = entry.at[:16].replace("T", " ")
+    at = f"{entry.at[:16].replace('T', ' ')}Z"
     lines = [
         f"{entry.action:8}  {release:15}  {entry.result}",
         f"{entry.seconds:.1f} s" + (f", by {entry.by}" * bool(entry.by)),
@@ -135,7 +135,7 @@ def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
 
             session = opening.session()
             return together(overview.read, [replace(session, settings=settings) for settings in environments])
-    except ConnectionFailedError as error:
+    except TagshipError as error:
         from tagship.server.overview import Overview
 
         return [Overview(settings.name, problem=error.problem) for settings in environments]
@@ -148,7 +148,7 @@ def _told(overview: Overview) -> Iterator[str]:
         return
     yield overview.live
     if overview.since:
-        yield f"since {overview.since[:16].replace('T', ' ')}" + (f" by {overview.by}" if overview.by else "")
+        yield f"since {overview.since[:16].replace('T', ' ')} UTC" + (f" by {overview.by}" if overview.by else "")
     if overview.edge in {"stopped", "gone"}:
         yield f"the edge is {overview.edge}, so no request is served; the next deploy repairs this"
     if overview.containers == "gone":

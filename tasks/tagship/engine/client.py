@@ -90,7 +90,7 @@ class Engine:
     def archive(self, container: str, path: str) -> Iterator[Any]:
         """A path in a container's file system, as a stream of a tar."""
         asked = f"/containers/{quote(container)}/archive"
-        with self._response("GET", asked, {"path": path}, stream=True) as response:
+        with self._response("GET", asked, {"path": path}, stream=True, within=CALL_TIMEOUT) as response:
             response.raw.decode_content = True  # engines compress it for clients that accept this
             yield response.raw
 
@@ -217,13 +217,14 @@ class Engine:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
+        within: float | None = None,
     ) -> Iterator[requests.Response]:
-        """The answer to a request; with `stream`, only its head has arrived and the rest has no time limit."""
+        """The answer to a request; with `stream`, only its head has arrived, and each wait for more is `within` s."""
         with self._docker() as docker:
             version = f"/v{docker.api_version}" if self.api[0] else ""
             text = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in (query or {}).items()}
             url = f"{docker.base_url}{version}{path}{'?' if text else ''}{urlencode(text)}"
-            within = None if stream else CALL_TIMEOUT
+            within = within if stream else CALL_TIMEOUT
             response = docker.request(
                 method, url, json=body, headers=headers, stream=stream, timeout=within, allow_redirects=False
             )

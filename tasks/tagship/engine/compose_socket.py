@@ -4,6 +4,7 @@ Before Compose creates a container, it asks for the engine's version, for each i
 another. Tagship has just read or created these, so the socket answers for them; all other calls go to the engine.
 """
 
+import contextlib
 import json
 import re
 import threading
@@ -91,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            with contextlib.suppress(OSError):  # Compose was stopped meanwhile
+                self.wfile.write(data)
 
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - as in the base class
         """Log nothing."""

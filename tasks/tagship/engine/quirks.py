@@ -15,12 +15,15 @@ START_PERIOD = "300s"
 
 
 def adapt(model: Model, api: tuple[int, int]) -> dict[str, Any]:
-    """The model for one engine's API, with frequent checks while starting if the API supports them."""
+    """The model for one engine's API, with frequent checks while starting if the API supports them.
+
+    A service without a check gets the intervals, too: they apply to its image's check, if it has one.
+    """
     services = {}
     for name, settings in model["services"].items():
         check = settings.get("healthcheck")
-        if check and api >= START_INTERVAL_API:
-            check = {"start_interval": START_INTERVAL, **check, "start_period": START_PERIOD}
+        if api >= START_INTERVAL_API:
+            check = {"start_interval": START_INTERVAL, **(check or {}), "start_period": START_PERIOD}
         elif check:
             check = without(check, ("start_interval",))
         services[name] = {**settings, **({"healthcheck": check} if check else {})}

@@ -112,8 +112,11 @@ class Registry:
             raise UnreachableRegistryError(f"{where} doesn't answer: {error}.") from error
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])
-        answer = json.loads(reply.body)
-        return str(answer.get("token") or answer["access_token"])
+        try:
+            answer = json.loads(reply.body)
+            return str(answer.get("token") or answer["access_token"])
+        except (ValueError, KeyError, AttributeError):
+            raise RegistryError(f"{where} answered without a token.", hint="check the registry's address") from None
 
     def _basic(self) -> str:
         return base64.b64encode(f"{self.credentials['username']}:{self.credentials['password']}".encode()).decode()

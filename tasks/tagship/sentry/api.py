@@ -157,7 +157,7 @@ class SentryApi:
             reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
         except (OSError, ValueError) as error:
             raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
-        if reply.status >= http.client.BAD_REQUEST:
+        if reply.status >= http.client.MULTIPLE_CHOICES:  # what changes something follows no redirect
             message = self._account.hide(reply.body[:200].decode(errors="replace").strip())
             hint = _HINTS.get(reply.status, "")
             raise SentryError(f"Sentry answered {reply.status}: {message} ({asked}).", status=reply.status, hint=hint)

@@ -51,7 +51,10 @@ class Lease:
         """
         with self._looking:
             looked, self._looked = self._looked, _unlooked
-            self._lost = self._lost or not looked()
+            try:
+                self._lost = self._lost or not looked()
+            except ConnectionFailedError:  # it was cut beside that change, and the link may work again
+                self._lost = self._lost or not self._still_ours()
             if self._engine.now() - self._written > RENEW_EVERY:
                 self._lost = self._lost or not self._renewed()
             if self._lost and self._told and self._acquire():

@@ -4,10 +4,12 @@ With OpenSSH, ~/.ssh/config, agents, hardware keys, ProxyJump and known_hosts wo
 checked.
 """
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -21,7 +23,10 @@ CONNECT_WITHIN = 30.0
 KNOWN_HOSTS = "TAGSHIP_KNOWN_HOSTS"
 """Names the only file of accepted host keys; without it, OpenSSH uses its own files."""
 POLL = 0.005
-_SSH_FAILED = 255
+_LONGEST = 108 if sys.platform == "linux" else 104
+"""Bytes of a socket's path, its final zero included (unix(7))."""
+_SUFFIX = 17
+"""Bytes that ssh appends to ControlPath while it binds it."""
 
 _HINTS = {
     "Host key verification failed": "check the server's key, then add it: ssh-keyscan {host} >> ~/.ssh/known_hosts",
@@ -31,25 +36,31 @@ _HINTS = {
 }
 
 _TIED = """
+host=$1; shift
 exec 3<&0 </dev/null
-{ trap '' TERM; read -r _ <&3; kill -TERM 0; rm -rf "$0"; } &
-exec "$@" <&3 3<&-
+{
+    trap '' TERM
+    if read -r _ <&3; then
+        "$1" -T -o ControlPath="$0/control" -o ProxyCommand=false -o RemoteCommand=none \\
+            -- "$host" true >/dev/null 2>&1 3<&- &
+        read -r _ <&3
+    fi
+    kill -TERM 0; rm -rf "$0"
+} &
+exec "$@" 3<&-
 """
 """Becomes ssh, and leaves a watcher that reads from a pipe of ours.
 
+At the first line from there it has a second ssh run a command over the connection of the first, never over its own.
 When the pipe closes, even after SIGKILL, the watcher ends everything in its process group (ssh, and what ssh started)
 and removes the folder.
 """
 
 
 class Connection:
-    """One `ssh` process that ends when this process does. `socket` is the local end of the server's Docker socket.
+    """One `ssh` process that ends when this process does. `socket` is the local end of the server's Docker socket."""
 
-    `idles`: it runs a command on the server that waits for its end. sshd sends small packets at once (TCP_NODELAY) only
-    if a command runs; with `-N`, data in two parts takes 40 ms longer, because the second waits for an ACK.
-    """
-
-    def __init__(self, engine: str, *, lends: bool = False, idles: bool = True) -> None:
+    def __init__(self, engine: str) -> None:
         url = _address(engine)
         program = shutil.which("ssh")
         if program is None:
@@ -61,11 +72,11 @@ class Connection:
         self._ssh = program
         self._host = str(url.hostname)
         self._lent: dict[int, int] = {}
+        self._connected = False
         self._errors = (self._scratch.path / "ssh.log").open("w+")
-        silent, command = ([], ["cat"]) if idles else (["-N"], [])
-        argv = [program, *silent, "-T", *self._options(url, lends=lends), "--", self._host, *command]
+        argv = [program, "-N", "-T", *self._options(url), "--", self._host]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _TIED, str(self._scratch.path), *argv],
+            ["/bin/sh", "-c", _TIED, str(self._scratch.path), self._host, *argv],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
             env=programs.environment(), start_new_session=True,
         )  # fmt: skip
@@ -76,10 +87,9 @@ class Connection:
         return self._process.poll() is None
 
     @property
-    def may_not_idle(self) -> bool:
-        """Whether it ended with a command's exit code, not ssh's own 255: this user may not run commands there."""
-        code = self._process.poll()
-        return code is not None and 0 <= code < _SSH_FAILED
+    def works(self) -> bool:
+        """Whether it was connected, and ssh still runs."""
+        return self._connected and self.alive
 
     def wait(self, within: float = CONNECT_WITHIN) -> Path:
         """Wait until the socket accepts connections; returns it. Raises ConnectionFailedError with ssh's message."""
@@ -90,6 +100,9 @@ class Connection:
                 self.close()
                 raise ConnectionFailedError(f"SSH to {self._engine} failed: {said}.", hint=hint(self._engine, said))
             time.sleep(POLL)
+        if not self._connected:
+            self._connected = True
+            self._have_small_packets_sent()
         return self.socket
 
     def lend(self, port: int) -> int:
@@ -129,7 +142,24 @@ class Connection:
         self._errors.close()
         self._scratch.remove()
 
-    def _options(self, url: SplitResult, *, lends: bool) -> list[str]:
+    def _have_small_packets_sent(self) -> None:
+        """Have the watcher run `true` on the server; nobody waits for it, and it may fail.
+
+        sshd sends small packets at once (TCP_NODELAY) from the first command on that a connection runs. With `-N`
+        alone, data in two parts takes 40 ms longer, because the second part waits for an ACK. A user who may not run
+        commands there is served as well, only slower.
+        """
+        if self._shares and self._process.stdin:
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                self._process.stdin.write(b"\n")
+                self._process.stdin.flush()
+
+    @property
+    def _shares(self) -> bool:
+        """Whether there is room for the name of a socket by which other ssh processes may use this connection."""
+        return len(str(self._control)) + _SUFFIX < _LONGEST
+
+    def _options(self, url: SplitResult) -> list[str]:
         options = {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
@@ -138,8 +168,8 @@ class Connection:
             "ServerAliveInterval": "10",
             "ServerAliveCountMax": "3",
             # not shared, because we control its end; a master of its own if a port may be forwarded later
-            "ControlMaster": "yes" if lends else "no",
-            "ControlPath": str(self._control) if lends else "none",
+            "ControlMaster": "yes" if self._shares else "no",
+            "ControlPath": str(self._control) if self._shares else "none",
             "ControlPersist": "no",
             "StreamLocalBindUnlink": "yes",
             "RemoteCommand": "none",

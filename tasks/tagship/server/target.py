@@ -87,6 +87,10 @@ class LockedServer(Reader):
         """The engine's networks, as last listed."""
         return self._networks
 
+    def gone(self, network: str) -> None:
+        """Note that a network was removed since they were listed."""
+        self._networks = [found for found in self._networks if found["Name"] != network]
+
     def target(self, candidate: Candidate | None = None) -> "Server":
         """The target for a plan, with the candidate's secrets."""
         return Server(self, candidate.secrets if candidate else {})
@@ -244,3 +248,4 @@ class Server:
         """Remove the containers, including one that still lists migrations, and the network."""
         asking = self._migration is not None and self._migration.only_asked
         containers.remove(self._engine, release, one_offs=asking)
+        self._environment.gone(release)

@@ -13,6 +13,8 @@ from tagship.server.ssh import REMOTE_SOCKET, Connection
 RECONNECT_WITHIN = 20.0
 """Seconds to reconnect after a connection broke."""
 _PAUSE = 0.5
+_STALE = 3.0
+"""Seconds after which a connection that isn't there may have been there."""
 
 
 class Tunnel:
@@ -23,24 +25,23 @@ class Tunnel:
         self._lends = lends
         self._mending = threading.Lock()
         self._given_up: ConnectionFailedError | None = None
-        self._idles = True
-        self._connection = Connection(engine, lends=lends)
+        self._began = time.monotonic()
+        self._connection = Connection(engine)
 
     def wait(self) -> Path:
         """Wait until connected; returns the local end of the server's Docker socket. Raises ConnectionFailedError."""
         try:
             return self._connection.wait()
         except ConnectionFailedError:
-            if not self._connection.may_not_idle:
+            if time.monotonic() - self._began < _STALE:
                 raise
-        self._renew()
-        return self._connection.wait()
+        return self.socket()  # begun long ago, beside a build: it may have been connected, and cut
 
     def socket(self) -> Path:
         """The local end; reconnects if the connection broke. Raises ConnectionFailedError."""
-        if not self._connection.alive:
+        if not self._connection.works:
             with self._mending:
-                if not self._connection.alive:
+                if not self._connection.works:
                     self._mend()
         return self._connection.socket
 
@@ -96,7 +97,8 @@ class Tunnel:
             raise self._given_up
         deadline = time.monotonic() + RECONNECT_WITHIN
         while True:
-            self._renew()
+            self._connection.close()
+            self._connection = Connection(self.engine)
             try:
                 self._connection.wait(max(_PAUSE, deadline - time.monotonic()))
             except ConnectionFailedError as error:
@@ -106,8 +108,3 @@ class Tunnel:
                 time.sleep(_PAUSE)
             else:
                 return
-
-    def _renew(self) -> None:
-        idles = self._idles = self._idles and not self._connection.may_not_idle
-        self._connection.close()
-        self._connection = Connection(self.engine, lends=self._lends, idles=idles)

@@ -111,6 +111,8 @@ def docker_plugin(name: str) -> list[str]:
         plugin = folder / f"docker-{name}"
         if os.access(plugin, os.X_OK):
             return [str(plugin)]
-    if shutil.which("docker"):
-        return ["docker", name]
+    if docker := shutil.which("docker"):
+        there = subprocess.run([docker, name, "version"], env=environment(), capture_output=True, check=False)
+        if there.returncode == 0:
+            return [docker, name]
     raise ToolError(f"Docker's {name} plugin is not installed.", hint=f"install docker-{name}-plugin")

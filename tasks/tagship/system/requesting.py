@@ -41,7 +41,11 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, again: Sequence[str], trust: ssl.SSLContext | None = None) -> None:
         self._trust = trust
-        super().__init__(max_retries=_Retry(AGAIN, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again))
+        retries = _Retry(
+            AGAIN, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again,
+            respect_retry_after_header=False,  # the caller reads an answer that says when to come back
+        )  # fmt: skip
+        super().__init__(max_retries=retries)
 
     def init_poolmanager(self, *sizes: Any, **more: Any) -> None:  # noqa: ANN401 - as requests calls it
         """Create direct connections."""
@@ -76,9 +80,3 @@ class Session(requests.Session):
             if "https://" not in self.adapters and url.lower().startswith("https:"):
                 self.mount("https://", _Adapter(self._again, ssl.create_default_context()))
         return super().get_adapter(url)
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Remove the token if a redirect leads to another host."""
-        elsewhere = self.should_strip_auth(str(response.request.url), str(prepared_request.url))  # type: ignore[no-untyped-call]
-        if elsewhere:
-            prepared_request.headers.pop("Authorization", None)

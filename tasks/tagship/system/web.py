@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
 _PART = 65536
+_HOPS = 5
 _LIBRARIES = ("docker", "requests", "urllib3")
 _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOLLOWED = ("GET", "HEAD")
@@ -60,28 +61,45 @@ def request(  # noqa: PLR0913 - one door
     within: float,
     auth: AuthBase | None = None,
 ) -> Reply:
-    """Ask. Raises OSError; `within`: seconds to connect, and for the whole answer.
+    """Ask. Raises OSError; `within`: seconds for everything, redirects included.
 
     Only what is read follows redirects, and credentials don't go along to another host. With `auth`, which has
     credentials to give when it is asked for them, nothing does.
     """
     end = time.monotonic() + within
-    data = None if body is None else body.encode()
-    # a proxy is never meant for this machine itself
-    proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
+    sent, data = dict(headers), None if body is None else body.encode()
     try:
-        with session().request(
-            method, url, headers=dict(headers), data=data, timeout=within, stream=True, proxies=proxies, auth=auth,
-            allow_redirects=method in FOLLOWED and auth is None,
-        ) as response:  # fmt: skip
-            read = bytearray()
-            while part := response.raw.read1(_PART, decode_content=True):
-                read += part
-                if time.monotonic() > end:
-                    raise TimeoutError(f"the answer took longer than {within:g} s")  # noqa: TRY301 - as any other
-            return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(read))
+        for _ in range(_HOPS):
+            reply, elsewhere = _once(method, url, sent, data, end, auth)
+            if not elsewhere or method not in FOLLOWED or auth is not None:
+                return reply
+            if session().should_strip_auth(url, elsewhere):  # type: ignore[no-untyped-call]
+                sent.pop("Authorization", None)
+            url = elsewhere
+        raise OSError(f"it redirects more than {_HOPS} times")  # noqa: TRY301 - as any other
     except Exception as error:  # noqa: BLE001 - urllib3's errors have no base that could be named without importing it
         _fail(error)
+
+
+def _once(  # noqa: PLR0913, PLR0917 - one request
+    method: str, url: str, headers: Mapping[str, str], data: bytes | None, end: float, auth: AuthBase | None
+) -> tuple[Reply, str]:
+    """The answer of one address, and the URL that it redirects to, if it does. `end`: on the monotonic clock."""
+    # a proxy is never meant for this machine itself
+    proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
+    left = max(0.001, end - time.monotonic())
+    with session().request(
+        method, url, headers=headers, data=data, timeout=left, stream=True, proxies=proxies, auth=auth,
+        allow_redirects=False,
+    ) as response:  # fmt: skip
+        read = bytearray()
+        while part := response.raw.read1(_PART, decode_content=True):
+            read += part
+            if time.monotonic() > end:
+                raise TimeoutError("the answer didn't end in time")
+        target = session().get_redirect_target(response)
+        reply = Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(read))
+        return reply, urljoin(url, target) if target else ""
 
 
 def is_loopback(url: str) -> bool:

@@ -62,7 +62,7 @@ def test_status_shows_what_runs_where_and_an_environment_out_of_reach(run: Run) 
     live, at, running, lock, production = done.out.splitlines()
 
     assert live == f"staging     {NEW.name}"
-    assert at == "            since 2026-01-01 00:00 by me"
+    assert at == "            since 2026-01-01 00:00 UTC by me"
     assert running == "            1 of 2 running; not running: web"
     assert lock.startswith("            locked by ci for ")
     assert production == "production  unreachable: SSH failed."
@@ -168,10 +168,10 @@ def test_history_is_the_ledger_newest_last_within_60_columns(run: Run) -> None:
     lines = run("history", "--env", "staging").out.splitlines()
 
     assert lines == [
-        f"2026-01-01 00:00  deploy    {OLD.name[-15:]}  ok",
-        "                  0.0 s",
-        f"2026-01-01 00:00  deploy    {NEW.name[-15:]}  ok",
-        "                  2.5 s, by me",
+        f"2026-01-01 00:00Z  deploy    {OLD.name[-15:]}  ok",
+        "                   0.0 s",
+        f"2026-01-01 00:00Z  deploy    {NEW.name[-15:]}  ok",
+        "                   2.5 s, by me",
     ]
     assert max(map(len, lines)) <= 60
 
@@ -182,7 +182,7 @@ def test_history_says_why_in_a_line_of_its_own(run: Run, reach: Reach) -> None:
     first, _, why = run("history", "--env", "staging").out.splitlines()
 
     assert first.endswith("switched back")
-    assert why == f"{'':18}web ended with exit code 1"
+    assert why == f"{'':19}web ended with exit code 1"
 
 
 @pytest.mark.usefixtures("deployed")

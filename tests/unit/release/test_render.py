@@ -370,7 +370,12 @@ def test_probes_are_quick_while_starting_where_the_engine_knows_of_it() -> None:
         "start_interval": "250ms",
         "start_period": "300s",
     }
-    assert "healthcheck" not in quirks.adapt(model, (1, 44))["services"]["db"]
+    # an image's own check is probed as often
+    assert quirks.adapt(model, (1, 44))["services"]["db"]["healthcheck"] == {
+        "start_interval": "250ms",
+        "start_period": "300s",
+    }
+    assert "healthcheck" not in quirks.adapt(model, (1, 43))["services"]["db"]
 
 
 def test_an_engine_that_would_refuse_start_interval_never_sees_it() -> None:

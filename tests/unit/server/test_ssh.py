@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tagship.errors import ConfigError, ConnectionFailedError, ToolError
+from tagship.server import ssh
 from tagship.server.tunnel import Tunnel
 from tests.fakes.openssh import Machine, connects
 
@@ -20,44 +22,43 @@ def test_forwards_the_servers_docker_socket_and_nothing_else(machine: Machine) -
 
     forwards = [argv[at + 1] for at, word in enumerate(argv) if word in {"-L", "-R", "-D"}]
     assert [forward.partition(":")[2] for forward in forwards] == ["/var/run/docker.sock"]
-    assert argv[-3:-1] == ["--", "example.com"]
+    assert argv[-2:] == ["--", "example.com"]
+    assert "-N" in argv
     assert argv[argv.index("-l") + 1] == "deploy"
 
 
-def test_a_command_waits_on_the_server_so_that_sshd_sends_small_packets_at_once(machine: Machine) -> None:
-    argv = machine.told("ssh://deploy@example.com")
+def test_a_command_is_run_there_once_so_that_sshd_sends_small_packets_at_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.ssh(connects(machine.folder))
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        with Tunnel("ssh://deploy@example.com") as tunnel:
+            control = tunnel.wait().with_name("control")
+            assert eventually(lambda: machine.prompted[-1:] == ["true"])
+        assert list(Path(short).iterdir()) == []
 
-    assert argv[-1] == "cat"
-    assert "-N" not in argv
-    assert "RemoteCommand=none" in argv
+    assert machine.prompted[-3:] == ["--", "example.com", "true"]
+    assert f"ControlPath={control}" in machine.prompted
+    assert "ProxyCommand=false" in machine.prompted, "it would make a connection of its own"
 
 
-def test_a_user_who_may_run_no_command_there_is_connected_without_one(machine: Machine) -> None:
-    machine.ssh(f'case " $* " in *" -N "*) {connects(machine.folder)};; esac\necho "not available"; exit 1')
+def test_a_connection_is_shared_with_nobody_where_the_sockets_name_would_be_too_long(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_LONGEST", 10)
 
-    with Tunnel("ssh://deploy@example.com") as tunnel, socket.socket(socket.AF_UNIX) as near:
-        near.connect(str(tunnel.wait()))
+    argv = machine.told("ssh://example.com")
 
-    assert machine.leftovers == []
-
-
-def test_a_connection_that_ended_with_the_command_is_made_again_without_one(machine: Machine) -> None:
-    machine.ssh(f'case " $* " in *" -N "*) {connects(machine.folder)};; esac\n{connects(machine.folder, ends=True)}')
-
-    with Tunnel("ssh://deploy@example.com") as tunnel, socket.socket(socket.AF_UNIX) as near:
-        tunnel.wait()
-        assert tunnel.cut(5)
-        near.connect(str(tunnel.socket()))
-
-    assert "-N" in (machine.folder / "argv").read_text().splitlines()
-    assert machine.leftovers == []
+    assert "ControlPath=none" in argv
+    assert machine.prompted == []
 
 
 def test_host_keys_are_checked_and_nobody_is_asked_for_a_password(machine: Machine) -> None:
     argv = machine.told("ssh://example.com")
 
     options = {argv[at + 1] for at, word in enumerate(argv) if word == "-o"}
-    assert options >= {"StrictHostKeyChecking=yes", "BatchMode=yes", "ExitOnForwardFailure=yes", "ControlPath=none"}
+    assert options >= {"StrictHostKeyChecking=yes", "BatchMode=yes", "ExitOnForwardFailure=yes", "ControlPersist=no"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_host_keys_are_checked_and_nobody_is_asked_for_a_password(machine: Machi
 def test_reads_the_engines_address(machine: Machine, engine: str, host: str, port: list[str]) -> None:
     argv = machine.told(engine)
 
-    assert argv[-2] == host
+    assert argv[-1] == host
     assert argv[argv.index("-p") :][: len(port)] == port if port else "-p" not in argv
 
 

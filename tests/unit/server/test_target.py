@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from tagship.deploy.candidate import Candidate
+from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, RolloutError
@@ -33,6 +34,15 @@ class Busy:
         """How many still are."""
         self.requests -= 1
         return self.requests + 1
+
+
+class Unread:
+    """An edge whose volume holds nothing of the environment."""
+
+    def read(self, *, prepare: bool = False) -> Files:
+        """What a first deploy finds."""
+        assert prepare
+        return Files("", b"", b"key", (), 10**12, 10**12, "v2.11.4")
 
 
 def server(
@@ -120,6 +130,24 @@ def test_somebody_may_look_on_while_a_release_bakes_and_knows_when_it_is_the_las
     baking.bake(RELEASE.name, 0.001, looks.append)
 
     assert looks == [True]
+
+
+def test_a_network_that_was_removed_counts_no_longer_as_there(daemon: servers.Server, engine: Engine) -> None:
+    network = {"Name": RELEASE.name, "Id": "n1"}
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[]),
+        "GET /networks": Answer(body=[network]),
+        "GET /images/json": Answer(body=[]),
+        f"DELETE /networks/{RELEASE.name}": Answer(204),
+    }
+    target = server(engine, cast("Busy", Unread()))
+    target.observe()
+    there = target._environment  # noqa: SLF001 - what `prepare` goes by
+    assert [found["Name"] for found in there.networks] == [RELEASE.name]
+
+    target.remove(RELEASE.name)
+
+    assert list(there.networks) == []
 
 
 def test_drains_until_no_request_is_in_flight(engine: Engine) -> None:

@@ -102,7 +102,15 @@ def test_otherwise_docker_is_asked_to(machine: Path) -> None:
     installed(machine / "docker")
     installed(machine / "cli-plugins" / "docker-ours", mode=0o644)
 
-    assert programs.docker_plugin("ours") == ["docker", "ours"]
+    assert programs.docker_plugin("ours") == [str(machine / "docker"), "ours"]
+
+
+def test_a_docker_without_the_plugin_is_no_help(machine: Path) -> None:
+    installed(machine / "docker")
+    (machine / "docker").write_text("#!/bin/sh\nexit 1\n")
+
+    with pytest.raises(ToolError, match="ours plugin is not installed"):
+        programs.docker_plugin("ours")
 
 
 @pytest.mark.usefixtures("machine")
