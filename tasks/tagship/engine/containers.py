@@ -95,6 +95,14 @@ def stop(engine: Engine, containers: Iterable[Container], within: int | None = N
     _beside(calls, [partial(_stay_down, engine, c) for c in things])
 
 
+def is_ending(engine: Engine, container: Container) -> bool:
+    """Whether a container that runs was told to stop, as by a deploy that was killed: the engine goes on with that."""
+    if not container.running or container.restart in {"", "no"}:
+        return False
+    policy: str = engine.get(f"/containers/{container.id}/json")["HostConfig"]["RestartPolicy"]["Name"]
+    return policy == "no"
+
+
 def come_back(engine: Engine, container: Container) -> None:
     """Make a container restart with its engine.
 

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -180,7 +181,7 @@ class Server:
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
         everyone = containers.listed(self._engine)
-        ours = [c for c in everyone if c.project == rendered.name and c.service in services]
+        ours = self._settled([c for c in everyone if c.project == rendered.name and c.service in services])
         others = [c for c in everyone if c.project != rendered.name and not c.one_off]
         self._seen = {name: [c for c in others if c.project == name] for name in {c.project for c in others}}
         wanted = attachments(rendered, self._place, ours, everyone, self._environment.edge_network)
@@ -190,6 +191,12 @@ class Server:
         with self._composer.hiding():
             inject(self._engine, self._composer.filled(rendered.model), ours, self._composer.variables(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
+
+    def _settled(self, ours: Sequence[Container]) -> list[Container]:
+        """The same containers, once those that a killed deploy was stopping have ended, so that they can be started."""
+        ending = [c for c in ours if containers.is_ending(self._engine, c)]
+        containers.stop(self._engine, ending)
+        return [replace(c, state="exited") if c in ending else c for c in ours]
 
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
