@@ -3,7 +3,9 @@
 import dataclasses
 import json as jsonlib
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from tagship.deploy import story
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
@@ -16,6 +18,7 @@ from tagship.engine import client
 from tagship.errors import ConfigError, SourceError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
+from tagship.images.registry import UnreachableRegistryError
 from tagship.names import Version
 from tagship.project import here
 from tagship.project.schema import Config, Environment
@@ -60,7 +63,7 @@ def released(
     """
     with checkout.checkout(version, here.folder()) as folder:
         found = commit.of(settings, version, folder, repository=here.folder())
-        known = ahead(found.digests)
+        known = ahead(partial(_digests_to_plan_with, settings, found) if planned else found.digests)
         resolved = commit.checked(found, settings, here.folder())
     session = reach(opening, progress)
     with progress.step(f"Resolve {version.short} to digests"):
@@ -125,11 +128,22 @@ def preview_ship(
         for kind, suites in (("test", config.test), ("lint", config.lint)):
             if suites:
                 print(f"{kind}: {', '.join(suites)}")
-        there = found.digests() if found.registry else digests.local_ids(found, session.engine)
+        known = _digests_to_plan_with(settings, found)
+        there = known if found.registry else digests.local_ids(found, session.engine)
         if lacking := found.lacking(there):
             print(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
-        release = digests.release(found, session.engine, found.digests, planned=True)
+        release = digests.release(found, session.engine, lambda: known, planned=True)
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, found.version.tag)
+
+
+def _digests_to_plan_with(settings: Environment, found: commit.Images) -> Mapping[str, str]:
+    """The registry's digests; none if it is embedded and was never started."""
+    try:
+        return found.digests()
+    except UnreachableRegistryError:
+        if settings.registry != "embedded":
+            raise
+        return {}
 
 
 def just(release: Release, resolved: Resolution) -> Choice:

@@ -189,7 +189,16 @@ class Starting:
         """The error, with the output up to that time, because a restarted container prints the same again."""
         words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
         log = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
-        return RolloutError(f"{container.service} {how}:\n{log}")
+        checked = "" if until else self._last_check(container)
+        return RolloutError(f"{container.service} {how}{checked}:\n{log}")
+
+    def _last_check(self, container: Container) -> str:
+        """The last line of its last failed healthcheck, in parentheses; empty if there was none."""
+        health = self._engine.get(f"/containers/{container.id}/json")["State"].get("Health") or {}
+        for check in reversed(health.get("Log") or ()):
+            lines = (check.get("Output") or "").strip().splitlines()
+            return f" (healthcheck, exit code {check['ExitCode']}: {lines[-1] if lines else 'no output'})"
+        return ""
 
 
 @dataclass(frozen=True)

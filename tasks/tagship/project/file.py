@@ -97,6 +97,25 @@ def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> Co
     return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
 
 
+_SHAPES = {
+    "tuple_type": "one text, or a list of texts",
+    "list_type": "a list",
+    "dict_type": "a table of NAME: value lines",
+    "mapping_type": "a table of NAME: value lines",
+    "model_type": "a table of NAME: value lines",
+    "model_attributes_type": "a table of NAME: value lines",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number, or a duration such as 2s",
+    "float_parsing": "a number, or a duration such as 2s",
+}
+"""pydantic's kinds of errors → what the key takes."""
+
+
 def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
     table, key = _table(location[:-1]), str(location[-1]) if location else ""
     known = {field.alias or name: field for name, field in table.model_fields.items() if not field.exclude}
@@ -111,6 +130,8 @@ def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
         case "string_pattern_mismatch":
             wanted = known[key].description if key in known else "use a-z, 0-9 and -"
             return f"{problem['input']!r} isn't valid: {wanted}"
+        case kind if kind in _SHAPES:
+            return f"{problem['input']!r} isn't valid: write {_SHAPES[kind]}"
         case _:
             return str(problem["msg"]).removeprefix("Value error, ")
 

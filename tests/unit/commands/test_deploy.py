@@ -128,6 +128,21 @@ def test_a_ship_says_what_it_would_build_and_then_plans_the_same_deploy(run: Run
     assert f"staging: nothing → shop-staging-{committed[:8]}-" in there.out
 
 
+def test_an_embedded_registry_that_was_never_started_has_nothing_and_spoils_no_plan(
+    run: Run, committed: str, repository: Repository
+) -> None:
+    config = Path(repository.folder / "tagship.yml")
+    lines = [line for line in config.read_text().splitlines() if not line.startswith("registry:")]
+    config.write_text("\n".join([*lines, "registry: embedded", ""]))
+    repository.commit()
+
+    planned = [run(task, "--env", "staging", "--dry-run") for task in ("ship", "deploy")]
+
+    assert [ran.code for ran in planned] == [0, 0], planned
+    assert planned[0].out.startswith("build and push: localhost:")
+    assert committed[:8] not in planned[1].out, "it is another commit by now"
+
+
 def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: str) -> None:
     ran = run("migrate", "--env", "staging", "--sha", committed[:8])
 

@@ -41,9 +41,12 @@ class Containers:
             }
             self.state(service, "running", health="starting")
 
-    def state(self, service: str, status: str, *, code: int = 0, health: str = "", check: object = None) -> None:
-        """What looking at a container shows."""
-        state = {"Status": status, "ExitCode": code, **({"Health": {"Status": health}} if health else {})}
+    def state(  # noqa: PLR0913 - what a container can be
+        self, service: str, status: str, *, code: int = 0, health: str = "", check: object = None, said: str = ""
+    ) -> None:
+        """What looking at a container shows; `said`: the output of its last healthcheck."""
+        log = [{"ExitCode": 1, "Output": said}] if said else []
+        state = {"Status": status, "ExitCode": code, **({"Health": {"Status": health, "Log": log}} if health else {})}
         self.daemon.answers[f"GET /containers/{service}/json"] = Answer(
             body={"State": state, "Config": {"Healthcheck": check} if check else {}}
         )
@@ -253,6 +256,14 @@ def test_what_does_not_get_ready_is_given_up_at_the_deadline(engine: Engine, con
     containers.state("web", "running", health="starting")
 
     with pytest.raises(RolloutError, match=r"web was not ready within 0 s:\n  web \| web says why"):
+        starting(engine, {"web": {"healthcheck": CHECK}}, within=0).run()
+
+
+def test_what_does_not_get_ready_says_what_its_healthcheck_said(engine: Engine, containers: Containers) -> None:
+    engine.api = OLD_API
+    containers.state("web", "running", health="starting", said="Traceback\nHTTP Error 404: Not Found\n")
+
+    with pytest.raises(RolloutError, match=r"within 0 s \(healthcheck, exit code 1: HTTP Error 404: Not Found\):\n"):
         starting(engine, {"web": {"healthcheck": CHECK}}, within=0).run()
 
 

@@ -364,3 +364,17 @@ def test_a_migration_command_is_split_as_a_shell_would(load: Load) -> None:
 def test_a_range_that_no_networks_can_be_cut_from_is_refused_at_its_line(load: Load, value: str) -> None:
     with pytest.raises(ConfigError, match=r"tagship\.yml:5: edge\.networks: "):
         load(f"{LEAST}edge:\n  networks: {value}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("release: {services: 7}", "7 isn't valid: write one text, or a list of texts"),
+        ("release: caddy", "'caddy' isn't valid: write a table of NAME: value lines"),
+        ("registry-insecure: 7", "7 isn't valid: write true or false"),
+        ("keep: many", "'many' isn't valid: write a whole number"),
+        ("smoke-within: [2]", "[2] isn't valid: write a number, or a duration such as 2s"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_what_to_write(load: Load, text: str, wanted: str) -> None:
+    assert wanted in problem(load, f"{LEAST}{text}\n")
