@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
+from tagship.engine import archives, client
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, ConnectionFailedError, EngineError
 from tests.fakes.links import Link
@@ -419,3 +420,17 @@ def test_an_engine_that_hangs_up_on_a_program_is_a_failed_connection(daemon: Ser
 
     with pytest.raises(ConnectionFailedError):
         engine.hijack("c1", ["sh"])
+
+
+def test_a_file_that_the_engine_never_sends_is_given_up(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CALL_TIMEOUT", 0.1)
+    sent = Event()
+    daemon.answers["GET /containers/c1/archive"] = Answer(hang=sent)
+
+    try:
+        with pytest.raises(ConnectionFailedError):
+            archives.read(engine, "c1", "/x")
+    finally:
+        sent.set()

@@ -66,3 +66,17 @@ def test_a_user_who_may_not_use_docker_is_named_and_the_group_too(machine: Machi
 
     assert "ada can't open /var/run/docker.sock" in said.problem
     assert "usermod -aG docker ada" in said.hint
+
+
+def test_a_connection_that_was_cut_during_a_build_is_made_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnels, "_STALE", 0.0)
+    once = machine.folder / "once"
+    machine.ssh(f"[ -e {once} ] || {{ touch {once}; exit 255; }}\n{connects(machine.folder)}")
+
+    with Tunnel("ssh://example.com") as made, socket.socket(socket.AF_UNIX) as near:
+        near.connect(str(made.wait()))
+
+    assert once.exists()
+    assert machine.leftovers == []
