@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from tagship.system.parallel import settled
 
 LOG_LINES = 30
 _MISSING = 404
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to change a container that is ending; the engine notes an end within milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def come_back(engine: Engine, container: Container) -> None:
 def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[], object]]) -> None:
     """Make calls, all at once, and change restart policies in parallel, sent first but not waited for.
 
-    An engine refuses to change a container that ends at that moment, so such a change is repeated afterwards.
+    An engine refuses to change a container that ends at that moment, so such a change is repeated afterwards: a few
+    times, because a container that crashes at its start may be ending again.
     """
     refused: list[Callable[[], object]] = []
 
@@ -127,7 +131,18 @@ def _beside(calls: Iterable[Callable[[], object]], changes: Iterable[Callable[[]
 
     jobs: list[Callable[[], object]] = [partial(change, work) for work in changes]
     settled(lambda call: call(), [*jobs, *calls])
-    settled(lambda call: call(), refused)
+    settled(_persistently, refused)
+
+
+def _persistently(change: Callable[[], object]) -> None:
+    for pause in _PAUSES:
+        try:
+            change()
+        except EngineError:
+            time.sleep(pause)
+        else:
+            return
+    change()
 
 
 def _stay_down(engine: Engine, container: Container) -> None:

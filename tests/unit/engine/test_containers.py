@@ -236,6 +236,32 @@ def test_a_policy_that_could_not_be_changed_while_the_container_ended_is_changed
     assert len(daemon.asked("POST /containers/web/update")) == 2
 
 
+def test_a_policy_is_changed_although_the_container_crashes_at_its_start_and_again(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "_PAUSES", (0.001, 0.001, 0.001))
+    refusal = Answer(500, {"message": "cannot update a stopped container: unknown"})
+    daemon.answers["POST /containers/web/start"] = Answer(204)
+    daemon.answers["POST /containers/web/update"] = [refusal, refusal, refusal, Answer()]
+
+    containers.start(engine, [container("web", restart="always")])
+
+    assert len(daemon.asked("POST /containers/web/update")) == 4
+
+
+def test_a_policy_that_the_engine_always_refuses_is_an_error(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "_PAUSES", (0.001,))
+    daemon.answers |= {
+        "POST /containers/web/start": Answer(204),
+        "POST /containers/web/update": Answer(500, {"message": "no such policy"}),
+    }
+
+    with pytest.raises(EngineError, match="no such policy"):
+        containers.start(engine, [container("web", restart="always")])
+
+
 def test_what_is_gone_need_not_be_kept_from_coming_back(daemon: Server, engine: Engine) -> None:
     containers.stop(engine, [container("web", restart="always"), container("worker", restart="")])
 
