@@ -111,7 +111,7 @@ def lock(session: nox.Session) -> None:
     """Lock the newest versions that pyproject.toml allows, with hashes, for every Python and platform at once."""
     session.install("--require-hashes", "-r", str(LOCKS["lock"]))
     for group, path in LOCKS.items():
-        sources = ["pyproject.toml", "--extra", "sentry"] if group == "dev" else []
+        sources = ["pyproject.toml", "--extra", "sentry", "--extra", "backups"] if group == "dev" else []
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",

@@ -19,6 +19,8 @@ TagshipError                1   any error below
 ├── UnhealthyError         17   Sentry finds the release unhealthy; a deploy that was baking has switched back
 ├── InconclusiveError      18   Sentry has too little data to call the release healthy
 ├── LedgerError            19   a line of the ledger was changed, truncated or removed
+├── BackupError            20   a backup, a restore or a drill failed, or a backup isn't what its manifest says
+├── StoreError             21   the backups' store refuses, can't be reached, or is full
 ├── UsageError             64   the command line names an unknown task or option
 └── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
 """
@@ -148,6 +150,18 @@ class LedgerError(TagshipError):
     """A line of the ledger was changed, truncated or removed."""
 
     exit_code = 19
+
+
+class BackupError(TagshipError):
+    """A backup, a restore or a drill failed, or a backup isn't what its manifest says. The database is as it was."""
+
+    exit_code = 20
+
+
+class StoreError(TagshipError):
+    """The backups' store refuses, can't be reached, or is full."""
+
+    exit_code = 21
 
 
 class UsageError(TagshipError):

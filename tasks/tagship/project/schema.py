@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tagship.errors import ConfigError
 from tagship.names import Place
+from tagship.project.backup_settings import BackupSettings
 from tagship.project.values import Duration, Prefix, Range, Routes, Slug, Strings, Table, Word, spelt_out
 
 
@@ -188,6 +189,7 @@ class Settings(Table):
     keep: int = Field(default=5, ge=1, description="Stopped releases kept for rollback.")
     edge: EdgeSettings = Field(default_factory=EdgeSettings, description="The server's reverse proxy.")
     sentry: SentrySettings | None = Field(default=None, description="Report releases and deploys to Sentry.")
+    backups: BackupSettings | None = Field(default=None, description="Backups of the database and other data.")
 
 
 class Environment(Settings):

@@ -1,0 +1,46 @@
+"""What every store of backups can do, and which store a URL means."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Source(Protocol):
+    """A stream of bytes to read."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object in a store."""
+
+    name: str
+    """Its path below the store's URL, with `/`: APP-ENV/BACKUP/FILE."""
+    size: int
+    """Bytes."""
+
+
+class Store(Protocol):
+    """Keeps objects by name. Every method raises StoreError when the store refuses or can't be reached."""
+
+    url: str
+    """As tagship.yml has it; it contains no password."""
+
+    def put(self, name: str, source: Source) -> None:
+        """Store a stream of unknown length, whole or not at all, in constant memory.
+
+        An existing object is never replaced: raises StoreError. An error that `source.read` raises leaves no object and
+        passes through.
+        """
+
+    def get(self, name: str) -> AbstractContextManager[Source]:
+        """An object's bytes, as a stream. Raises StoreError if it doesn't exist."""
+
+    def names(self, prefix: str) -> Iterator[Stored]:
+        """The objects whose names begin with a prefix, in the order of their names. Unfinished ones are left out."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object. Does nothing if it doesn't exist."""

@@ -1,0 +1,1 @@
+"""Where backups are kept: S3, another server, or a folder."""
