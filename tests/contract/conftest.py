@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tagship.backups.store import Store
+from tagship.backups.stores import open_store
 from tagship.edge import caddy
 from tagship.edge.routes import ADMIN_PORT, STATE
 from tagship.edge.shell import Shell, quote
@@ -19,7 +21,7 @@ from tagship.server import observe
 from tagship.server.session import Session
 from tagship.server.target import Server
 from tagship.system import programs
-from tagship.testing import MemoryTarget
+from tagship.testing import MemoryStore, MemoryTarget
 from tests.rig import Rig
 from tests.rig.folder import Folder
 from tests.rig.laptop import PLUGINS
@@ -101,6 +103,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An app's folder, the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(params=["memory", "folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store for backups, of each kind."""
+    if request.param == "memory":
+        return MemoryStore()
+    return open_store(tmp_path.as_uri())
 
 
 def _remove(engine: Engine, place: Place) -> None:

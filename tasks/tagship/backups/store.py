@@ -1,8 +1,9 @@
-"""What every store of backups can do, and which store a URL means."""
+"""What every store of backups can do. `backups/stores/` has them, and says which one a URL means."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -21,6 +22,20 @@ class Stored:
     """Its path below the store's URL, with `/`: APP-ENV/BACKUP/FILE."""
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What became of an object that we tried to overwrite and to delete."""
+
+    overwrites: bool
+    """Whether an existing object can be replaced."""
+    deletes: bool
+    """Whether this identity can make an object disappear from the list."""
+    erases: bool
+    """Whether it can delete the last version of its bytes, too."""
+    notes: tuple[str, ...] = ()
+    """What else is known: versioning, Object Lock, server-side encryption."""
 
 
 class Store(Protocol):
@@ -44,3 +59,9 @@ class Store(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object. Does nothing if it doesn't exist."""
+
+    def sweep(self, prefix: str, before: datetime) -> int:
+        """Remove what killed uploads below a prefix left behind before a time. Returns how many there were."""
+
+    def protection(self, probe: str) -> Protection:
+        """Try to overwrite and delete an object with this name, which doesn't exist yet, and remove it if possible."""

@@ -1,1 +1,14 @@
-"""Where backups are kept: S3, another server, or a folder."""
+"""Where backups are kept: S3, a folder on another server, a folder on this machine."""
+
+from tagship.backups.store import Store
+from tagship.errors import ConfigError
+
+
+def open_store(url: str) -> Store:
+    """The store that a URL means. Connects to nothing yet. Raises ConfigError."""
+    scheme = url.partition("://")[0]
+    if scheme == "file":
+        from tagship.backups.stores import folder  # noqa: PLC0415 - only the store in use
+
+        return folder.Folder(url)
+    raise ConfigError(f"{url!r} is no store for backups.", hint="write s3://…, ssh://… or file:///…")
