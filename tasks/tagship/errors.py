@@ -32,6 +32,8 @@ class TagshipError(Exit):
     """An error that says what went wrong, then what to do about it."""
 
     exit_code = 1
+    output = ""
+    """All that a failed program printed, if the error comes from one; `problem` has only the last lines."""
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
         self.problem = problem

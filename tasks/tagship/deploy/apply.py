@@ -24,27 +24,29 @@ from tagship.deploy.steps import (
     Step,
     Stop,
 )
-from tagship.deploy.target import Onlooker, Target
+from tagship.deploy.target import Onlooker, Target, Teller
 
 Reporter = Callable[[str], AbstractContextManager[None]]
 """Shows a step while it runs, and how long it took."""
 
 
-def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool) -> Migrated:
+def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool, tell: Teller = bool) -> Migrated:
     """Perform every step, in order; stop at the first that fails. Returns what was migrated.
 
-    `look` is called while a release bakes.
+    `look` is called while a release bakes, `tell` while it migrates.
     """
     migrated = Migrated()
     for step in plan:
         with show(str(step)):
             if not isinstance(step, SmokeTest | Bake | Drain | Pull | Ask):
                 target.still_ours()
-            migrated = _perform(step, target, look) or migrated
+            migrated = _perform(step, target, look, tell) or migrated
     return migrated
 
 
-def _perform(step: Step, target: Target, look: Onlooker) -> Migrated | None:  # noqa: C901, PLR0912 - the complete list
+def _perform(  # noqa: C901, PLR0912 - the complete list
+    step: Step, target: Target, look: Onlooker, tell: Teller
+) -> Migrated | None:
     match step:
         case Pull(images):
             target.pull(images)
@@ -57,7 +59,7 @@ def _perform(step: Step, target: Target, look: Onlooker) -> Migrated | None:  # 
         case Create(rendered):
             target.create(rendered)
         case Migrate(rendered):
-            return target.migrate(rendered)
+            return target.migrate(rendered, tell=tell)
         case Start(rendered, services):
             target.start(rendered, services)
         case Serve(candidate, live, to, elsewhere, here):

@@ -47,7 +47,7 @@ class Execution:
         proving, tidying = _parted(plan)
         try:
             look = self.companion.while_baking
-            migrated = apply(proving, self.target, self.progress.step, lambda last: look(last=last))
+            migrated = apply(proving, self.target, self.progress.step, lambda last: look(last=last), self.progress.note)
             with uninterrupted(), self.progress.step("Record"):
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:
@@ -74,7 +74,7 @@ class Execution:
             made = (*revival(self.new, self.before), Pull(images), Prepare(self.new))
             apply(made, self.target, self.progress.step)
             with self.progress.step("List pending migrations" if dry_run else "Migrate the database"):
-                migrated = self.target.migrate(self.new, dry_run=dry_run)
+                migrated = self.target.migrate(self.new, dry_run=dry_run, tell=self.progress.note)
         finally:
             if fresh and self._nobodys():
                 self.target.remove(self.new.name)

@@ -41,6 +41,10 @@ Onlooker = Callable[[bool], object]
 """Called about every second while a release bakes, finally with True; raises TagshipError to end it."""
 
 
+Teller = Callable[[str], object]
+"""Called with a line for the user while a step runs."""
+
+
 class Target(Protocol):
     """Applies plans to an environment. Each method is one planned effect; any may raise TagshipError."""
 
@@ -65,7 +69,7 @@ class Target(Protocol):
     def ask(self, rendered: Rendered) -> None:
         """Start listing the pending migrations, in a one-off of the new image; `migrate` waits for the list."""
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
+    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:
         """Apply pending migrations in one-offs of the new image and check that none is left; or only list them."""
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:

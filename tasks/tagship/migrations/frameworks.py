@@ -34,14 +34,15 @@ def read(how: Migrations, output: str) -> State:
 
 
 def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str]) -> dict[str, Any]:
-    """Set a lock timeout for the one-off that migrates, so that waiting for a lock can't block the live release.
+    """Set the timeouts for the one-off that migrates, so that waiting for a lock can't block the live release.
 
     libpq reads it from PGOPTIONS. Keeps what the service, or its image (`image`: the image's variables), has there.
     """
     settings = model["services"][how.service]
     environment = settings.get("environment") or {}
     own = environment.get(_OPTIONS) or image.get(_OPTIONS, "").replace("$", "$$")
-    options = f"{own} -c lock_timeout={how.lock_timeout}".strip()
+    statement = f" -c statement_timeout={how.statement_timeout}" if how.statement_timeout else ""
+    options = f"{own} -c lock_timeout={how.lock_timeout}{statement}".strip()
     changed = {**settings, "environment": {**environment, _OPTIONS: options}}
     return {**model, "services": {**model["services"], how.service: changed}}
 

@@ -39,6 +39,13 @@ class MigrationSettings(Table):
     )
     apply: str = Field(default="", description="A command that applies pending migrations.")
     lock_timeout: str = Field(default="5s", description="PostgreSQL's lock_timeout during migrations.")
+    lock_retries: int = Field(
+        default=10, ge=0, description="How often `apply` is repeated after a lock timeout, and after no other error."
+    )
+    lock_retries_within: Duration = Field(default=300, description="Time after which it isn't repeated any more.")
+    statement_timeout: str = Field(
+        default="", description="PostgreSQL's statement_timeout during migrations. Default: the database's own."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "MigrationSettings":

@@ -55,6 +55,12 @@ class Migrations:
     pending: tuple[str, ...]
     apply: tuple[str, ...]
     lock_timeout: str = "5s"
+    statement_timeout: str = ""
+    """Empty for the database's own."""
+    lock_retries: int = 10
+    """How often `apply` is repeated after a lock timeout, at most."""
+    lock_retries_within: float = 300
+    """Seconds after which it isn't repeated any more."""
 
 
 @dataclass(frozen=True)

@@ -87,4 +87,7 @@ def _migrations(settings: MigrationSettings) -> Migrations:
         pending=tuple(shlex.split(settings.pending or (f"{_DJANGO} showmigrations --plan" if django else ""))),
         apply=tuple(shlex.split(settings.apply or (f"{_DJANGO} migrate --no-input" if django else ""))),
         lock_timeout=settings.lock_timeout,
+        statement_timeout=settings.statement_timeout,
+        lock_retries=settings.lock_retries,
+        lock_retries_within=settings.lock_retries_within,
     )

@@ -1,12 +1,14 @@
 """Runs a release's migrations on a server, each command in a one-off container of the new image."""
 
+import time
 from collections.abc import Callable
 
 from tagship.deploy.observed import Migrated
+from tagship.deploy.target import Teller
 from tagship.engine import images
 from tagship.engine.client import Engine
 from tagship.errors import MigrationError, RolloutError
-from tagship.migrations import frameworks
+from tagship.migrations import frameworks, locks
 from tagship.names import Place
 from tagship.release.model import Migrations, Rendered
 from tagship.server.composer import Composer
@@ -15,6 +17,10 @@ from tagship.system.parallel import ahead
 _NOTHING_STAYED = (
     "keep the database's file on a volume, or the database in an accessory: each command runs in a container of its "
     "own, and a database inside it, such as SQLite's file, is removed with it"
+)
+_LOCKED = (
+    "end the transaction that holds the lock, or repeat this in a quieter hour; `SELECT pid, xact_start, query FROM "
+    "pg_stat_activity ORDER BY xact_start` begins with the oldest transaction"
 )
 
 
@@ -39,8 +45,11 @@ class Migration:
         if how := self._rendered.release.shape.migrations:
             self._asked = ahead(lambda: self._once(how, how.pending))
 
-    def run(self, *, dry_run: bool) -> Migrated:
-        """List, apply, and check again. Raises MigrationError if a command fails or migrations are still pending."""
+    def run(self, *, dry_run: bool, tell: Teller = bool) -> Migrated:
+        """List, apply, and check again. Raises MigrationError if a command fails or migrations are still pending.
+
+        `tell` is called with a line for the user each time a lock is waited for again.
+        """
         how = self._rendered.release.shape.migrations
         if how is None:
             return Migrated()
@@ -48,7 +57,7 @@ class Migration:
         self._asked = None
         if dry_run or not state.pending:
             return Migrated(state.pending, state.leaves)
-        self._once(how, how.apply, limited=True)
+        self._apply(how, tell)
         after = frameworks.read(how, self._once(how, how.pending))
         if after.pending:
             raise MigrationError(
@@ -56,6 +65,26 @@ class Migration:
                 hint=_NOTHING_STAYED if after.pending == state.pending else "",
             )
         return Migrated(state.pending, after.leaves)
+
+    def _apply(self, how: Migrations, tell: Teller) -> None:
+        """Apply what is pending; after a lock timeout pause and repeat it, and after nothing else."""
+        began = time.monotonic()
+        waits = iter(locks.pauses(how.lock_retries))
+        while True:
+            try:
+                self._once(how, how.apply, limited=True)
+            except MigrationError as error:
+                if not locks.timed_out(error.output):
+                    raise
+                took = time.monotonic() - began
+                pause = next(waits, None)
+                if pause is None or took + pause > how.lock_retries_within:
+                    error.add_hint(_LOCKED)
+                    raise
+                tell(f"a lock wasn't free within {how.lock_timeout}; trying again in {pause:g} s")
+                time.sleep(pause)
+            else:
+                return
 
     def _once(self, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
         release = self._rendered.release
@@ -66,4 +95,6 @@ class Migration:
         try:
             return self._composer.run_once(self._rendered, model, how.service, argv)
         except RolloutError as error:
-            raise MigrationError(error.problem) from None
+            failed = MigrationError(error.problem)
+            failed.output = error.output
+            raise failed from None

@@ -11,7 +11,7 @@ from tagship import names
 from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
-from tagship.deploy.target import Onlooker
+from tagship.deploy.target import Onlooker, Teller
 from tagship.edge import routes
 from tagship.edge.caddy import NETWORK, refuse_old
 from tagship.edge.state import Files
@@ -173,10 +173,10 @@ class Server:
         self._migration = Migration(self._engine, self._composer, self._place, rendered)
         self._migration.ask()
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
+    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:
         """List, apply, and check again."""
         migration = self._migration or Migration(self._engine, self._composer, self._place, rendered)
-        return migration.run(dry_run=dry_run)
+        return migration.run(dry_run=dry_run, tell=tell)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""

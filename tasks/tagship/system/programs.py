@@ -83,7 +83,9 @@ def run(  # noqa: PLR0913 - one door
         raise fails_as(f"{name} was not done in time.")
     if process.returncode:
         output = (done.err.strip() or done.out.strip()).splitlines()
-        raise fails_as(f"{name}: " + "\n  ".join(output[-12:]))
+        failed = fails_as(f"{name}: " + "\n  ".join(output[-12:]))
+        failed.output = f"{done.out}\n{done.err}"
+        raise failed
     return done
 
 

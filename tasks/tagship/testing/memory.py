@@ -5,7 +5,7 @@ from typing import Self
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed, Routing, Standing
-from tagship.deploy.target import Onlooker
+from tagship.deploy.target import Onlooker, Teller
 from tagship.errors import RolloutError, SmokeTestError, TagshipError
 from tagship.names import Holder
 from tagship.proof import ledger
@@ -144,7 +144,7 @@ class MemoryTarget:
         """Do nothing: `migrate` knows the pending migrations."""
         self._may_fail("ask")
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False) -> Migrated:
+    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:  # noqa: ARG002 - required by the protocol
         """Apply the `pending` migrations. An app's leaf is its last applied migration."""
         self._may_fail("migrate")
         if rendered.release.shape.migrations is None:

@@ -491,7 +491,7 @@ def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypa
     target = MemoryTarget.running(OLD)
     under_way, plan = rollout(target)
 
-    def slept(_: Rendered, *, dry_run: bool = False) -> Migrated:
+    def slept(_: Rendered, *, dry_run: bool = False, **_unused: object) -> Migrated:
         monkeypatch.undo()
         rollout(target)[0].carry_out(plan, NOTHING)
         raise MigrationError(f"the connection was lost, {dry_run}")

@@ -1,5 +1,6 @@
 """What migration commands say, and the one-off container they run in."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +64,15 @@ def limited(environment: object, image: Mapping[str, str]) -> str:
 @pytest.mark.parametrize("environment", [None, {}, {"PGOPTIONS": None}, {"PGOPTIONS": ""}])
 def test_a_migration_that_waits_for_a_lock_gives_up_before_the_live_release_does(environment: object) -> None:
     assert limited(environment, {}) == "-c lock_timeout=7s"
+
+
+def test_a_statement_timeout_is_set_only_where_one_is_given() -> None:
+    how = dataclasses.replace(DJANGO, statement_timeout="15min")
+    model: dict[str, Any] = {"services": {"web": {}}}
+
+    found = migrations.limited(model, how, {})["services"]["web"]["environment"]["PGOPTIONS"]
+
+    assert found == "-c lock_timeout=7s -c statement_timeout=15min"
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,63 @@ def test_a_migration_that_fails_says_why_and_shows_no_secret(engine: Engine, com
         assert part not in f"{caught.value} {caught.value!r}"
 
 
+RETRYING = rendered("a", migrations=dataclasses.replace(MIGRATIONS, lock_retries=2, lock_retries_within=60))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, none of which takes time."""
+    made: list[float] = []
+    monkeypatch.setattr("tagship.server.migration.time.sleep", made.append)
+    return made
+
+
+def test_a_lock_that_becomes_free_is_waited_for_and_each_wait_is_told(
+    engine: Engine, composed: Path, pauses: list[float]
+) -> None:
+    free = f"echo x >> {composed}/tries; test $(wc -l < {composed}/tries) = 3 && rm {composed}/pending && exit 0"
+    told: list[str] = []
+    (composed / "pending").write_text("0001\n")
+    commands(composed, show=f"cat {composed}/pending 2>/dev/null; true", apply=f"{free}; echo 55P03 >&2; exit 1")
+
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), RETRYING)
+
+    assert migration.run(dry_run=False, tell=told.append) == Migrated(("0001",))
+    assert pauses == [1, 2]
+    assert told[0] == "a lock wasn't free within 5s; trying again in 1 s"
+
+
+def test_a_lock_that_stays_taken_is_given_up_with_the_way_to_find_who_holds_it(
+    engine: Engine, composed: Path, pauses: list[float]
+) -> None:
+    commands(composed, show="echo 0001", apply="echo canceling statement due to lock timeout >&2; exit 1")
+
+    with pytest.raises(MigrationError, match="lock timeout") as caught:
+        migrate(engine, RETRYING)
+
+    assert pauses == [1, 2]
+    assert "pg_stat_activity" in caught.value.hint
+
+
+def test_no_try_begins_after_the_time_for_retries(engine: Engine, composed: Path, pauses: list[float]) -> None:
+    commands(composed, show="echo 0001", apply="echo 55P03 >&2; exit 1")
+    how = dataclasses.replace(MIGRATIONS, lock_retries=9, lock_retries_within=3)
+
+    with pytest.raises(MigrationError):
+        migrate(engine, rendered("a", migrations=how))
+
+    assert pauses == [1, 2]
+
+
+def test_a_failure_of_another_kind_is_not_repeated(engine: Engine, composed: Path, pauses: list[float]) -> None:
+    commands(composed, show="echo 0001", apply="echo deadlock detected >&2; exit 1")
+
+    with pytest.raises(MigrationError, match="deadlock"):
+        migrate(engine, RETRYING)
+
+    assert pauses == []
+
+
 def test_secrets_reach_compose_by_stdin_alone(engine: Engine, composed: Path) -> None:
     commands(composed, show=f"env > {composed}/env")
 
