@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from tagship.commands import accessories as accessory_tasks
+from tagship.commands import backup as backup_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands.checks import lint, test
@@ -24,6 +25,7 @@ namespace = Collection(
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
+    Collection("backup", create=backup_tasks.create, restore=backup_tasks.restore, drill=backup_tasks.drill),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
@@ -34,7 +36,14 @@ JOURNEY = {
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
     "Go back": ("rollback",),
-    "Data": ("accessories.up", "accessories.status", "accessories.recreate"),
+    "Data": (
+        "accessories.up",
+        "accessories.status",
+        "accessories.recreate",
+        "backup.create",
+        "backup.restore",
+        "backup.drill",
+    ),
     "Server": ("lock.status", "lock.release"),
 }
 """Every task by purpose, in the order of use."""

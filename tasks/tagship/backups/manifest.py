@@ -45,6 +45,12 @@ class Database:
     postgis: str = ""
     size: int = 0
     """pg_database_size, in bytes."""
+    owner: str = ""
+    encoding: str = ""
+    collate: str = ""
+    ctype: str = ""
+    roles: tuple[str, ...] = ()
+    """The server's roles. A dump names owners and grantees, but doesn't create them."""
     rows: dict[str, int] = field(default_factory=dict)
     """`schema.table` → rows, counted in the dump's own snapshot."""
     leaves: tuple[str, ...] = ()
@@ -105,7 +111,8 @@ def decode(stored: bytes) -> Manifest:
         parts = tuple(Part(**part) for part in raw.pop("parts"))
         database = raw.pop("database")
         if database:
-            database = Database(**{**database, "leaves": tuple(database["leaves"])})
+            lists: dict[str, Any] = {name: tuple(database[name]) for name in ("roles", "leaves")}
+            database = Database(**{**database, **lists})
         return Manifest(**raw, parts=parts, database=database)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BackupError("The backup's manifest can't be read: it is truncated or was changed.") from None

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tagship.errors import StoreError
+
+
+class ReadDeniedError(StoreError):
+    """The identity may write to the store, but not read from it."""
+
 
 class Source(Protocol):
     """A stream of bytes to read."""
@@ -52,7 +58,7 @@ class Store(Protocol):
         """
 
     def get(self, name: str) -> AbstractContextManager[Source]:
-        """An object's bytes, as a stream. Raises StoreError if it doesn't exist."""
+        """An object's bytes, as a stream. Raises StoreError if it is missing, ReadDeniedError if that is forbidden."""
 
     def names(self, prefix: str) -> Iterator[Stored]:
         """The objects whose names begin with a prefix, in the order of their names. Unfinished ones are left out."""

@@ -21,6 +21,9 @@ HOLD = "10s"
 UPSTREAM_IDLE = "1s"
 """Shorter than any app server's keep-alive (gunicorn's is 2 s), so that no request meets a closing connection."""
 
+RETRY_AFTER = "30"
+"""Seconds that the maintenance answer asks clients to wait."""
+
 CONNECTIONS = "tagship:connections"
 """`@id`, without the server's name, of the route that says for every connection whether it stays open."""
 CONNECTION_FILE = f"{STATE}/connection"
@@ -163,8 +166,13 @@ def _nobody(server: str) -> Json:
     return {"@id": f"{NOBODY}:{server}", "handle": [_says(421, text)], "terminal": True}
 
 
-def _says(status: int, text: str) -> Json:
-    headers = {"Content-Type": ["text/plain; charset=utf-8"]}
+def maintenance() -> Json:
+    """The answer while an environment is held: 503, to be tried again."""
+    return _says(503, "Down for maintenance. Please try again in a minute.\n", {"Retry-After": [RETRY_AFTER]})
+
+
+def _says(status: int, text: str, more: Json | None = None) -> Json:
+    headers = {"Content-Type": ["text/plain; charset=utf-8"], **(more or {})}
     return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
 
 

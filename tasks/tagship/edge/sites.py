@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of
+from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of, maintenance
 from tagship.names import Place
 
 PERMANENT_REDIRECT = 308
@@ -64,6 +64,21 @@ def same(url: str, other: str) -> bool:
     """Whether two URLs have the same scheme and host. The edge doesn't distinguish ports."""
     first, second = urlsplit(url), urlsplit(other)
     return (first.scheme, first.hostname) == (second.scheme, second.hostname)
+
+
+def served(http: Json, place: Place) -> Site:
+    """The routes of an environment, as the edge has them."""
+    servers = http.get("servers") or {}
+    found = {name: [r for r in servers[name].get("routes") or () if _is_ours(r, place)] for name in servers}
+    return {name: ours for name, ours in found.items() if ours}
+
+
+def held(site: Site) -> Site:
+    """The same hosts with a maintenance answer at every path; redirects stay."""
+    return {
+        name: [route if _redirects(route) else {**route, "handle": [maintenance()]} for route in ours]
+        for name, ours in site.items()
+    }
 
 
 def _replaced(routes: list[Json], place: Place, wanted: list[Json]) -> list[Json]:

@@ -1,7 +1,8 @@
 """The edge's part for one environment: its routes, and its requests in flight."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -67,6 +68,22 @@ class Edge(State):
         if status != HTTPStatus.OK:
             raise EngineError(f"The edge refused the routes of {self.place}: {status} {body}.")
         return True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer 503 at the environment's URLs meanwhile; containers run on.
+
+        Whoever is killed in here leaves the answer in place, and the next deploy or rollback restores the routes. So
+        does one that runs in here; then they are left as it set them.
+        """
+        before = sites.served(application(self._admin("GET", SERVED)), self.place)
+        held = sites.held(before)
+        self.serve(held)
+        try:
+            yield
+        finally:
+            if sites.served(application(self._admin("GET", SERVED)), self.place) == held:
+                self.serve(before)
 
     def _refuse(self, http: routes.Json, wanted: routes.Site) -> None:
         if not http:

@@ -31,6 +31,8 @@ NEWEST_API = (1, 51)
 """The newest API version this client was tested with; with an older engine it uses that engine's version."""
 OLDEST_API = (1, 41)
 """The version of Docker 20.10."""
+_NOTICING = (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a program whose output has ended: the engine notes its exit code a moment later."""
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call fails; a pull reports progress long before."""
 
@@ -128,12 +130,18 @@ class Engine:
         headers = {"X-Registry-Auth": encode_header(dict(credentials)).decode()}
         return self.stream("POST", f"/images/{repository}/push", headers, tag=tag)
 
-    def hijack(self, container: str, argv: list[str]) -> Hijacked:
-        """Run a program in a running container, with its stdin and output hijacked. Raises EngineError."""
+    def hijack(
+        self, container: str, argv: list[str], environment: Mapping[str, str] | None = None, user: str = ""
+    ) -> Hijacked:
+        """Run a program in a running container, with its stdin and output hijacked. Raises EngineError.
+
+        Nobody can read its environment later, unlike a container's.
+        """
         from tagship.engine.transport import APIError, Hijacked  # noqa: PLC0415 - slow to import, and loaded already
 
         with self._docker() as docker:
-            created = docker.exec_create(container, argv, stdin=True)["Id"]
+            given = dict(environment or {})
+            created = docker.exec_create(container, argv, stdin=True, environment=given, user=user)["Id"]
         with self._docker() as docker:  # may be a new client, after a reconnection
             try:
                 return Hijacked(docker.exec_start(created, socket=True), created)
@@ -141,10 +149,22 @@ class Engine:
                 status = error.status_code or 0
                 raise EngineError(f"The engine can't run {argv[0]} in {container[:12]}.", status=status) from error
 
-    def exit_code(self, stream: Hijacked) -> int:
-        """The exit code of a hijacked program."""
+    def attach(self, container: str) -> Hijacked:
+        """Attach to a container's stdin; with StdinOnce, the end of this connection ends its stdin."""
+        from tagship.engine.transport import Hijacked  # noqa: PLC0415 - slow to import, and loaded already
+
         with self._docker() as docker:
-            return int(docker.exec_inspect(stream.id)["ExitCode"])
+            return Hijacked(docker.attach_socket(container, {"stdin": 1, "stream": 1}), container)
+
+    def exit_code(self, stream: Hijacked) -> int:
+        """The exit code of a hijacked program whose output has ended. Raises EngineError if its container is gone."""
+        for pause in _NOTICING:
+            with self._docker() as docker:
+                state = docker.exec_inspect(stream.id)
+            if not state["Running"]:
+                return int(state["ExitCode"])
+            time.sleep(pause)
+        raise EngineError("The engine doesn't notice that a program has ended.")
 
     def lend(self, port: int) -> int:
         """Forward a port of this machine's loopback to the engine. Returns the port there."""

@@ -213,12 +213,13 @@ class Probe:
     def run(self, events: Events) -> None:
         """Report the result as an event; at its own timeout, the check has failed."""
         try:
-            healthy = self._healthy()
+            healthy = self.passes()
         except (TagshipError, OSError):
             healthy = False  # it isn't running, so its `die` event follows; or it takes too long
         events.put({"Action": _PROBED, "Actor": {"ID": self.container, "Attributes": {}}, "healthy": healthy})
 
-    def _healthy(self) -> bool:
+    def passes(self) -> bool:
+        """Whether it passes now. Raises OSError at its own timeout, EngineError if the container doesn't run."""
         test = list(self.check.get("Test") or ["NONE"])
         argv = ["/bin/sh", "-c", *test[1:]] if test[:1] == ["CMD-SHELL"] else test[1:]
         deadline = time.monotonic() + ((self.check.get("Timeout") or 0) / 1e9 or PROBE_WITHIN)

@@ -94,6 +94,10 @@ class Hijacked:
         """Send to the container's stdin. Raises OSError."""
         self._socket.sendall(data)
 
+    def end_input(self) -> None:
+        """End the program's stdin; its output can still be read. Raises OSError."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def read(self) -> tuple[int, bytes]:
         """The next frame: its stream and its bytes; `(0, b"")` at the end. Raises OSError."""
         head = self._reader.read(8)

@@ -1,9 +1,11 @@
 """Finds images on an engine by digest, whatever their names, and pulls missing ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from tagship.engine.client import Engine
+from tagship.errors import EngineError
 from tagship.images.credentials import Credentials
 from tagship.images.registry import split
 from tagship.system.parallel import settled
@@ -48,6 +50,18 @@ def bring(
     names = {image: _reachable(engine, image) for image in missing}
     settled(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)
     return found | names
+
+
+def bring_tagged(engine: Engine, image: str, credentials: Credentials) -> None:
+    """Pull an image by its tag, unless the engine has one of that name. Raises EngineError."""
+    try:
+        engine.get(f"/images/{image}/json")
+    except EngineError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        repository, colon, tag = image.rpartition(":")
+        plain = "/" in tag or not colon
+        engine.pull(image if plain else repository, "latest" if plain else tag, credentials(split(image)[0]))
 
 
 def _pull(engine: Engine, image: str, credentials: Mapping[str, str]) -> None:

@@ -39,6 +39,12 @@ class Entry:
     images: dict[str, str] = field(default_factory=dict)
     migrations: tuple[str, ...] = ()
     """The last applied migration of each app after this action, `app.0004_name`; empty if they weren't checked."""
+    backup: str = ""
+    """The id of the backup that was restored or tried, or made before migrating."""
+    rpo: float = 0
+    """Of a drill: seconds between the backup's snapshot and the drill, so what would have been lost."""
+    rto: float = 0
+    """Of a drill: seconds that it took to have the data back and checked."""
     chain: str = ""
     """sha256 of the line before; 64 zeros on the first line."""
 
@@ -145,6 +151,8 @@ class Action(Enum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     MIGRATE = "migrate"
+    RESTORE = "restore"
+    DRILL = "drill"
 
     @property
     def migrates(self) -> bool:
@@ -154,7 +162,7 @@ class Action(Enum):
     @property
     def proves(self) -> bool:
         """Whether a success proves a release live and good, so that a rollback may go back to it."""
-        return self is not Action.MIGRATE
+        return self in {Action.DEPLOY, Action.ROLLBACK}
 
     def __str__(self) -> str:
         return self.value

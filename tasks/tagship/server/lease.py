@@ -27,7 +27,7 @@ class Lease:
         self.took_over: Lock | None = None
         self._engine = engine
         self._place = place
-        self._holder = holder
+        self.holder = holder
         self._deadline = time.monotonic() + wait
         self._id = ""
         self._written = 0.0
@@ -99,7 +99,7 @@ class Lease:
     def _acquire(self) -> bool:
         """Try to take the lock. Returns whether it was free. Without a file, it counts from its creation."""
         since = self._engine.now()
-        if taken := lock.create(self._engine, self._place, self._holder):
+        if taken := lock.create(self._engine, self._place, self.holder):
             self._id, self._written = taken, since
         return bool(taken)
 

@@ -19,7 +19,7 @@ MANIFEST = Manifest(
     ended="2026-11-27T10:16:00+00:00",
     release="atlas-production-0123abcd-456789",
     parts=(Part("postgres", "db", "postgres-db.zst.age", 100, "aa", 50, "bb"),),
-    database=Database("atlas", "15.14", "3.3.7", 12345, {"public.user": 3}, ("auth.0012_x", "properties.0003_y")),
+    database=Database("atlas", "15.14", "3.3.7", rows={"public.user": 3}, leaves=("auth.0012_x", "properties.0003_y")),
     verified="read back",
 )
 

@@ -339,7 +339,10 @@ def test_a_program_in_a_container_is_written_to_and_read_from_frame_by_frame(dae
     daemon.answers |= {
         "POST /containers/c1/exec": Answer(201, {"Id": "e1"}),
         "POST /exec/e1/start": started,
-        "GET /exec/e1/json": Answer(body={"ExitCode": 3}),
+        "GET /exec/e1/json": [
+            Answer(body={"Running": True, "ExitCode": None}),
+            Answer(body={"Running": False, "ExitCode": 3}),
+        ],
     }
 
     stream = engine.hijack("c1", ["sh", "-c", "x"])

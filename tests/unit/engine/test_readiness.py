@@ -286,7 +286,10 @@ def test_an_engine_that_probes_too_rarely_is_helped(
     containers.daemon.answers |= {
         "POST /containers/web/exec": Answer(201, {"Id": "e1"}),
         "POST /exec/e1/start": Answer(101, hijack=end),
-        "GET /exec/e1/json": [Answer(body={"ExitCode": 1}), Answer(body={"ExitCode": 0})],
+        "GET /exec/e1/json": [
+            Answer(body={"Running": False, "ExitCode": 1}),
+            Answer(body={"Running": False, "ExitCode": 0}),
+        ],
     }
 
     starting(engine, {"web": {"healthcheck": CHECK}}).run()

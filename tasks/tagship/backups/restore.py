@@ -1,0 +1,264 @@
+"""Restores a database into a new one beside the old, checks it, then swaps both by renaming them in one transaction.
+
+The old database is kept under a name of its own. Until the swap, nothing that the app uses is touched.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tagship.backups import encryption, postgres
+from tagship.backups.encryption import CHUNK, Counted
+from tagship.backups.manifest import Database, Manifest, Part
+from tagship.backups.postgres import Access, Session, literal, quoted
+from tagship.backups.store import Source, Store
+from tagship.backups.workbench import Workbench
+from tagship.errors import BackupError
+from tagship.reporting.table import size
+
+ROOM = 1.2
+"""Free space that a restore needs, as a multiple of the database's size in the backup: its indexes are built anew."""
+_MAINTENANCE = "postgres"
+"""The database to connect to while others are created and renamed."""
+_LONGEST = 63
+"""PostgreSQL's limit for names, in bytes."""
+_SWAP_ATTEMPTS = 5
+_LISTS = (
+    "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
+    "temp_tablespaces", "unix_socket_directories",
+)  # fmt: skip
+"""Settings whose stored value is a quoted list already, so it must not be quoted again (pg_dump's dumputils.c)."""
+_SERVER = """
+SELECT jsonb_build_object('version', current_setting('server_version_num')::int,
+  'time', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD"t"HH24MISS'),
+  'databases', (SELECT jsonb_object_agg(datname, pg_database_size(datname)) FROM pg_database WHERE datallowconn));
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The database server before a restore."""
+
+    version: int
+    """server_version_num, 150014 for 15.14."""
+    databases: dict[str, int]
+    """Name → bytes."""
+    time: str
+    """By its clock, in UTC: 20261127t101530."""
+    disk_free: int | None
+    """Bytes; None if unknown, as for a managed database."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore will do."""
+
+    backup: Manifest
+    database: str
+    """The database that the app uses; it is replaced."""
+    loading: str
+    """The name of the new one until the swap; without a swap, for good."""
+    kept: str
+    """The old one's name afterwards; empty if there is none, or if nothing is swapped."""
+    leftovers: tuple[str, ...] = ()
+    """Unfinished databases of restores that were killed."""
+
+    def __str__(self) -> str:
+        lines = [
+            *(f"Drop {name}, left by a restore that was killed" for name in self.leftovers),
+            f"Load backup {self.backup.id}, of {self.backup.at[:19]}Z, into the new database {self.loading}",
+            "Compare rows and migrations with the backup's manifest",
+        ]
+        if self.kept:
+            lines.append(f"Swap: {self.database} becomes {self.kept}, {self.loading} becomes {self.database}")
+        elif self.loading != self.database:
+            lines.append(f"Rename {self.loading} to {self.database}")
+        return "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
+
+
+def observe(bench: Workbench, access: Access, disk_free: int | None) -> Standing:
+    """Look at the server."""
+    with Session(bench, access.to(_MAINTENANCE)) as session:
+        found = session.value(_SERVER)
+    return Standing(**found, disk_free=disk_free)
+
+
+def plan(backup: Manifest, app: str, name: str, now: Standing, into: str = "") -> Plan:
+    """Decide how database `name` is replaced, or `into` created. Pure. Raises BackupError with every obstacle."""
+    found = list(_obstacles(backup, app, now, into))
+    if found:
+        raise BackupError("\n".join(found), hint="solve this first; nothing was changed")
+    stamp = backup.id.replace("-", "_").lower()
+    leftovers = tuple(sorted(other for other in now.databases if other.startswith(f"{name}_restore_")))
+    if into:
+        return Plan(backup, into, into, "", leftovers)
+    kept = _named(f"{name}_until_{now.time}") if name in now.databases else ""
+    return Plan(backup, name, _named(f"{name}_restore_{stamp}"), kept, leftovers)
+
+
+def _obstacles(backup: Manifest, app: str, now: Standing, into: str) -> Iterator[str]:
+    if backup.app != app:
+        yield f"Backup {backup.id} is of {backup.app}, not of {app}."
+    if backup.database is None:
+        yield f"Backup {backup.id} holds no database."
+        return
+    if (theirs := _major(backup.database.server)) > (ours := now.version // 10_000):
+        yield f"Backup {backup.id} is of PostgreSQL {theirs}, and this server is {ours}, which is older."
+    needed = int(backup.database.size * ROOM)
+    if now.disk_free is not None and now.disk_free < needed:
+        yield f"The restore needs {size(needed)} of disk beside the old database, and {size(now.disk_free)} are free."
+    if into and into in now.databases:
+        yield f"The database {into} exists already."
+
+
+def load(bench: Workbench, access: Access, what: Plan, store: Store, identities: Sequence[Any]) -> None:
+    """Load and check the new database; remove it again if that fails."""
+    part = next(part for part in what.backup.parts if part.kind == "postgres")
+    facts = what.backup.database or Database("", "")
+    with Session(bench, access.to(_MAINTENANCE)) as server:
+        server.do(*(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE);" for name in what.leftovers))
+        create_database(server, what.loading, facts, like=what.database)
+        try:
+            fill(bench, access.to(what.loading), what.backup, part, store, identities)
+            check(bench, access.to(what.loading), facts)
+        except BaseException:
+            server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
+            raise
+
+
+def create_database(server: Session, name: str, facts: Database, *, like: str = "") -> None:
+    """Create an empty database, with the encoding of the backup, and the rights and settings of another database.
+
+    Missing roles are created, without a login: a dump names them as owners.
+    """
+    options = [f"ENCODING {literal(facts.encoding)}"] if facts.encoding else []
+    options += [f"LC_COLLATE {literal(facts.collate)}"] if facts.collate else []
+    options += [f"LC_CTYPE {literal(facts.ctype)}"] if facts.ctype else []
+    options += [f"OWNER {quoted(facts.owner)}"] if facts.owner else []
+    there = server.value("SELECT jsonb_agg(rolname) FROM pg_roles;")
+    server.do(
+        *(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in (*facts.roles, facts.owner) if role not in ("", *there))
+    )
+    server.do(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {' '.join(options)};")
+    server.do(*_rights(server, like, name))
+
+
+def fill(  # noqa: PLR0913, PLR0917 - from where, to where
+    bench: Workbench, access: Access, backup: Manifest, part: Part, store: Store, identities: Sequence[Any]
+) -> None:
+    """Load a dump into an empty database. Raises BackupError if the stored bytes differ from the manifest."""
+    name = f"{backup.app}-{backup.environment}/{backup.id}/{part.file}"
+    with (
+        store.get(name) as stored,
+        encryption.opened(stored, identities) as plain,
+        postgres.loader(bench, access) as program,
+    ):
+        source = Counted(plain)
+        program.feed(source)
+        _rest(source)
+    if source.digest.sha256 != part.plain_sha256:
+        raise BackupError(f"{part.file} isn't what was backed up: its checksum differs from the manifest's.")
+
+
+def check(bench: Workbench, access: Access, facts: Database) -> None:
+    """Compare a restored database with what the manifest says, and gather statistics. Raises BackupError."""
+    with Session(bench, access) as session:
+        rows = session.value(postgres.COUNTS)
+        wrong = [
+            f"{table}: {rows.get(table, 'missing')} rows instead of {count}"
+            for table, count in facts.rows.items()
+            if rows.get(table) != count
+        ]
+        wrong += [f"{table} isn't in the backup" for table in rows.keys() - facts.rows.keys()]
+        if facts.leaves and (leaves := tuple(session.value(postgres.LEAVES))) != facts.leaves:
+            wrong.append(f"the last migrations are {', '.join(leaves)} instead of {', '.join(facts.leaves)}")
+        if invalid := session.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid;"):
+            wrong.append(f"{invalid} indexes are invalid")
+        if facts.postgis and not session.value("SELECT to_jsonb(postgis_version() <> '');"):
+            wrong.append("PostGIS doesn't answer")
+        if wrong:
+            raise BackupError("The restored database differs from the backup:\n" + "\n".join(wrong))
+        session.do("ANALYZE;")
+
+
+def swap(bench: Workbench, access: Access, what: Plan) -> None:
+    """Give the new database the old one's name, in one transaction.
+
+    A rename takes a lock that lets nobody connect, and waits five seconds for those that are connected, so these are
+    disconnected meanwhile from a second session. Raises BackupError if they don't go; then nothing was changed.
+    """
+    renames = [f"ALTER DATABASE {quoted(what.loading)} RENAME TO {quoted(what.database)};"]
+    if what.kept:
+        renames.insert(0, f"ALTER DATABASE {quoted(what.database)} RENAME TO {quoted(what.kept)};")
+    for left in reversed(range(_SWAP_ATTEMPTS)):
+        try:
+            _rename(bench, access.to(_MAINTENANCE), what, renames)
+        except BackupError:
+            if _swapped(bench, access, what):  # the answer was lost, not the transaction
+                return
+            if not left:
+                raise
+        else:
+            return
+
+
+def _rename(bench: Workbench, access: Access, what: Plan, renames: Sequence[str]) -> None:
+    with Session(bench, access) as renaming, Session(bench, access) as evicting:
+        done = threading.Event()
+        thread = threading.Thread(target=_evict, args=(evicting, [what.database, what.loading], done), daemon=True)
+        thread.start()
+        try:
+            renaming.do("BEGIN;", *renames, "COMMIT;")
+        finally:
+            done.set()
+            thread.join()
+
+
+def _swapped(bench: Workbench, access: Access, what: Plan) -> bool:
+    there = observe(bench, access, None).databases
+    return what.loading not in there and what.database in there and (not what.kept or what.kept in there)
+
+
+def _evict(session: Session, databases: Sequence[str], done: threading.Event) -> None:
+    names = ", ".join(map(literal, databases))
+    while not done.wait(0.05):
+        session.value(
+            "SELECT to_jsonb(count(pg_terminate_backend(pid))) FROM pg_stat_activity "
+            f"WHERE datname IN ({names}) AND pid <> pg_backend_pid();"
+        )
+
+
+def _rights(server: Session, old: str, new: str) -> list[str]:
+    """Commands that give a database the settings and the rights of another one; a dump doesn't hold them."""
+    of_old = f"(SELECT oid FROM pg_database WHERE datname = {literal(old)})"
+    lists = ", ".join(map(literal, _LISTS))
+    settings = server.value(f"""
+      SELECT coalesce(jsonb_agg(format('ALTER %s SET %I TO %s;',
+        CASE s.setrole WHEN 0 THEN format('DATABASE %I', {literal(new)})
+          ELSE format('ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), {literal(new)}) END,
+        split_part(c, '=', 1),
+        CASE WHEN split_part(c, '=', 1) IN ({lists}) THEN substr(c, strpos(c, '=') + 1)
+          ELSE quote_literal(substr(c, strpos(c, '=') + 1)) END)), '[]')
+      FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setdatabase = {of_old};""")
+    grants = server.value(f"""
+      SELECT coalesce(jsonb_agg(format('GRANT %s ON DATABASE %I TO %s;', a.privilege_type, {literal(new)},
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)), '[]')
+      FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {literal(old)};""")
+    closed = server.value(f"""
+      SELECT to_jsonb(EXISTS (SELECT FROM pg_database WHERE datname = {literal(old)} AND datacl IS NOT NULL));""")
+    return [*([f"REVOKE ALL ON DATABASE {quoted(new)} FROM PUBLIC;"] if closed else []), *grants, *settings]
+
+
+def _rest(source: Source) -> None:
+    """Read what pg_restore left, so that the whole stream is checked."""
+    while source.read(CHUNK):
+        pass
+
+
+def _named(name: str) -> str:
+    return name.encode()[:_LONGEST].decode(errors="ignore")
+
+
+def _major(version: str) -> int:
+    return int(version.split(".", maxsplit=1)[0].split(maxsplit=1)[0])

@@ -1,0 +1,67 @@
+"""Streams of what isn't in PostgreSQL: Redis data, and named volumes."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tagship.backups.store import Source
+from tagship.backups.workbench import Workbench
+from tagship.engine import containers
+from tagship.engine.client import Engine
+from tagship.errors import BackupError, EngineError
+from tagship.names import LABEL, Place
+from tagship.reporting import redaction
+
+_REDIS = ("redis-cli", "--rdb", "-")
+MOUNTED = "/volume"
+"""Where a volume is mounted while it is copied."""
+_MISSING = 404
+
+
+@contextmanager
+def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
+    """A Redis accessory's data, as an RDB file that the server makes for us. Raises BackupError."""
+    found = [c for c in containers.of(engine, place.accessories) if c.service == service and c.running]
+    if not found:
+        raise BackupError(f"{service} doesn't run.", hint="start it with `tagship accessories.up`")
+    raw = engine.get(f"/containers/{found[0].id}/json")
+    words = [*(raw["Config"].get("Cmd") or ()), ""]
+    password = next((after for word, after in itertools.pairwise(words) if word == "--requirepass"), "")
+    redaction.conceal((password,) if password else ())
+    host = {"NetworkMode": f"container:{raw['Id']}"}
+    with (
+        Workbench(engine, f"tagship-backup-{place}-{service}", raw["Image"], host) as bench,
+        bench.open(_REDIS, {"REDISCLI_AUTH": password} if password else None) as program,
+    ):
+        program.end_input()
+        yield program
+
+
+@contextmanager
+def volume(engine: Engine, place: Place, name: str, image: str) -> Iterator[Source]:
+    """A volume's content, as a tar that the engine makes. Nothing runs in the container that mounts it."""
+    with mounted(engine, place, name, image) as container, engine.archive(container, f"{MOUNTED}/.") as tar:
+        yield tar
+
+
+@contextmanager
+def mounted(engine: Engine, place: Place, name: str, image: str) -> Iterator[str]:
+    """A container that never starts, with the environment's volume at `MOUNTED`. Raises BackupError."""
+    whole = f"{place}_{name}"
+    try:
+        engine.get(f"/volumes/{whole}")
+    except EngineError as error:
+        if error.status != _MISSING:
+            raise
+        raise BackupError(f"The server has no volume {whole}.", hint="correct backups.volumes") from None
+    settings = {
+        "Image": image,
+        "Cmd": ["true"],
+        "Labels": {f"{LABEL}.workbench": f"{place}-{name}"},
+        "HostConfig": {"Mounts": [{"Type": "volume", "Source": whole, "Target": MOUNTED}]},
+    }
+    container = str(engine.call("POST", "/containers/create", settings)["Id"])
+    try:
+        yield container
+    finally:
+        engine.call("DELETE", f"/containers/{container}", force=True)

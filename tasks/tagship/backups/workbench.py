@@ -1,0 +1,233 @@
+"""A container that lives as long as our connection to it, in which a database's own programs run."""
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from tagship.backups.encryption import CHUNK
+from tagship.backups.store import Source
+from tagship.engine.client import Engine
+from tagship.engine.transport import Hijacked
+from tagship.errors import BackupError, EngineError, LockedError
+from tagship.names import LABEL
+
+_CONFLICT, _MISSING = 409, 404
+_STDERR = 2
+_LAST_LINES = 20
+_WITH_PROGRAM = '"$@" </dev/null & cat >/dev/null'
+"""Runs a program until the shell's own stdin ends; the shell is the container's first process, so all ends with it."""
+
+
+class Workbench:
+    """A container of an image that waits for the end of its stdin, which is our connection.
+
+    So it ends with us, however we end, and its name keeps a second one away.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a container consists of
+        self,
+        engine: Engine,
+        name: str,
+        image: str,
+        host: Mapping[str, Any],
+        *,
+        runs: Sequence[str] = (),
+        config: Mapping[str, Any] | None = None,
+        files: bytes = b"",
+    ) -> None:
+        """Start it. Raises LockedError if the name is in use.
+
+        `host`: the engine's HostConfig, such as the network. `runs`: a program to run in it meanwhile. `config`: what
+        else the engine's container configuration should say. `files`: a tar to unpack in /run.
+        """
+        self.engine = engine
+        self.name = name
+        settings = {
+            **(config or {}),
+            "Image": image,
+            "Entrypoint": ["sh", "-c", _WITH_PROGRAM, "sh", *runs] if runs else ["cat"],
+            "Cmd": [],
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "AttachStdin": True,
+            "Healthcheck": {"Test": ["NONE"]},
+            "Labels": {f"{LABEL}.workbench": name},
+            "HostConfig": {"AutoRemove": True, **host},
+        }
+        try:
+            self.id = str(engine.call("POST", "/containers/create", settings, name=name)["Id"])
+        except EngineError as error:
+            if error.status != _CONFLICT:
+                raise
+            raise LockedError(
+                f"Another run uses {name}: a backup, a restore or a drill of this environment.",
+                hint=f"wait for its end; if it is dead, `docker rm --force {name}` on the server",
+            ) from None
+        self._held: Hijacked | None = None
+        try:
+            if files:
+                engine.put_archive(self.id, "/run", files)
+            self._held = engine.attach(self.id)
+            engine.call("POST", f"/containers/{self.id}/start")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def running(self) -> bool:
+        """Whether the container still runs."""
+        try:
+            return bool(self.engine.get(f"/containers/{self.id}/json")["State"]["Running"])
+        except EngineError as error:
+            if error.status != _MISSING:
+                raise
+            return False
+
+    def open(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> "Program":
+        """Start a program; its output is a stream."""
+        return Program(self.engine, self.id, argv, environment)
+
+    def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+        """Run a program without input, and return its output. Raises BackupError with its last words if it fails."""
+        with self.open(argv, environment) as program:
+            program.end_input()
+            return program.rest().decode(errors="replace")
+
+    def close(self) -> None:
+        """End and remove the container, with what runs in it."""
+        if self._held:
+            self._held.close()
+        try:
+            self.engine.call("DELETE", f"/containers/{self.id}", force=True, v=True)
+        except EngineError as error:
+            if error.status not in {_MISSING, _CONFLICT}:  # it is gone, or being removed
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Program:
+    """A program in a container: its stdin can be written, and its stdout is a stream.
+
+    At the end of the stream, BackupError is raised if the program failed, with the last lines of its stderr.
+    """
+
+    def __init__(
+        self, engine: Engine, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._engine = engine
+        self._name = argv[0]
+        self._stream = engine.hijack(container, list(argv), environment)
+        self._ready = memoryview(b"")
+        self._errors = b""
+        self._ended = False
+
+    def write(self, data: bytes) -> None:
+        """Send to its stdin. Raises BackupError if it doesn't read any more."""
+        try:
+            self._stream.write(data)
+        except OSError:
+            self.rest()
+            raise BackupError(f"{self._name} ended before it had read everything.") from None
+
+    def offer(self, data: bytes) -> bool:
+        """Send to its stdin. Returns whether it still reads."""
+        try:
+            self._stream.write(data)
+        except OSError:
+            return False
+        return not self._ended
+
+    def end_input(self) -> None:
+        """End its stdin, unless it has ended."""
+        with contextlib.suppress(OSError):
+            self._stream.end_input()
+
+    def feed(self, source: Source) -> None:
+        """Send a whole stream to its stdin while its output is read, and wait for its end. Raises BackupError."""
+        drained = threading.Thread(target=self._drain, daemon=True)
+        drained.start()
+        try:
+            while data := source.read(CHUNK):
+                self._stream.write(data)
+            self._stream.end_input()
+        except OSError:
+            pass  # it has ended; its exit code says why
+        except BaseException:
+            self.close()
+            raise
+        drained.join()
+        self._check()
+
+    def read(self, size: int = CHUNK, /) -> bytes:
+        """Up to so many bytes of its stdout; none at its end."""
+        while not self._ready and not self._ended:
+            self._next()
+            if self._ended:
+                self._check()
+        piece, self._ready = self._ready[:size], self._ready[size:]
+        return bytes(piece)
+
+    def line(self) -> str:
+        """The next line of its stdout, without its end; empty at the end."""
+        found = bytearray()
+        while byte := self.read(1):
+            if byte == b"\n":
+                break
+            found += byte
+        return found.decode()
+
+    def rest(self) -> bytes:
+        """Everything that is left of its stdout."""
+        found = bytearray()
+        while data := self.read():
+            found += data
+        return bytes(found)
+
+    def close(self) -> None:
+        """Close the connection; a program that still runs gets no more input."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _next(self) -> None:
+        try:
+            kind, data = self._stream.read()
+        except OSError as error:
+            raise self._engine.unreachable(error) from error
+        if not kind:
+            self._ended = True
+        elif kind == _STDERR:
+            self._errors = (self._errors + data)[-10_000:]
+        else:
+            self._ready = memoryview(data)
+
+    def _drain(self) -> None:
+        try:
+            while not self._ended:
+                self._next()
+        except Exception:  # noqa: BLE001 - the check at the end reports it
+            self._ended = True
+
+    def _check(self) -> None:
+        """Raises BackupError unless the program ended well, or the error of a cut connection."""
+        if cut := self._engine.cut():
+            raise cut
+        try:
+            code = self._engine.exit_code(self._stream)
+        except EngineError as error:
+            if error.status != _MISSING:
+                raise
+            raise BackupError(f"{self._name} was cut off: its container ended.") from None
+        if code:
+            words = "\n".join(self._errors.decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
+            raise BackupError(f"{self._name} failed with exit code {code}{':' if words else '.'}\n{words}".strip())

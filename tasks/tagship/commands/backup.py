@@ -1,0 +1,169 @@
+"""`backup.*`: backups of an environment's data: make, list, check, prune and restore them, and drill the restore."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict
+
+from invoke.context import Context
+
+from tagship.commands.task import DRY_RUN, ENV, JSON, WAIT, task
+
+IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY, which holds the key itself."
+
+
+@task(
+    help={
+        "env": ENV,
+        "reason": "Why, as `backup.list` shows it.",
+        "dry-run": "Print what would be backed up, and change nothing.",
+        "json": JSON,
+    }
+)
+def create(_: Context, env: str = "", reason: str = "by hand", dry_run: bool = False, json: bool = False) -> None:
+    """Back up the database and what else is configured.
+
+    Streams it, compressed and encrypted, into the store, then reads it back and compares it.
+    """
+    from tagship.backups import create as backups
+    from tagship.backups.stores import open_store
+    from tagship.commands.data import configured, origin
+    from tagship.project import here
+    from tagship.reporting import events, table
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection
+
+    settings = here.config().environment(env)
+    wanted = configured(settings)
+    with Progress(quiet=json) as progress, connection.connect(settings) as opening:
+        store = open_store(wanted.store)
+        with progress.step("Connect"):
+            session = opening.session()
+        found = origin(session, wanted)
+        if dry_run:
+            parts = (f"database {found.database.access.database}", *wanted.redis, *wanted.volumes)
+            print(f"Would back up {', '.join(parts)} of {settings.place} to {wanted.store}.")
+            return
+        with progress.step(f"Back up {settings.place} to {wanted.store}"):
+            made = backups.create(found, store, reason)
+    events.tell("backup", environment=env, id=made.id)
+    if json:
+        print(jsonlib.dumps(asdict(made)))
+    else:
+        plain, stored = (sum(getattr(part, size) for part in made.parts) for size in ("plain_size", "size"))
+        print(
+            f"Backup {made.id}: {table.size(plain)}, stored as {table.size(stored)}, verified by {_how(made.verified)}"
+        )
+
+
+@task(
+    help={
+        "env": ENV,
+        "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",
+        "of": "The environment whose backup to restore. Default: the same.",
+        "into": "Load it into a new database of this name instead, and leave the app's own alone.",
+        "identity": IDENTITY,
+        "confirm": "The environment's name, where approval is required and nobody can be asked.",
+        "dry-run": DRY_RUN,
+        "wait": WAIT,
+        "json": JSON,
+    }
+)
+def restore(  # noqa: PLR0913 - its options
+    _: Context,
+    env: str = "",
+    at: str = "",
+    of: str = "",
+    into: str = "",
+    identity: str = "",
+    confirm: str = "",
+    dry_run: bool = False,
+    wait: int = 0,
+    json: bool = False,
+) -> None:
+    """Restore a backup beside the old database, then swap.
+
+    Loads it into a new database, compares it with the backup, then swaps both; the site answers 503 meanwhile. The old
+    database is kept under another name.
+    """
+    from tagship.commands.data import RestoreOrder, restored
+    from tagship.project import here
+    from tagship.reporting import events
+    from tagship.reporting.progress import Progress
+
+    config = here.config()
+    order = RestoreOrder(
+        config.environment(env), config.environment(of or env), at, into, identity, confirm, dry_run, wait
+    )
+    with Progress(quiet=json) as progress:
+        done = restored(order, progress)
+    if dry_run:
+        print(done.plan)
+        return
+    events.tell("restored", environment=env, **done.told)
+    if json:
+        print(jsonlib.dumps(done.told))
+        return
+    progress.total()
+    print(f"{done.plan.database} is backup {done.plan.backup.id}, of {done.plan.backup.at[:19]}Z.")
+    if done.plan.kept:
+        print(f"The old database is kept as {done.plan.kept}.")
+
+
+@task(
+    help={
+        "env": ENV,
+        "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",
+        "identity": IDENTITY,
+        "receipt": "Also write the receipt to this file, as JSON.",
+        "dry-run": DRY_RUN,
+        "wait": "Seconds to wait for a deploy to end, to write the result into the ledger.",
+        "json": JSON,
+    }
+)
+def drill(  # noqa: PLR0913 - its options
+    _: Context,
+    env: str = "",
+    at: str = "",
+    identity: str = "",
+    receipt: str = "",
+    dry_run: bool = False,
+    wait: int = 600,
+    json: bool = False,
+) -> None:
+    """Try a restore, and measure RPO and RTO.
+
+    Restores the newest backup into a throwaway container without a network, compares it with its manifest, lets the
+    live release use it, and asks your own questions.
+    """
+    from pathlib import Path
+
+    from tagship.commands.data import DrillOrder, drilled
+    from tagship.errors import BackupError
+    from tagship.project import here
+    from tagship.reporting import events
+    from tagship.reporting.progress import Progress
+
+    settings = here.config().environment(env)
+    with Progress(quiet=json) as progress:
+        done = drilled(DrillOrder(settings, at, identity, dry_run, wait), progress)
+    if done is None:
+        return
+    told = jsonlib.dumps(done.told, indent=1)
+    events.tell("drill", environment=env, **done.told)
+    if receipt:
+        Path(receipt).write_text(f"{told}\n")
+    if json:
+        print(told)
+    else:
+        progress.total()
+        print(done)
+    if not done.passed:
+        failed = ", ".join(check.name for check in done.checks if not check.passed)
+        raise BackupError(
+            f"The drill failed: {failed}.", hint="read the receipt; until it passes, don't rely on backups"
+        )
+
+
+def _how(verified: str) -> str:
+    return "reading it back" if verified == "read back" else "the store's checksums"
