@@ -22,10 +22,11 @@ from tests.rig.machine import Machine
 from tests.rig.network import Network
 from tests.rig.packages import Packages
 from tests.rig.registry import Registries, Registry
+from tests.rig.s3 import S3
 from tests.rig.sentry import Sentry
 from tests.rig.shell import together
 
-__all__ = ["Browser", "Host", "Laptop", "MissingError", "Registry", "Rig", "RigError", "Sentry", "leftovers"]
+__all__ = ["S3", "Browser", "Host", "Laptop", "MissingError", "Registry", "Rig", "RigError", "Sentry", "leftovers"]
 
 HOSTS = (engine.NEW, engine.OLD)
 PROGRAMS = ("apt-get", "dpkg", "nsenter", "perl", "ssh", "ssh-keygen", "unshare")
@@ -57,6 +58,7 @@ class Rig:
         self._images = Images(self.folder, self._packages, self.laptop, self.registry)
         self._browser = Browser(self.folder, self._network, self._packages)
         self._sentry = Sentry(self.folder, self._network, self._packages)
+        self._s3 = S3(self.folder, self._network)
 
     def __enter__(self) -> Self:
         """Wait for the rig to be free, then use or start it."""
@@ -95,6 +97,12 @@ class Rig:
         """A Sentry server, started when first asked for. Raises MissingError where none can be had."""
         self._sentry.start()
         return self._sentry
+
+    @functools.cached_property
+    def s3(self) -> S3:
+        """An S3 server, started when first asked for."""
+        self._s3.start()
+        return self._s3
 
     @functools.cached_property
     def browser(self) -> Browser:
