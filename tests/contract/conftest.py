@@ -1,6 +1,7 @@
 """Compose, and an environment: in memory, and on a server of the rig."""
 
 import itertools
+import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,12 +106,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=["memory", "folder"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest.fixture(params=["memory", "folder", "ssh", "s3", "s3-locked"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store for backups, of each kind."""
     if request.param == "memory":
         return MemoryStore()
-    return open_store(tmp_path.as_uri())
+    if request.param == "folder":
+        return open_store(tmp_path.as_uri())
+    rig: Rig = request.getfixturevalue("rig")
+    if request.param == "ssh":
+        host = rig.hosts[1]
+        monkeypatch.setenv("PATH", rig.laptop.environment["PATH"])  # its ssh has a key
+        folder = host.run(["mktemp", "-d"]).strip()
+        host.run(["chown", "deploy", folder])
+        return open_store(f"{host.ssh_url}{folder}")
+    for name, value in rig.s3.variables().items():
+        monkeypatch.setenv(name, value)
+    locked = request.param == "s3-locked"
+    url = rig.s3.bucket("locked" if locked else "plain", locked=locked)
+    return open_store(url.replace("?", f"/test{next(_NUMBERS)}-{secrets.token_hex(4)}?"))
 
 
 def _remove(engine: Engine, place: Place) -> None:

@@ -133,5 +133,11 @@ def test_a_reader_may_stop_early(store: Store) -> None:
 def test_says_what_protects_its_objects_and_removes_the_probe(store: Store) -> None:
     found = store.protection("tagship-probe/1")
 
-    assert found.deletes
+    assert found.hides
     assert list(store.names("")) == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "/absolute", "a//b", "a/./b", "a\nb"])
+def test_a_name_never_leads_out_of_the_store(store: Store, name: str) -> None:
+    with pytest.raises(StoreError, match="no name for an object"):
+        store.put(name, io.BytesIO(b"."))

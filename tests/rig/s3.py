@@ -16,7 +16,7 @@ from tests.rig.machine import PATH, Machine
 from tests.rig.network import Network, address
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from types_boto3_s3 import S3Client
 
 ADDRESS, PORT = address(5), 8333
 REGION = "us-east-1"
@@ -73,8 +73,9 @@ class S3:
         import boto3  # noqa: PLC0415 - only for who asks
 
         key, secret = self.key(identity)
-        account = {"aws_access_key_id": key, "aws_secret_access_key": secret}
-        return boto3.client("s3", endpoint_url=self.url, region_name=REGION, **account)  # type: ignore[call-overload, no-any-return]
+        return boto3.client(
+            "s3", endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=secret
+        )
 
     def bucket(self, name: str, *, locked: bool = False) -> str:
         """Create a bucket unless it exists, `locked` with versioning and Object Lock; returns its URL as a store."""

@@ -37,7 +37,7 @@ def used() -> set[str]:
     modules = {module for file in (ROOT / "tasks").rglob("*.py") for module in imported(file)}
     packages = packages_distributions()  # `compression` is in the standard library from Python 3.14 on
     ours = modules - sys.stdlib_module_names - {"tagship", "compression"}
-    return {name.lower() for module in ours for name in packages[module] if not name.endswith("-stubs")}
+    return {name.lower() for module in ours for name in packages[module] if not re.search("^types-|-stubs$", name)}
 
 
 def test_every_library_that_is_imported_is_declared_and_every_declared_one_is_imported() -> None:

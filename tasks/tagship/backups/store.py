@@ -34,12 +34,10 @@ class Stored:
 class Protection:
     """What became of an object that we tried to overwrite and to delete."""
 
-    overwrites: bool
-    """Whether an existing object can be replaced."""
-    deletes: bool
-    """Whether this identity can make an object disappear from the list."""
+    hides: bool
+    """Whether this identity can make its content disappear from the list, by a delete or by writing over it."""
     erases: bool
-    """Whether it can delete the last version of its bytes, too."""
+    """Whether nothing brings the content back then: there is no old version, or it can be deleted, too."""
     notes: tuple[str, ...] = ()
     """What else is known: versioning, Object Lock, server-side encryption."""
 
@@ -71,3 +69,10 @@ class Store(Protocol):
 
     def protection(self, probe: str) -> Protection:
         """Try to overwrite and delete an object with this name, which doesn't exist yet, and remove it if possible."""
+
+
+def safe(name: str) -> str:
+    """An object's name. Raises StoreError if it would lead out of the store."""
+    if not all(name.split("/")) or {".", ".."} & set(name.split("/")) or "\n" in name:
+        raise StoreError(f"{name!r} is no name for an object.")
+    return name

@@ -5,8 +5,6 @@ checked.
 """
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,14 +12,12 @@ import time
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from tagship.errors import ConfigError, ConnectionFailedError, ToolError
-from tagship.system import programs
+from tagship.errors import ConfigError, ConnectionFailedError
+from tagship.system import openssh, programs
 from tagship.system.scratch import Scratch
 
 REMOTE_SOCKET = "/var/run/docker.sock"
 CONNECT_WITHIN = 30.0
-KNOWN_HOSTS = "TAGSHIP_KNOWN_HOSTS"
-"""Names the only file of accepted host keys; without it, OpenSSH uses its own files."""
 POLL = 0.005
 _LONGEST = 108 if sys.platform == "linux" else 104
 """Bytes of a socket's path, its final zero included (unix(7))."""
@@ -62,9 +58,7 @@ class Connection:
 
     def __init__(self, engine: str) -> None:
         url = _address(engine)
-        program = shutil.which("ssh")
-        if program is None:
-            raise ToolError("ssh is not installed.", hint="install the OpenSSH client")
+        program = openssh.program()
         self._engine = engine
         self._scratch = Scratch()
         self.socket = self._scratch.path / "docker.sock"
@@ -161,26 +155,14 @@ class Connection:
 
     def _options(self, url: SplitResult) -> list[str]:
         options = {
-            "BatchMode": "yes",
-            "StrictHostKeyChecking": "yes",
             "ExitOnForwardFailure": "yes",
-            "ConnectTimeout": "10",
-            "ServerAliveInterval": "10",
-            "ServerAliveCountMax": "3",
             # not shared, because we control its end; a master of its own if a port may be forwarded later
             "ControlMaster": "yes" if self._shares else "no",
             "ControlPath": str(self._control) if self._shares else "none",
             "ControlPersist": "no",
             "StreamLocalBindUnlink": "yes",
-            "RemoteCommand": "none",
         }
-        if known := os.environ.get(KNOWN_HOSTS):
-            # OpenSSH expands ~ from the password file, not from HOME, so a CI job names its file here
-            options |= {"UserKnownHostsFile": f'"{known}"', "GlobalKnownHostsFile": "/dev/null"}
-        chosen = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        port = ["-p", str(url.port)] if url.port else []
-        user = ["-l", url.username] if url.username else []
-        return [*chosen, *port, *user, "-L", f"{self.socket}:{REMOTE_SOCKET}"]
+        return [*openssh.options(url, options), "-L", f"{self.socket}:{REMOTE_SOCKET}"]
 
 
 def hint(engine: str, said: str) -> str:

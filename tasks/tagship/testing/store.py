@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagship.backups.store import Protection, Source, Stored
+from tagship.backups.store import Protection, Source, Stored, safe
 from tagship.errors import StoreError
 
 
@@ -20,6 +20,7 @@ class MemoryStore:
     def put(self, name: str, source: Source) -> None:
         """See Store."""
         self._fail("put")
+        safe(name)
         data = b"".join(iter(lambda: source.read(1 << 20), b""))
         if name in self.objects:
             raise StoreError(f"The store can't store {name}: it exists already, and nothing is replaced.")
@@ -53,7 +54,7 @@ class MemoryStore:
         """See Store."""
         del probe
         self._fail("protection")
-        return Protection(overwrites=False, deletes=True, erases=True)
+        return Protection(hides=True, erases=True)
 
     def _fail(self, method: str) -> None:
         if method in self.fails:

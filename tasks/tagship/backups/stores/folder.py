@@ -7,11 +7,11 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from tagship.backups.store import Protection, Source, Stored
+from tagship.backups.store import Protection, Source, Stored, safe
 from tagship.errors import ConfigError, StoreError
 
 PART = ".part-"
@@ -91,7 +91,7 @@ class Folder:
     def protection(self, probe: str) -> Protection:
         """See Store. Whoever can write into a folder can delete there; this isn't tried."""
         del probe
-        return Protection(overwrites=True, deletes=True, erases=True)
+        return Protection(hides=True, erases=True)
 
     def _copy(self, name: str, source: Source, out: BinaryIO) -> None:
         while data := source.read(_CHUNK):
@@ -117,10 +117,7 @@ class Folder:
             raise StoreError(f"The store's folder {self._root} doesn't exist.", hint="create it, or mount its disk")
 
     def _path(self, name: str) -> Path:
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-            raise StoreError(f"{name!r} is no name for an object.")
-        return self._root / pure
+        return self._root / safe(name)
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
