@@ -88,6 +88,7 @@ def _outcomes(report: Report, run: Run) -> Iterator[str]:
                 ("Before", code(outcome["previous"]) if outcome["previous"] else "nothing"),
                 ("URL", text(outcome["url"])),
                 ("Migrations", "<br>".join(map(code, outcome["migrations"])) or "none pending"),
+                *((("Way back", "<br>".join(map(text, outcome["way_back"]))),) if outcome.get("way_back") else ()),
                 *(("Warning", text(warning)) for warning in outcome["warnings"]),
             ],
         )

@@ -15,8 +15,9 @@ _TEXT = """\
 # Architecture
 
 `nox -s docs` writes this page from the docstrings of the folders and from the imports. tests/unit/test_architecture.py
-checks the order: imports go only downward, between folders and between files, without circles. `deploy/`, `proof/` and
-`release/` have no access to the outside world: their callers pass in everything that acts on it.
+checks the order: imports go only downward, between folders and between files, without circles. `deploy/`,
+`migrations/`, `proof/` and `release/` have no access to the outside world: their callers pass in everything that acts
+on it.
 
 `deploy/story.py` runs a deploy: with the environment's lock held, it observes the server, chooses a candidate, makes a
 plan, and applies the plan to a target. `commands/deploy.py` puts the parts together: the connection and the target come

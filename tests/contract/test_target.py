@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tagship.deploy.observed import Routing
+from tagship.deploy.rollback_plan import FIRST
 from tagship.deploy.target import Target
 from tagship.engine import containers
 from tagship.engine.client import Engine
@@ -232,7 +233,7 @@ def test_a_release_without_migrations_migrates_nothing(target: Target, made: Mad
     release = made("a")
     target.prepare(release)
 
-    assert target.migrate(release).applied == ()
+    assert target.migrate(release, FIRST).applied == ()
 
 
 def test_the_ledger_is_what_was_recorded_in_that_order(target: Target, made: Made) -> None:

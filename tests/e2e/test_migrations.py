@@ -11,6 +11,8 @@ from tests.rig import Rig
 from tests.shop import Shop
 
 HOST = "host1"
+COLUMNS = """SELECT string_agg(attname, ' ') FROM pg_attribute
+    WHERE attrelid = 'shop_item'::regclass AND attnum > 0 AND NOT attisdropped"""
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE%'"
 
 
@@ -68,8 +70,49 @@ def test_migrations_that_were_killed_between_two_are_finished_by_the_next_deploy
 
     assert deployed["migrations"] == ["shop.0004_b", "shop.0005_c"]
     assert shop.history(HOST)[-1]["migrations"] == ["shop.0005_c"]
-    columns = "SELECT string_agg(attname, ' ') FROM pg_attribute WHERE attrelid = 'shop_item'::regclass AND attnum > 0"
-    assert shop.sql(HOST, columns).split() == ["id", "name", "note", "a", "b", "c"]
+    assert shop.sql(HOST, COLUMNS).split() == ["id", "name", "note", "a", "b", "c"]
+
+
+def test_a_rollback_reverses_what_the_deploy_declared_and_asks_before_it_loses_data(shop: Shop) -> None:
+    shop.field("stock = models.IntegerField(default=0)")
+    shop.migration("0006_stock", "0005_c", 'migrations.AddField("item", "stock", models.IntegerField(default=0))')
+    shop.commit()
+    shop.tagship("build")
+    shop.tagship("push")
+
+    planned = shop.tagship("deploy", "--env", HOST, "--dry-run")
+    assert "Pending: shop.0006_stock" in planned
+    assert "code, and reverse shop.0006_stock" in planned
+    assert 'ADD COLUMN "stock"' in shop.tagship("migrate", "--env", HOST, "--dry-run")
+
+    deployed = json.loads(shop.tagship("deploy", "--env", HOST, "--json"))
+    assert "reverse shop.0006_stock" in deployed["way_back"][0]
+    assert shop.history(HOST)[-1]["way_back"]["loses"] == ["shop_item.stock"]
+
+    refused = shop.run("rollback", "--env", HOST)
+    assert (refused.returncode, "loses shop_item.stock" in refused.stderr) == (9, True), refused.stderr
+    assert "Reverse shop.0006_stock" in shop.tagship("rollback", "--env", HOST, "--dry-run")
+    shop.tagship("rollback", "--env", HOST, "--yes")
+
+    assert "stock" not in shop.sql(HOST, COLUMNS)
+    back, reversed_ = shop.history(HOST)[-2:]
+    assert (back["action"], back["result"], reversed_["action"]) == ("rollback", "ok", "migrate")
+    assert reversed_["migrations"] == ["shop.0005_c"]
+    assert shop.get(HOST).startswith("hello")
+
+
+def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(shop: Shop) -> None:
+    shop.migration("0007_once", "0006_stock", "migrations.RunPython(migrations.RunPython.noop)")
+    shop.commit()
+    shop.ship(HOST)
+
+    refused = shop.run("rollback", "--env", HOST)
+
+    assert refused.returncode == 9, refused.stderr
+    assert "shop.0007_once can't be reversed" in refused.stderr
+    assert f"tagship backup.restore --env {HOST} --at 2" in refused.stderr
+    shop.tagship("rollback", "--env", HOST, "--keep-schema")
+    assert shop.get(HOST).startswith("hello")
 
 
 def _transaction(shop: Shop, statement: str) -> subprocess.Popen[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ELSEWHERE = {"ask_django.py"}
+"""Modules that run in an app's image, with the app's own libraries."""
 PROGRAMS = {"sentry-cli"}
 """Packages that bring a program and no module."""
 
@@ -34,7 +36,8 @@ def imported(file: Path) -> Iterator[str]:
 
 def used() -> set[str]:
     """The packages that Tagship's modules come from."""
-    modules = {module for file in (ROOT / "tasks").rglob("*.py") for module in imported(file)}
+    files = [file for file in (ROOT / "tasks").rglob("*.py") if file.name not in ELSEWHERE]
+    modules = {module for file in files for module in imported(file)}
     packages = packages_distributions()  # `compression` is in the standard library from Python 3.14 on
     ours = modules - sys.stdlib_module_names - {"tagship", "compression"}
     return {name.lower() for module in ours for name in packages[module] if not re.search("^types-|-stubs$", name)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -58,29 +60,43 @@ def deploy(  # noqa: PLR0913 - its options
     help={
         "env": ENV,
         "to": "The SHA of the release to restore, any unambiguous prefix. Default: the previous good release.",
+        "yes": "Agree to lose the data that reversing migrations removes, e.g. in scripts.",
+        "keep-schema": "Reverse no migration, whatever the deploy declared.",
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
     }
 )
-def rollback(_: Context, env: str = "", to: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
+def rollback(  # noqa: PLR0913 - its options
+    _: Context,
+    env: str = "",
+    to: str = "",
+    yes: bool = False,
+    keep_schema: bool = False,
+    dry_run: bool = False,
+    wait: int = 0,
+    json: bool = False,
+) -> None:
     """Go back to the previous good release.
 
-    Restores it with its variables, smoke-tests it, then switches traffic.
+    Restores it with its variables, smoke-tests it, then switches traffic. Reverses the migrations that the deploy
+    declared it would take, and asks first if that loses data.
     """
     from tagship.project import here
     from tagship.server import connection
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import RunOptions, bring, former, order  # while ssh connects
+        from tagship.commands.orders import RunOptions, agreed, bring, former, order  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
         how = RunOptions(Progress(quiet=json), wait, dry_run, json)
         with how.progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
-        bring(session, order(settings, Action.ROLLBACK, former(settings, to, how.progress)), how)
+        what = order(settings, Action.ROLLBACK, former(settings, to, how.progress))
+        agree = partial(agreed, settings, yes=yes)
+        bring(session, dataclasses.replace(what, agree=agree, keep_schema=keep_schema), how)
 
 
 @task(

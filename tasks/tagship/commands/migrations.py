@@ -1,20 +1,27 @@
 """`migrate`: apply a commit's pending migrations with its own image."""
 
+from __future__ import annotations
+
 import json as jsonlib
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, WAIT, task
 from tagship.errors import ConfigError
 
+if TYPE_CHECKING:
+    from tagship.deploy.observed import Migrated
+
 
 @task(
     help={
         "env": ENV,
         "sha": "The commit whose migrations to apply, any unambiguous prefix. Default: the current one.",
-        "dry-run": "Print the pending migrations, and apply none.",
+        "dry-run": "Print the pending migrations with their SQL and the way back, and apply none.",
         "wait": WAIT,
         "json": JSON,
     }
@@ -45,7 +52,19 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
             done = story.migrate(environment, what, progress, dry_run=dry_run)
     events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
     if json:
-        print(jsonlib.dumps(asdict(done)))
+        way_back = done.way_back.encoded() if done.way_back else None
+        print(jsonlib.dumps({**asdict(done), "way_back": way_back}))
+    elif dry_run:
+        print("\n".join(_told(done)) or "No migration is pending.")
     else:
-        state = "pending" if dry_run else "applied"
-        print("\n".join(f"{state}  {name}" for name in done.applied) or "No migration is pending.")
+        print("\n".join(f"applied  {name}" for name in done.applied) or "No migration is pending.")
+
+
+def _told(found: Migrated) -> Iterator[str]:
+    """What is pending, each with its SQL if it is known."""
+    for change in found.changes:
+        if change.pending:
+            yield f"pending  {change.name}"
+            yield from (f"    {line}" for line in change.sql.splitlines())
+    described = {change.name for change in found.changes}
+    yield from (f"pending  {name}" for name in found.applied if name not in described)

@@ -3,6 +3,7 @@
 import dataclasses
 import json as jsonlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,8 +12,9 @@ from tagship.deploy import story
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
 from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Observed
-from tagship.deploy.order import Order
+from tagship.deploy.order import Order, disagree
 from tagship.deploy.rollback import choose_rollback, compared
+from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
 from tagship.engine import client
 from tagship.errors import ConfigError, SourceError
@@ -181,6 +183,24 @@ def former(settings: Environment, to: str, progress: Progress) -> Choice:
         raise SourceError("No earlier release differs from the live one.", hint=hint)
 
     return choose
+
+
+def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:
+    """Ask before a rollback loses data. Raises CheckError unless somebody agrees.
+
+    Where approval is required, `--yes` isn't enough for a terminal: the environment's name must be typed.
+    """
+    name = settings.name
+    if yes and (settings.approval == "none" or not sys.stdin.isatty()):
+        return
+    if not sys.stdin.isatty():
+        disagree(plan)
+    sys.stderr.write("\n".join((*plan.lines, "")))
+    wanted = name if settings.approval == "required" else "yes"
+    sys.stderr.write(f"Type {wanted} to reverse and lose this: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != wanted:
+        disagree(plan)
 
 
 def reach(opening: Opening, progress: Progress) -> Session:

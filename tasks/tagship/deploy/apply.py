@@ -17,6 +17,7 @@ from tagship.deploy.steps import (
     Pull,
     Remove,
     Resume,
+    Reverse,
     Revive,
     Serve,
     SmokeTest,
@@ -24,28 +25,25 @@ from tagship.deploy.steps import (
     Step,
     Stop,
 )
-from tagship.deploy.target import Onlooker, Target, Teller
+from tagship.deploy.target import NOBODY, Listeners, Target
 
 Reporter = Callable[[str], AbstractContextManager[None]]
 """Shows a step while it runs, and how long it took."""
 
 
-def apply(plan: Plan, target: Target, show: Reporter, look: Onlooker = bool, tell: Teller = bool) -> Migrated:
-    """Perform every step, in order; stop at the first that fails. Returns what was migrated.
-
-    `look` is called while a release bakes, `tell` while it migrates.
-    """
+def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOBODY) -> Migrated:
+    """Perform every step, in order; stop at the first that fails. Returns what was migrated."""
     migrated = Migrated()
     for step in plan:
         with show(str(step)):
             if not isinstance(step, SmokeTest | Bake | Drain | Pull | Ask):
                 target.still_ours()
-            migrated = _perform(step, target, look, tell) or migrated
+            migrated = _perform(step, target, listeners) or migrated
     return migrated
 
 
 def _perform(  # noqa: C901, PLR0912 - the complete list
-    step: Step, target: Target, look: Onlooker, tell: Teller
+    step: Step, target: Target, listeners: Listeners
 ) -> Migrated | None:
     match step:
         case Pull(images):
@@ -58,8 +56,10 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             target.ask(rendered)
         case Create(rendered):
             target.create(rendered)
-        case Migrate(rendered):
-            return target.migrate(rendered, tell=tell)
+        case Migrate(rendered, former):
+            return target.migrate(rendered, former, listeners=listeners)
+        case Reverse(rendered, plan):
+            return target.reverse(rendered, plan, listeners)
         case Start(rendered, services):
             target.start(rendered, services)
         case Serve(candidate, live, to, elsewhere, here):
@@ -69,7 +69,7 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
         case Cutover(release):
             target.cutover(release)
         case Bake(release, seconds):
-            target.bake(release, seconds, look)
+            target.bake(release, seconds, listeners.bake)
         case Drain(release, seconds):
             target.drain(release, seconds)
         case Stop(release, services):

@@ -9,17 +9,19 @@ from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.recovery import Recovery
+from tagship.deploy.rollback_plan import REVERSED, RollbackPlan, Way
 from tagship.deploy.rollout import revival
-from tagship.deploy.steps import Drain, Plan, Prepare, Pull, Remove, Stop
-from tagship.deploy.target import Target
+from tagship.deploy.steps import Drain, Plan, Prepare, Pull, Remove, Reverse, Stop
+from tagship.deploy.target import Listeners, Target
 from tagship.errors import SmokeTestError, StoppedError, TagshipError
 from tagship.proof import ledger
+from tagship.proof.ledger import Action
 from tagship.release.model import Rendered
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted
 
-_TIDYING = Drain | Stop | Remove
+_TIDYING = Drain | Stop | Remove | Reverse
 """The steps that remain when the new release is proven."""
 
 
@@ -38,6 +40,10 @@ class Execution:
     companion: Companion = field(default_factory=NoCompanion)
     stopped: StoppedError | None = field(default=None, init=False)
     """Set if a signal stopped the deploy after the release was live and recorded; some cleaning up remains."""
+    unreversed: TagshipError | None = field(default=None, init=False)
+    """Set if the release is live and recorded, but migrations couldn't be reversed."""
+    declared: RollbackPlan | None = field(default=None, init=False)
+    """The way back, once it is known."""
 
     def carry_out(self, plan: Plan, outcome: Outcome) -> Outcome:
         """Apply the plan and record the result.
@@ -47,7 +53,8 @@ class Execution:
         proving, tidying = _parted(plan)
         try:
             look = self.companion.while_baking
-            migrated = apply(proving, self.target, self.progress.step, lambda last: look(last=last), self.progress.note)
+            listeners = Listeners(lambda last: look(last=last), self.progress.note, self._declare)
+            migrated = apply(proving, self.target, self.progress.step, listeners)
             with uninterrupted(), self.progress.step("Record"):
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:
@@ -56,10 +63,15 @@ class Execution:
             events.tell("serving", environment=outcome.environment, release=serving or "")
             if isinstance(error, TagshipError):
                 error.add_hint(_said(serving))
+                if self.declared and self.declared.way is not Way.CODE:
+                    error.add_hint(f"what was applied of {', '.join(self.declared.migrations)} stays applied")
             raise
         warnings = self._tidy(tidying)
+        if self.unreversed:
+            raise self.unreversed
+        way_back = tuple(self.declared.lines) if self.declared else ()
         return dataclasses.replace(
-            outcome, migrations=migrated.applied, warnings=warnings, at=self.entry.at, seconds=took
+            outcome, migrations=migrated.applied, warnings=warnings, way_back=way_back, at=self.entry.at, seconds=took
         )
 
     def look(self, plan: Plan) -> None:
@@ -74,13 +86,25 @@ class Execution:
             made = (*revival(self.new, self.before), Pull(images), Prepare(self.new))
             apply(made, self.target, self.progress.step)
             with self.progress.step("List pending migrations" if dry_run else "Migrate the database"):
-                migrated = self.target.migrate(self.new, dry_run=dry_run, tell=self.progress.note)
+                listeners = Listeners(tell=self.progress.note, declare=self._declare)
+                migrated = self.target.migrate(self.new, self.before.former, dry_run=dry_run, listeners=listeners)
+        except TagshipError as error:
+            if self.declared:
+                self._failed(ledger.FAILED, error.problem.splitlines()[0])
+            raise
         finally:
             if fresh and self._nobodys():
                 self.target.remove(self.new.name)
         if not dry_run:
             self._record(self.entry, migrated.leaves)
         return migrated
+
+    def _declare(self, plan: RollbackPlan) -> None:
+        """Show the way back, and keep it for the ledger, however the deploy ends."""
+        self.declared = plan
+        self.entry = dataclasses.replace(self.entry, way_back=plan.encoded())
+        for line in plan.lines:
+            self.progress.note(line)
 
     def _nobodys(self) -> bool:
         """Whether no other deploy has brought this release meanwhile, which is possible if the lock was lost."""
@@ -92,16 +116,32 @@ class Execution:
         warnings: list[str] = []
         for at, step in enumerate(plan):
             try:
-                apply((step,), self.target, self.progress.step)
+                done = apply((step,), self.target, self.progress.step, Listeners(tell=self.progress.note))
+                if isinstance(step, Reverse):
+                    self._reversed(step, done)
             except StoppedError as error:
                 left = ", ".join(str(each) for each in plan[at:])
                 error.add_hint(f"{self.new.name} is serving, and recorded; the next deploy will {left}")
                 self.stopped = error
                 break
             except TagshipError as error:
+                if isinstance(step, Reverse):
+                    again = f"`tagship rollback --to {self.entry.tag[:8]}`"
+                    error.add_hint(f"{self.new.name} is serving, on the newer schema; {again} tries it again")
+                    self.unreversed = error
                 warnings.append(f"{step}: {error.problem}")
                 self.progress.note(warnings[-1])
         return tuple(warnings)
+
+    def _reversed(self, step: Reverse, done: Migrated) -> None:
+        """Record the schema after reversing. This entry also says that the rollback has nothing left to reverse."""
+        entry = dataclasses.replace(
+            self.entry,
+            action=Action.MIGRATE.value,
+            why=f"reversed {', '.join(step.plan.migrations)}",
+            way_back={REVERSED: list(step.plan.migrations)},
+        )
+        self._record(entry, done.leaves or step.plan.leaves)
 
     def _failed(self, result: str, why: str) -> None:
         self._record(dataclasses.replace(self.entry, result=result, why=why), ())

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tagship.deploy.rollback_plan import Former, RollbackPlan
+from tagship.migrations.inspection import Change
 from tagship.proof.ledger import Entry
 from tagship.release.model import Record, Release
 
@@ -80,6 +82,12 @@ class Observed:
         """Whether the ledger proves the live release. A deploy that was killed after its cutover recorded nothing."""
         return self.live == self.good
 
+    @property
+    def former(self) -> Former:
+        """The live release, and the schema on which it was proven."""
+        proof = next((entry for entry in reversed(self.history) if entry.proves and entry.release == self.live), None)
+        return Former(self.live, proof.migrations if proof else ())
+
     def runs(self, name: str) -> bool:
         """Whether any container of a release runs."""
         standing = self.standing(name)
@@ -100,3 +108,7 @@ class Migrated:
 
     applied: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
+    way_back: RollbackPlan | None = field(default=None, compare=False)
+    """How to go back to the release before; None if there is none, or if nobody looked."""
+    changes: tuple[Change, ...] = field(default=(), compare=False)
+    """What is known of the migrations that differ from the release before."""

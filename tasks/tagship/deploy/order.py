@@ -1,11 +1,22 @@
 """The order to change an environment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tagship.deploy.candidate import Again, Choice
+from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
+from tagship.errors import CheckError
 from tagship.names import Holder
 from tagship.proof.ledger import Action
+
+
+def disagree(plan: RollbackPlan) -> None:
+    """Raises CheckError with what would be lost."""
+    raise CheckError(
+        f"Going back reverses {', '.join(plan.migrations)}, and loses {', '.join(plan.loses)}.",
+        hint="pass --yes if you agree, or --keep-schema to go back without reversing",
+    )
 
 
 @dataclass(frozen=True)
@@ -21,3 +32,7 @@ class Order:
     patience: Patience
     remark: str = ""
     """A remark for its line in the ledger."""
+    agree: Callable[[RollbackPlan], object] = disagree
+    """Called before a rollback reverses what loses data; raises CheckError if nobody agrees to that."""
+    keep_schema: bool = False
+    """Whether a rollback leaves the schema as it is, whatever was declared."""

@@ -17,6 +17,8 @@ class Outcome:
     images: Mapping[str, str]
     migrations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    way_back: tuple[str, ...] = ()
+    """How to go back from it, as declared before migrating, for people; empty if no migration differs."""
     at: str = ""
     """When it began, ISO 8601 by the engine's clock; empty if nothing was done."""
     seconds: float = 0

@@ -17,6 +17,7 @@ from tagship.deploy.steps import (
     Pull,
     Remove,
     Resume,
+    Reverse,
     Revive,
     Serve,
     SmokeTest,
@@ -56,23 +57,30 @@ def changes(plan: Plan) -> bool:
     return any(not isinstance(step, SmokeTest) for step in plan)
 
 
-def plan_rollout(new: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True) -> Plan:
+def plan_rollout(
+    new: Rendered, observed: Observed, patience: Patience, *, migrate: bool = True, reverse: Reverse | None = None
+) -> Plan:
     """The steps from the observed state to `wanted` being live.
 
-    If it is already live, complete and proven by the ledger, the plan only has its smoke test.
+    If it is already live, complete and proven by the ledger, the plan only has its smoke test. `reverse`: what a
+    rollback reverses; before the old release starts if it couldn't run otherwise, or else when it alone runs.
     """
+    first = (reverse,) if reverse and reverse.plan.first else ()
+    last = (reverse,) if reverse and not reverse.plan.first else ()
     if observed.live == new.name:
-        return (*revival(new, observed), *_finish(new, observed, patience))
+        return (*revival(new, observed), *first, *_finish(new, observed, patience), *last)
     others = _leftovers(new.name, observed)
     may_migrate = migrate and _may_migrate(new, observed)
     return (
         *revival(new, observed),
         *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
         *_bring(new, observed, migrate=may_migrate),
+        *first,
         *((Start(new, new.routed),) if new.routed else ()),
         *_switch(new, observed, patience),
         *_replace_workers(new, observed),
         *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live else ()),
+        *last,
         *plan_prune(observed, live=new.name, previous=observed.live, keep=patience.keep),
     )
 
@@ -156,7 +164,7 @@ def _bring(new: Rendered, observed: Observed, *, migrate: bool) -> Plan:
     The pending migrations are listed while new containers are created, and applied only after that has succeeded.
     """
     standing = observed.standing(new.name)
-    asked, migration = ((Ask(new),), (Migrate(new),)) if migrate else ((), ())
+    asked, migration = ((Ask(new),), (Migrate(new, observed.former),)) if migrate else ((), ())
     if _whole(new, standing):
         return migration
     leftover = (Remove(new.name),) if standing else ()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tagship.deploy.rollback_plan import FIRST, Former, RollbackPlan
 from tagship.release.model import Rendered, Served
 
 
@@ -57,12 +58,24 @@ class Ask:
 
 @dataclass(frozen=True)
 class Migrate:
-    """Apply pending migrations with the new image."""
+    """Declare the way back, then apply pending migrations with the new image."""
 
     rendered: Rendered
+    former: Former = FIRST
 
     def __str__(self) -> str:
         return "Migrate the database if necessary"
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """Reverse migrations with the image that brought them."""
+
+    rendered: Rendered
+    plan: RollbackPlan
+
+    def __str__(self) -> str:
+        return f"Reverse {', '.join(self.plan.migrations)}"
 
 
 @dataclass(frozen=True)
@@ -176,6 +189,7 @@ Step = (
     | Ask
     | Create
     | Migrate
+    | Reverse
     | Start
     | Serve
     | SmokeTest

@@ -11,9 +11,10 @@ from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings
+from tagship.deploy.rollback_plan import Way, way_to
 from tagship.deploy.rollout import changes, plan_rollout
-from tagship.deploy.steps import Plan
-from tagship.deploy.target import Environment, LockedEnvironment
+from tagship.deploy.steps import Migrate, Plan, Reverse
+from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvironment
 from tagship.errors import CheckError, StoppedError, TagshipError
 from tagship.proof import ledger
 from tagship.proof.ledger import Action
@@ -30,12 +31,14 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
     """
     began = time.monotonic()
     before = _observe(environment, order, progress)
-    candidate = order.choose(before, environment.release)
+    candidate, reverse = _way_back(environment, order, order.choose(before, environment.release), before)
     new = candidate.rendered
-    plan = _plan(order, new, before)
+    plan = _plan(order, new, before, reverse)
     target = environment.target(candidate)
     outcome = _outcome(order, new, before, changed=_changes(plan, new, before))
     entry = _entry(order, new, before, environment.now())
+    if reverse and not reverse.plan.first:
+        entry = dataclasses.replace(entry, way_back=reverse.plan.encoded())
     under_way = Execution(
         target, before, new, progress, dataclasses.replace(entry, restores=candidate.restores), began, companion
     )
@@ -43,6 +46,8 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
         under_way.look(plan)
         return outcome
     refuse(_findings(environment, order, candidate, before, plan, progress))
+    if reverse and reverse.plan.loses:
+        order.agree(reverse.plan)
     companion.before(new, before, order.action)
     try:
         done = under_way.carry_out(plan, outcome)
@@ -75,22 +80,66 @@ def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *,
     return Execution(target, before, new, progress, entry, began).migrate(dry_run=dry_run)
 
 
-def preview(environment: Environment, order: Order, progress: Progress, companion: Companion) -> str:
+def preview(environment: PreviewedEnvironment, order: Order, progress: Progress, companion: Companion) -> str:
     """The plan; changes nothing and takes no lock. Raises CheckError, with the plan in it, if it would be refused."""
     before = environment.observe()
-    candidate = order.choose(before, environment.release)
+    candidate, reverse = _way_back(environment, order, order.choose(before, environment.release), before)
     new = candidate.rendered
-    plan = _plan(order, new, before)
+    plan = _plan(order, new, before, reverse)
     title = f"{order.environment}: {before.live or 'nothing'} → {new.name}"
     if not _changes(plan, new, before):
         return f"{title}: nothing to do"
     numbered = (f"{number:3}. {step}" for number, step in enumerate(plan, 1))
     text = "\n".join([title, *numbered, *(f"     {line}" for line in _asides(new, companion))])
+    if reverse:
+        text = "\n".join((text, *(f"     {line}" for line in reverse.plan.lines)))
     if problems := _findings(environment, order, candidate, before, plan, progress):
         raise CheckError(
             "\n".join((text, "The deploy would be refused:", *problems)), hint="solve this first; nothing was changed"
         )
-    return text
+    return "\n".join((text, *(f"     {line}" for line in _foreseen(environment, candidate, plan, before))))
+
+
+def _way_back(
+    environment: Environment, order: Order, candidate: Candidate, before: Observed
+) -> tuple[Candidate, Reverse | None]:
+    """What a rollback has to reverse, as was declared, and the candidate with the secrets that this needs.
+
+    Raises CheckError if only a backup leads back.
+    """
+    if order.action is not Action.ROLLBACK or order.keep_schema:
+        return candidate, None
+    plan = way_to(before.history, candidate.restores or candidate.rendered.name)
+    if plan.way is Way.CODE:
+        return candidate, None
+    to = candidate.rendered.release.version.short
+    keep = f"`tagship rollback --env {order.environment} --to {to} --keep-schema`"
+    record = environment.release(plan.of)
+    if plan.way is Way.RESTORE or record is None:
+        restore = f"`tagship backup.restore --env {order.environment} --at {plan.since}`"
+        why = "; ".join(plan.why) if plan.way is Way.RESTORE else f"the record of {plan.of} can't be read"
+        raise CheckError(
+            f"Going back to {to} needs the database of before {plan.since}: {why}.",
+            hint=f"{restore}, which loses what was written since, then {keep}; only the latter if {to} runs as it is",
+        )
+    newer = order.again(before, record)
+    both = dataclasses.replace(candidate, secrets={**newer.secrets, **candidate.secrets})
+    return both, Reverse(newer.rendered, plan)
+
+
+def _foreseen(environment: PreviewedEnvironment, candidate: Candidate, plan: Plan, before: Observed) -> Iterator[str]:
+    """What is pending and the way back, if the candidate's image can be asked."""
+    new = candidate.rendered
+    if not before.live or new.release.unbuilt or not any(isinstance(step, Migrate) for step in plan):
+        return
+    try:
+        found = environment.foresee(candidate, before.former)
+    except TagshipError as error:
+        yield f"What is pending isn't known: {error.problem.splitlines()[-1].strip()}"
+        return
+    yield f"Pending: {', '.join(found.applied) or 'no migration'}"
+    if found.way_back:
+        yield from found.way_back.lines
 
 
 def refuse(found: Iterable[str]) -> None:
@@ -169,8 +218,8 @@ def _changes(plan: Plan, new: Rendered, before: Observed) -> bool:
     return changes(plan) or (new.name == before.live and not before.proven)
 
 
-def _plan(order: Order, new: Rendered, before: Observed) -> Plan:
-    return plan_rollout(new, before, order.patience, migrate=order.action.migrates)
+def _plan(order: Order, new: Rendered, before: Observed, reverse: Reverse | None = None) -> Plan:
+    return plan_rollout(new, before, order.patience, migrate=order.action.migrates, reverse=reverse)
 
 
 def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on

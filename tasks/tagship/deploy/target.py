@@ -1,10 +1,12 @@
 """The interface to the outside world: what a deploy observes, and what a plan may do."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
+from tagship.deploy.rollback_plan import Former, RollbackPlan
 from tagship.names import Holder
 from tagship.proof.ledger import Entry
 from tagship.release.model import Record, Rendered, Served
@@ -21,6 +23,13 @@ class Environment(Protocol):
 
     def unfit(self, candidate: Candidate) -> list[str]:
         """Differences between existing volumes and the candidate's Compose file, one line each."""
+
+
+class PreviewedEnvironment(Environment, Protocol):
+    """An environment that can be asked what a deploy would do."""
+
+    def foresee(self, candidate: Candidate, former: Former) -> Migrated:
+        """Ask the candidate's image what is pending, and change nothing. Raises TagshipError if that is impossible."""
 
 
 class LockedEnvironment(Environment, Protocol):
@@ -41,8 +50,18 @@ Onlooker = Callable[[bool], object]
 """Called about every second while a release bakes, finally with True; raises TagshipError to end it."""
 
 
-Teller = Callable[[str], object]
-"""Called with a line for the user while a step runs."""
+@dataclass(frozen=True)
+class Listeners:
+    """What a plan's steps call while they run."""
+
+    bake: Onlooker = bool
+    tell: Callable[[str], object] = bool
+    """Called with a line for the user."""
+    declare: Callable[[RollbackPlan], object] = bool
+    """Called with the way back, before anything is migrated."""
+
+
+NOBODY = Listeners()
 
 
 class Target(Protocol):
@@ -69,8 +88,16 @@ class Target(Protocol):
     def ask(self, rendered: Rendered) -> None:
         """Start listing the pending migrations, in a one-off of the new image; `migrate` waits for the list."""
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:
-        """Apply pending migrations in one-offs of the new image and check that none is left; or only list them."""
+    def migrate(
+        self, rendered: Rendered, former: Former, *, dry_run: bool = False, listeners: Listeners = NOBODY
+    ) -> Migrated:
+        """Declare the way back, apply pending migrations in one-offs of the new image, check that none is left.
+
+        With `dry_run`, apply none.
+        """
+
+    def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
+        """Reverse the plan's migrations in one-offs of the image that has them, and check that they are pending."""
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start services, dependencies first, and wait until they are ready."""

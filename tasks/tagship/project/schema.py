@@ -38,6 +38,19 @@ class MigrationSettings(Table):
         default="", description="A command that prints one pending migration per line, and nothing if there is none."
     )
     apply: str = Field(default="", description="A command that applies pending migrations.")
+    list_: str = Field(
+        default="",
+        alias="list",
+        description="A command that prints the applied migrations, one per line, the last one last.",
+    )
+    reverse: str = Field(
+        default="",
+        description="A command that reverses the last {count} migrations; {target} is the one to go back to.",
+    )
+    sql: str = Field(default="", description="A command that prints the SQL of the pending migrations.")
+    compatible: Strings = Field(
+        default=(), description="Migrations after which the release before runs, although they do more than add."
+    )
     lock_timeout: str = Field(default="5s", description="PostgreSQL's lock_timeout during migrations.")
     lock_retries: int = Field(
         default=10, ge=0, description="How often `apply` is repeated after a lock timeout, and after no other error."

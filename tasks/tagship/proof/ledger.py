@@ -45,6 +45,8 @@ class Entry:
     """Of a drill: seconds between the backup's snapshot and the drill, so what would have been lost."""
     rto: float = 0
     """Of a drill: seconds that it took to have the data back and checked."""
+    way_back: dict[str, Any] = field(default_factory=dict)
+    """How to go back from it, as declared before its migrations were applied; empty if none were looked at."""
     chain: str = ""
     """sha256 of the line before; 64 zeros on the first line."""
 
@@ -126,7 +128,8 @@ def _release(raw: dict[str, Any]) -> Release:
     shape = raw["shape"]
     migrations = shape["migrations"]
     if migrations:
-        migrations = Migrations(**{key: _frozen(value) for key, value in migrations.items()})
+        known = Migrations.__dataclass_fields__
+        migrations = Migrations(**{key: _frozen(value) for key, value in migrations.items() if key in known})
     return Release(
         version=Version(**raw["version"]),
         images=raw["images"],

@@ -47,7 +47,7 @@ def _several(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True)
 class Migrations:
-    """How one service's schema is checked and changed: two commands for a one-off of the new image."""
+    """How one service's schema is checked and changed: commands for a one-off of the new image."""
 
     service: str
     framework: str
@@ -61,6 +61,16 @@ class Migrations:
     """How often `apply` is repeated after a lock timeout, at most."""
     lock_retries_within: float = 300
     """Seconds after which it isn't repeated any more."""
+    django_shell: tuple[str, ...] = ()
+    """Django's `manage.py shell -c`, to which a script is added; empty for other frameworks."""
+    list: tuple[str, ...] = ()
+    """Prints the applied migrations, one per line, in the order of application."""
+    reverse: tuple[str, ...] = ()
+    """Reverses the last `{count}` migrations, so that `{target}` is the last applied one."""
+    sql: tuple[str, ...] = ()
+    """Prints the SQL of the pending migrations."""
+    compatible: tuple[str, ...] = ()
+    """Migrations after which the release before runs, although nothing else shows it."""
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,20 @@ def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable
 def _migrations(settings: MigrationSettings) -> Migrations:
     """The settings, completed with the framework's own commands."""
     django = settings.framework == "django"
+    apply = tuple(shlex.split(settings.apply or (f"{_DJANGO} migrate --no-input" if django else "")))
+    manage = apply[: apply.index("migrate")] if django and "migrate" in apply else ()
     return Migrations(
         service=settings.service,
         framework=settings.framework,
         pending=tuple(shlex.split(settings.pending or (f"{_DJANGO} showmigrations --plan" if django else ""))),
-        apply=tuple(shlex.split(settings.apply or (f"{_DJANGO} migrate --no-input" if django else ""))),
+        apply=apply,
         lock_timeout=settings.lock_timeout,
         statement_timeout=settings.statement_timeout,
         lock_retries=settings.lock_retries,
         lock_retries_within=settings.lock_retries_within,
+        django_shell=(*manage, "shell", "-c") if manage else (),
+        list=tuple(shlex.split(settings.list_)),
+        reverse=tuple(shlex.split(settings.reverse)),
+        sql=tuple(shlex.split(settings.sql)),
+        compatible=settings.compatible,
     )

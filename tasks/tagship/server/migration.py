@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 
 from tagship.deploy.observed import Migrated
-from tagship.deploy.target import Teller
+from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
+from tagship.deploy.target import NOBODY, Listeners
 from tagship.engine import images
 from tagship.engine.client import Engine
 from tagship.errors import MigrationError, RolloutError
-from tagship.migrations import frameworks, locks
+from tagship.migrations import frameworks, inspection, locks
+from tagship.migrations.frameworks import State
+from tagship.migrations.inspection import Inspection
 from tagship.names import Place
 from tagship.release.model import Migrations, Rendered
 from tagship.server.composer import Composer
@@ -27,11 +30,15 @@ _LOCKED = (
 class Migration:
     """The migrations of a release, which run on the release's and the environment's networks."""
 
-    def __init__(self, engine: Engine, composer: Composer, place: Place, rendered: Rendered) -> None:
+    def __init__(
+        self, engine: Engine, composer: Composer, place: Place, rendered: Rendered, *, prepared: bool = True
+    ) -> None:
+        """`prepared`: the release's own network exists."""
         self._engine = engine
         self._composer = composer
         self._place = place
         self._rendered = rendered
+        self._prepared = prepared
         self._asked: Callable[[], str] | None = None
         """Waits for the list of pending migrations, if it was started in advance."""
 
@@ -45,34 +52,72 @@ class Migration:
         if how := self._rendered.release.shape.migrations:
             self._asked = ahead(lambda: self._once(how, how.pending))
 
-    def run(self, *, dry_run: bool, tell: Teller = bool) -> Migrated:
-        """List, apply, and check again. Raises MigrationError if a command fails or migrations are still pending.
+    def run(self, former: Former, *, dry_run: bool, listeners: Listeners = NOBODY) -> Migrated:
+        """List, declare the way back, apply, and check again.
 
-        `tell` is called with a line for the user each time a lock is waited for again.
+        Raises MigrationError if a command fails or migrations are still pending.
         """
         how = self._rendered.release.shape.migrations
         if how is None:
             return Migrated()
         state = frameworks.read(how, self._asked() if self._asked else self._once(how, how.pending))
         self._asked = None
+        found = self._inspect(how, state, former, listeners)
+        way = plan_way_back(former, self._rendered.name, found, before=state.leaves, compatible=how.compatible)
         if dry_run or not state.pending:
-            return Migrated(state.pending, state.leaves)
-        self._apply(how, tell)
+            if way and found != Inspection():
+                listeners.declare(way)
+            return Migrated(state.pending, state.leaves, way, found.changes)
+        if way:
+            listeners.declare(way)
+        # what is pending and how one could go back is known, and nothing has been changed yet
+        self._repeat(how, how.apply, listeners)
         after = frameworks.read(how, self._once(how, how.pending))
         if after.pending:
             raise MigrationError(
                 f"Still pending after migrating: {', '.join(after.pending)}.",
                 hint=_NOTHING_STAYED if after.pending == state.pending else "",
             )
-        return Migrated(state.pending, after.leaves)
+        return Migrated(state.pending, after.leaves or self._leaves(how), way, found.changes)
 
-    def _apply(self, how: Migrations, tell: Teller) -> None:
-        """Apply what is pending; after a lock timeout pause and repeat it, and after nothing else."""
+    def reverse(self, plan: RollbackPlan, listeners: Listeners) -> Migrated:
+        """Reverse migrations and check that they are pending. Raises MigrationError."""
+        how = self._rendered.release.shape.migrations
+        if how is None:
+            return Migrated()
+        pending = frameworks.read(how, self._once(how, how.pending)).pending
+        if there := [name for name in plan.migrations if name not in pending]:
+            self._repeat(how, frameworks.reversal(how, there, plan.leaves), listeners)
+        after = frameworks.read(how, self._once(how, how.pending))
+        if left := [name for name in plan.migrations if name not in after.pending]:
+            raise MigrationError(f"Still applied after reversing: {', '.join(left)}.")
+        return Migrated((), after.leaves or self._leaves(how))
+
+    def _inspect(self, how: Migrations, state: State, former: Former, listeners: Listeners) -> Inspection:
+        """What is known of the migrations that the former release doesn't have; costs nothing if there are none."""
+        if not state.pending and (not former.leaves or former.leaves == state.leaves):
+            return Inspection()
+        asked = inspection.question(how, former.leaves)
+        if not asked:
+            statements = self._once(how, how.sql) if how.sql and state.pending else ""
+            return inspection.unexplained(how, state.pending, statements)
+        try:
+            return inspection.answer(self._once(how, asked))
+        except MigrationError as error:
+            listeners.tell(f"the migrations can't be described: {error.problem.splitlines()[-1].strip()}")
+            return inspection.unexplained(how, state.pending)
+
+    def _leaves(self, how: Migrations) -> tuple[str, ...]:
+        """The last applied migration, from the command that lists the applied ones."""
+        return frameworks.last(self._once(how, how.list)) if how.list else ()
+
+    def _repeat(self, how: Migrations, argv: tuple[str, ...], listeners: Listeners) -> None:
+        """Run a command that changes the schema; after a lock timeout pause and repeat it, and after nothing else."""
         began = time.monotonic()
-        waits = iter(locks.pauses(how.lock_retries))
+        waits = locks.pauses(how.lock_retries)
         while True:
             try:
-                self._once(how, how.apply, limited=True)
+                self._once(how, argv, limited=True)
             except MigrationError as error:
                 if not locks.timed_out(error.output):
                     raise
@@ -81,14 +126,16 @@ class Migration:
                 if pause is None or took + pause > how.lock_retries_within:
                     error.add_hint(_LOCKED)
                     raise
-                tell(f"a lock wasn't free within {how.lock_timeout}; trying again in {pause:g} s")
+                listeners.tell(f"a lock wasn't free within {how.lock_timeout}; trying again in {pause:g} s")
                 time.sleep(pause)
             else:
                 return
 
     def _once(self, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
         release = self._rendered.release
-        model = frameworks.one_off(self._rendered.model, how.service, str(self._place), release.shape)
+        model = frameworks.one_off(
+            self._rendered.model, how.service, str(self._place), release.shape, prepared=self._prepared
+        )
         if limited:
             name = self._composer.name(release.images.get(how.service, ""))
             model = frameworks.limited(model, how, images.image_variables(self._engine, name))

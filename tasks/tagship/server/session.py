@@ -16,8 +16,8 @@ from tagship.images.credentials import Credentials, known
 from tagship.images.registry import split
 from tagship.names import Holder, Place
 from tagship.project.schema import Environment
+from tagship.server.foresight import Preview
 from tagship.server.lease import Lease
-from tagship.server.observe import Reader
 from tagship.server.target import LockedServer
 from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
@@ -65,10 +65,10 @@ class Session:
             )  # fmt: skip
 
     @contextmanager
-    def looked_at(self) -> Iterator[Reader]:
+    def looked_at(self) -> Iterator[Preview]:
         """The environment, to make a plan without changing anything."""
         with self.files() as files:
-            yield Reader(self.engine, files, self.place, self.settings.url, planning=True)
+            yield Preview(self.engine, files, self.place, self.settings.url, self.credentials)
 
     @contextmanager
     def files(self) -> Iterator[Edge | None]:

@@ -11,7 +11,8 @@ from tagship import names
 from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
-from tagship.deploy.target import Onlooker, Teller
+from tagship.deploy.rollback_plan import Former, RollbackPlan
+from tagship.deploy.target import NOBODY, Listeners, Onlooker
 from tagship.edge import routes
 from tagship.edge.caddy import NETWORK, refuse_old
 from tagship.edge.state import Files
@@ -173,10 +174,17 @@ class Server:
         self._migration = Migration(self._engine, self._composer, self._place, rendered)
         self._migration.ask()
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:
-        """List, apply, and check again."""
+    def migrate(
+        self, rendered: Rendered, former: Former, *, dry_run: bool = False, listeners: Listeners = NOBODY
+    ) -> Migrated:
+        """List, declare the way back, apply, and check again."""
         migration = self._migration or Migration(self._engine, self._composer, self._place, rendered)
-        return migration.run(dry_run=dry_run, tell=tell)
+        return migration.run(former, dry_run=dry_run, listeners=listeners)
+
+    def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
+        """Reverse with the newer image, on the newer release's network, which is made again if it is gone."""
+        self.prepare(rendered)
+        return Migration(self._engine, self._composer, self._place, rendered).reverse(plan, listeners)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""

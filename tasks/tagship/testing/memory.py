@@ -5,8 +5,10 @@ from typing import Self
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed, Routing, Standing
-from tagship.deploy.target import Onlooker, Teller
-from tagship.errors import RolloutError, SmokeTestError, TagshipError
+from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
+from tagship.deploy.target import NOBODY, Listeners, Onlooker
+from tagship.errors import MigrationError, RolloutError, SmokeTestError, TagshipError
+from tagship.migrations.inspection import Change, Inspection
 from tagship.names import Holder
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served, served
@@ -44,6 +46,8 @@ class MemoryTarget:
         self.pending = tuple(pending)
         """Migrations that the next `migrate` applies."""
         self.applied: tuple[str, ...] = ()
+        self.changed: dict[str, Change] = {}
+        """Migration → what its framework says of it. Default: the release before runs after it."""
         self.accessories = dict(accessories or {})
         """Accessory → the engine's state of its container."""
         self.ledger: list[str] = []
@@ -144,17 +148,46 @@ class MemoryTarget:
         """Do nothing: `migrate` knows the pending migrations."""
         self._may_fail("ask")
 
-    def migrate(self, rendered: Rendered, *, dry_run: bool = False, tell: Teller = bool) -> Migrated:  # noqa: ARG002 - required by the protocol
+    def foresee(self, candidate: Candidate, former: Former) -> Migrated:
+        """What is pending."""
+        return self.migrate(candidate.rendered, former, dry_run=True)
+
+    def migrate(
+        self, rendered: Rendered, former: Former, *, dry_run: bool = False, listeners: Listeners = NOBODY
+    ) -> Migrated:
         """Apply the `pending` migrations. An app's leaf is its last applied migration."""
         self._may_fail("migrate")
-        if rendered.release.shape.migrations is None:
+        how = rendered.release.shape.migrations
+        if how is None:
             return Migrated()
         pending = self.pending
+        changes = tuple(self.changed.get(name, Change(name)) for name in pending)
+        before, compatible = self._leaves(), how.compatible
+        way = plan_way_back(former, rendered.name, Inspection(changes), before=before, compatible=compatible)
+        if pending and way:
+            listeners.declare(way)
         if pending and not dry_run:
             self.applied, self.pending = self.applied + pending, ()
             self._changed("migrate", *pending)
-        leaves = {name.partition(".")[0]: name for name in self.applied}
-        return Migrated(pending, tuple(sorted(leaves.values())))
+        return Migrated(pending, self._leaves(), way, changes)
+
+    def reverse(
+        self,
+        rendered: Rendered,
+        plan: RollbackPlan,
+        listeners: Listeners = NOBODY,  # noqa: ARG002 - required by the protocol
+    ) -> Migrated:
+        """Make the plan's migrations pending again. Raises MigrationError for a release without migrations."""
+        self._may_fail("reverse")
+        if rendered.release.shape.migrations is None:
+            raise MigrationError(f"{rendered.name} has no migrations.")
+        self.applied = tuple(name for name in self.applied if name not in plan.migrations)
+        self.pending = (*reversed(plan.migrations), *self.pending)
+        self._changed("reverse", *plan.migrations)
+        return Migrated((), self._leaves())
+
+    def _leaves(self) -> tuple[str, ...]:
+        return tuple(sorted({name.partition(".")[0]: name for name in self.applied}.values()))
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start the existing containers of these services that don't run."""

@@ -63,6 +63,15 @@ def test_an_override_is_loud() -> None:
     assert "no reviewers" in said
 
 
+def test_the_way_back_that_was_declared_stands_beside_the_migrations() -> None:
+    back = ["Way back to shop-1: code, and reverse shop.0002", "  this loses shop_item.note"]
+
+    said = summary.render(heard(("outcome", OUTCOME | {"way_back": back})), RUN)
+
+    assert "| Way back | Way back to shop-1: code, and reverse shop.0002<br>" in said
+    assert "Way back" not in summary.render(heard(("outcome", OUTCOME)), RUN)
+
+
 def test_cancelled_and_unchanged_are_neither_success_nor_failure() -> None:
     assert Report(code=130).status == CANCELLED
     assert heard(("outcome", OUTCOME | {"changed": False})).status == UNCHANGED

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from tagship.deploy.observed import Observed, Routing
+from tagship.deploy.rollback_plan import Former, RollbackPlan, Way
 from tagship.deploy.rollout import GoodRelease, Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import (
     Ask,
@@ -17,6 +18,7 @@ from tagship.deploy.steps import (
     Pull,
     Remove,
     Resume,
+    Reverse,
     Revive,
     Serve,
     SmokeTest,
@@ -29,6 +31,8 @@ from tests.fakes.builders import MIGRATIONS, WEB, Services, entry, good, image, 
 PATIENCE = Patience(drain=30, bake=0, keep=5)
 OLD_URL = "http://old.example.com"
 OLD, NEW, THIRD = rendered("a"), rendered("b"), rendered("c")
+OLD_SCHEMA = Former(OLD.name)
+REVERSE = Reverse(NEW, RollbackPlan(Way.REVERSE, OLD.name, migrations=("shop.0002",)))
 WITH_WORKER: Services = {"web": {}, "worker": {}}
 WITH_BEAT: Services = {"web": {}, "beat": {}}
 WITH_ONE_SHOT: Services = {
@@ -93,7 +97,7 @@ def test_asks_what_is_pending_while_containers_are_made_and_migrates_before_any_
 
     plan = plan_rollout(wanted, observed(OLD), PATIENCE)
 
-    assert plan[1:5] == (Prepare(wanted), Ask(wanted), Create(wanted), Migrate(wanted))
+    assert plan[1:5] == (Prepare(wanted), Ask(wanted), Create(wanted), Migrate(wanted, OLD_SCHEMA))
     assert isinstance(plan[5], Start)
 
 
@@ -103,7 +107,7 @@ def test_a_stopped_release_that_is_whole_is_asked_when_it_migrates() -> None:
 
     plan = plan_rollout(wanted, stopped, PATIENCE)
 
-    assert plan[0] == Migrate(wanted)
+    assert plan[0] == Migrate(wanted, OLD_SCHEMA)
     assert isinstance(plan[1], Start)
 
 
@@ -111,34 +115,52 @@ def test_an_image_that_is_live_already_brings_no_migration() -> None:
     live = rendered("a", migrations=MIGRATIONS)
     same_image = rendered("b", migrations=MIGRATIONS, built="a")
 
-    assert Migrate(same_image) not in plan_rollout(same_image, observed(live), PATIENCE)
+    plan = plan_rollout(same_image, observed(live), PATIENCE)
+
+    assert not any(isinstance(step, Migrate) for step in plan)
 
 
 def test_the_same_image_with_another_database_may_bring_migrations() -> None:
     live = rendered("a", migrations=MIGRATIONS)
     elsewhere = rendered("a", migrations=MIGRATIONS, configuration="1" * 64)
 
-    assert Migrate(elsewhere) in plan_rollout(elsewhere, observed(live), PATIENCE)
+    assert Migrate(elsewhere, OLD_SCHEMA) in plan_rollout(elsewhere, observed(live), PATIENCE)
 
 
 def test_an_image_of_which_no_digest_is_known_may_bring_migrations() -> None:
     live, wanted = (rendered(digit, migrations=MIGRATIONS) for digit in "ab")
     live, wanted = (dataclasses.replace(each, configuration=Configuration()) for each in (live, wanted))
 
-    assert Migrate(wanted) in plan_rollout(wanted, observed(live), PATIENCE)
+    assert Migrate(wanted, OLD_SCHEMA) in plan_rollout(wanted, observed(live), PATIENCE)
 
 
 def test_migrates_when_nobody_knows_what_the_live_release_was_made_of() -> None:
     wanted = rendered("b", migrations=MIGRATIONS, built="a")
     unrecorded = dataclasses.replace(observed(OLD), live_record=None)
 
-    assert Migrate(wanted) in plan_rollout(wanted, unrecorded, PATIENCE)
+    assert Migrate(wanted, OLD_SCHEMA) in plan_rollout(wanted, unrecorded, PATIENCE)
 
 
 def test_going_back_never_migrates() -> None:
     wanted = rendered("b", migrations=MIGRATIONS)
 
-    assert Migrate(wanted) not in plan_rollout(wanted, observed(OLD), PATIENCE, migrate=False)
+    plan = plan_rollout(wanted, observed(OLD), PATIENCE, migrate=False)
+
+    assert not any(isinstance(step, Migrate) for step in plan)
+
+
+def test_what_was_added_is_reversed_when_the_old_release_alone_runs() -> None:
+    plan = plan_rollout(OLD, observed(NEW), PATIENCE, migrate=False, reverse=REVERSE)
+
+    assert plan[-3:] == (Drain(NEW.name, 30), Stop(NEW.name), REVERSE)
+
+
+def test_what_was_renamed_is_reversed_before_the_old_release_starts() -> None:
+    first = Reverse(NEW, dataclasses.replace(REVERSE.plan, first=True))
+
+    plan = plan_rollout(OLD, observed(NEW), PATIENCE, migrate=False, reverse=first)
+
+    assert plan.index(first) == plan.index(Start(OLD, ("web",))) - 1
 
 
 def test_a_stopped_release_that_is_whole_is_started_as_it_is() -> None:

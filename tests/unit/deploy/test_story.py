@@ -16,6 +16,7 @@ from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings
 from tagship.deploy.rollback import choose_rollback
+from tagship.deploy.rollback_plan import Former
 from tagship.deploy.rollout import Patience, plan_rollout
 from tagship.deploy.steps import Plan
 from tagship.errors import (
@@ -491,7 +492,7 @@ def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypa
     target = MemoryTarget.running(OLD)
     under_way, plan = rollout(target)
 
-    def slept(_: Rendered, *, dry_run: bool = False, **_unused: object) -> Migrated:
+    def slept(_: Rendered, __: Former, *, dry_run: bool = False, **_unused: object) -> Migrated:
         monkeypatch.undo()
         rollout(target)[0].carry_out(plan, NOTHING)
         raise MigrationError(f"the connection was lost, {dry_run}")

@@ -348,7 +348,16 @@ def test_django_brings_its_own_commands(load: Load) -> None:
         "django",
         ("python", "manage.py", "showmigrations", "--plan"),
         ("python", "manage.py", "migrate", "--no-input"),
+        django_shell=("python", "manage.py", "shell", "-c"),
     )
+
+
+def test_djangos_shell_is_that_of_the_apps_own_command(load: Load) -> None:
+    migrations = "{service: web, framework: django, apply: poetry run python src/manage.py migrate --database main}"
+    found = shape.shape(load(LEAST + f"release: {{migrations: {migrations}}}\n"), SERVICES)
+
+    assert found.migrations
+    assert found.migrations.django_shell == ("poetry", "run", "python", "src/manage.py", "shell", "-c")
 
 
 def test_a_migration_command_is_split_as_a_shell_would(load: Load) -> None:

@@ -29,6 +29,20 @@ def test_what_was_written_is_read_again() -> None:
     assert dataclasses.replace(read, chain="") == FIRST
 
 
+def test_lines_of_earlier_versions_are_read() -> None:
+    """A sample of each kind of line that earlier versions wrote."""
+    oldest = '{"action":"deploy","at":"2026-01-01T00:00:00+00:00","result":"ok","release":"r","tag":"t"}'
+    before_way_back = (
+        '{"action":"deploy","at":"2026-11-01T00:00:00+00:00","by":"x","chain":"0","images":{},"previous":"",'
+        '"migrations":["shop.0001"],"release":"r","restores":"","result":"ok","run":"","seconds":2.0,"tag":"t","why":""}'
+    )
+
+    first, second = ledger.parse((oldest, before_way_back))
+
+    assert (first.migrations, first.way_back) == ((), {})
+    assert (second.migrations, second.way_back) == (("shop.0001",), {})
+
+
 def test_a_line_is_one_line_whatever_is_in_it() -> None:
     (line,) = chain(FIRST)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tagship.deploy.observed import Migrated
+from tagship.deploy.rollback_plan import FIRST, Former, RollbackPlan, Way
+from tagship.deploy.target import NOBODY, Listeners
 from tagship.engine.client import Engine
 from tagship.errors import MigrationError
 from tagship.names import Place
@@ -25,7 +27,7 @@ def migrate(
 ) -> Migrated:
     """Run a release's migrations, its secrets known."""
     composer = Composer(engine, {"DB": AWKWARD, **(secrets or {})})
-    return Migration(engine, composer, Place("shop", "staging"), release).run(dry_run=dry_run)
+    return Migration(engine, composer, Place("shop", "staging"), release).run(FIRST, dry_run=dry_run)
 
 
 def commands(folder: Path, **scripts: str) -> None:
@@ -55,7 +57,7 @@ def test_what_was_asked_ahead_is_not_asked_again(engine: Engine, composed: Path)
 
     migration.ask()
     assert migration.only_asked
-    migrated = migration.run(dry_run=False)
+    migrated = migration.run(FIRST, dry_run=False)
 
     assert migrated == Migrated(("0002_more",))
     assert not migration.only_asked
@@ -68,7 +70,7 @@ def test_why_asking_ahead_failed_is_said_by_the_migration_which_changes_nothing(
 
     migration.ask()
     with pytest.raises(MigrationError, match="no such host"):
-        migration.run(dry_run=False)
+        migration.run(FIRST, dry_run=False)
 
     assert migration.only_asked
     assert not (composed / "applied").exists()
@@ -131,7 +133,7 @@ def test_a_lock_that_becomes_free_is_waited_for_and_each_wait_is_told(
 
     migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), RETRYING)
 
-    assert migration.run(dry_run=False, tell=told.append) == Migrated(("0001",))
+    assert migration.run(FIRST, dry_run=False, listeners=Listeners(tell=told.append)) == Migrated(("0001",))
     assert pauses == [1, 2]
     assert told[0] == "a lock wasn't free within 5s; trying again in 1 s"
 
@@ -165,6 +167,45 @@ def test_a_failure_of_another_kind_is_not_repeated(engine: Engine, composed: Pat
         migrate(engine, RETRYING)
 
     assert pauses == []
+
+
+REVERSIBLE = rendered("a", migrations=dataclasses.replace(MIGRATIONS, list=("list",), reverse=("{count}",)))
+BACK = RollbackPlan(Way.REVERSE, "old", migrations=("0003", "0002"), leaves=("0001",))
+
+
+def test_the_way_back_is_declared_before_anything_is_applied(engine: Engine, composed: Path) -> None:
+    commands(composed, show="echo 0002", apply="exit 1", list="echo 0001")
+    declared: list[RollbackPlan] = []
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), REVERSIBLE)
+
+    with pytest.raises(MigrationError):
+        migration.run(Former("old"), dry_run=False, listeners=Listeners(declare=declared.append))
+
+    assert [(plan.way, plan.migrations) for plan in declared] == [(Way.REVERSE, ("0002",))]
+
+
+def test_with_nothing_pending_nothing_more_is_asked(engine: Engine, composed: Path) -> None:
+    commands(composed, show="true")
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), REVERSIBLE)
+
+    assert migration.run(Former("old", ("0001",)), dry_run=False).way_back
+    assert (composed / "argv").read_text().splitlines().count("run") == 1
+
+
+def test_only_what_is_applied_is_reversed_and_the_schema_is_read_afterwards(engine: Engine, composed: Path) -> None:
+    (composed / "pending").write_text("0003\n")
+    commands(composed, show=f"cat {composed}/pending", list="echo 0001", **{"1": f"echo 0002 >> {composed}/pending"})
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), REVERSIBLE)
+
+    assert migration.reverse(BACK, NOBODY) == Migrated((), ("0001",))
+
+
+def test_what_stays_applied_after_reversing_is_a_failure(engine: Engine, composed: Path) -> None:
+    commands(composed, show="true", **{"2": "true"})
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), REVERSIBLE)
+
+    with pytest.raises(MigrationError, match="Still applied after reversing: 0003, 0002"):
+        migration.reverse(BACK, NOBODY)
 
 
 def test_secrets_reach_compose_by_stdin_alone(engine: Engine, composed: Path) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tagship.deploy.observed import Migrated
+from tagship.deploy.rollback_plan import FIRST
 from tagship.deploy.target import Target
 from tagship.errors import LockedError, RolloutError
 from tagship.testing import MemoryTarget
@@ -52,13 +53,13 @@ def test_an_effect_that_failed_works_again_without_its_entry() -> None:
 def test_migrates_what_is_pending_once() -> None:
     target = MemoryTarget(pending=("shop.0001_initial", "blog.0001_initial", "shop.0002_price"))
 
-    assert target.migrate(WITH_MIGRATIONS).leaves == ("blog.0001_initial", "shop.0002_price")
-    assert target.migrate(WITH_MIGRATIONS) == Migrated((), ("blog.0001_initial", "shop.0002_price"))
+    assert target.migrate(WITH_MIGRATIONS, FIRST).leaves == ("blog.0001_initial", "shop.0002_price")
+    assert target.migrate(WITH_MIGRATIONS, FIRST) == Migrated((), ("blog.0001_initial", "shop.0002_price"))
     assert target.changes == ["migrate shop.0001_initial blog.0001_initial shop.0002_price"]
 
 
 def test_a_release_without_migrations_leaves_them_pending() -> None:
     target = MemoryTarget(pending=("shop.0001_initial",))
 
-    assert target.migrate(OLD) == Migrated()
+    assert target.migrate(OLD, FIRST) == Migrated()
     assert target.pending == ("shop.0001_initial",)
