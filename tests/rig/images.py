@@ -21,6 +21,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "python": ("debian",),
     "node": ("python", "debian"),
     "postgis": ("debian",),
+    "pgbackrest": ("postgis",),
     "redis": ("debian",),
     "caddy": ("debian",),
     "registry": ("debian",),
