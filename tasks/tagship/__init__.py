@@ -6,6 +6,7 @@ from tagship.commands import accessories as accessory_tasks
 from tagship.commands import backup as backup_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
+from tagship.commands import pitr as pitr_tasks
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
@@ -27,6 +28,9 @@ namespace = Collection(
     ),
     Collection("backup", create=backup_tasks.create, restore=backup_tasks.restore, drill=backup_tasks.drill),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
+    Collection(
+        "pitr", status=pitr_tasks.status, base=pitr_tasks.base, recover=pitr_tasks.recover, drill=pitr_tasks.drill
+    ),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
 
@@ -43,6 +47,10 @@ JOURNEY = {
         "backup.create",
         "backup.restore",
         "backup.drill",
+        "pitr.status",
+        "pitr.base",
+        "pitr.recover",
+        "pitr.drill",
     ),
     "Server": ("lock.status", "lock.release"),
 }

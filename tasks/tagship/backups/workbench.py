@@ -118,11 +118,16 @@ class Program:
     """
 
     def __init__(
-        self, engine: Engine, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        engine: Engine,
+        container: str,
+        argv: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        user: str = "",
     ) -> None:
         self._engine = engine
         self._name = argv[0]
-        self._stream = engine.hijack(container, list(argv), environment)
+        self._stream = engine.hijack(container, list(argv), environment, user)
         self._ready = memoryview(b"")
         self._errors = b""
         self._ended = False

@@ -31,7 +31,7 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
     from tagship.server import accessories, lock
 
     progress = Progress()
-    with _resolved(env, progress) as (session, resolved):
+    with opened(env, progress) as (session, resolved):
         if dry_run:
             running = {container.service for container in accessories.status(session) if container.running}
             stopped = [f"start  {name}" for name in sorted(resolved.model["services"]) if name not in running]
@@ -63,7 +63,7 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
     from tagship.server import accessories, lock
 
     progress = Progress()
-    with _resolved(env, progress) as (session, resolved):
+    with opened(env, progress) as (session, resolved):
         if name not in resolved.model["services"]:
             known = ", ".join(resolved.model["services"]) or "none"
             raise ConfigError(f"tagship.yml has no accessory {name!r}.", hint=f"use one of: {known}")
@@ -97,7 +97,7 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 
 
 @contextmanager
-def _resolved(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
+def opened(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
     """A connected session, and the accessories resolved from the current commit's Compose file."""
     from tagship.project import here
     from tagship.release import findings

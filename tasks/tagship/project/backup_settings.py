@@ -46,6 +46,13 @@ class DrillSettings(Table):
     )
 
 
+class PointInTimeSettings(Table):
+    """When `pitr.status` fails. The database's variables PGBACKREST_… in the Compose file say all the rest."""
+
+    rpo: Duration = Field(default=120, description="The longest time whose writes may be lost with the server.")
+    base: Duration = Field(default=172800, description="The greatest age of the newest base backup.")
+
+
 class BackupSettings(Table):
     """Where backups go, who can read them, what is in them, and how long they are kept."""
 
@@ -66,6 +73,10 @@ class BackupSettings(Table):
     )
     keep: Keep = Field(default_factory=Keep, description="Which backups `backup.prune` keeps.")
     drill: DrillSettings = Field(default_factory=DrillSettings, description="What a restore drill checks.")
+
+    point_in_time: PointInTimeSettings = Field(
+        default_factory=PointInTimeSettings, description="When the WAL archive counts as failing."
+    )
 
     @model_validator(mode="after")
     def _encrypted(self) -> "BackupSettings":

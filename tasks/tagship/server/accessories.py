@@ -74,6 +74,12 @@ def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) 
         wanted.start([c for c in containers.of(session.engine, wanted.project) if c.service == name])
 
 
+def filled(session: Session, resolved: Resolution) -> Mapping[str, Any]:
+    """The accessories' Compose project, with the values of secrets."""
+    model: Mapping[str, Any] = _Accessories(session, resolved).filled
+    return model
+
+
 def status(session: Session) -> list[Container]:
     """The accessories' containers."""
     return containers.of(session.engine, session.place.accessories)
