@@ -1,5 +1,6 @@
 """The example application in a repository of its own, one commit for each version that the demo ships."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -89,12 +90,13 @@ class Application:
             (self.folder / f".env.{name}").write_text(text)
 
     def use_registry(self, prefix: str) -> None:
-        """Push to a registry of the rig; no Sentry, and the suites are left to `nox -s tests`, with their images."""
+        """Push to a registry of the rig; no Sentry, and no suites or linters with images of their own."""
         self.replace("tagship.yml", "registry: embedded", f"registry: {prefix}\nregistry-insecure: true")
         config = self.folder / "tagship.yml"
         text = config.read_text()
         sentry = text.rindex("\n\n", 0, text.index("\nsentry:"))
-        config.write_text(text[:sentry] + "\n\n" + text[text.index("release:") :])
+        release = re.sub(r"\n    lint: .*", "", text[text.index("release:") :])
+        config.write_text(f"{text[:sentry]}\n\n{release}")
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text of a file, wherever it stands; it has to stand somewhere."""

@@ -70,6 +70,7 @@ class Execution:
         if self.unreversed:
             raise self.unreversed
         way_back = tuple(self.declared.lines) if self.declared else ()
+        warnings = (*migrated.findings, *warnings)
         return dataclasses.replace(
             outcome, migrations=migrated.applied, warnings=warnings, way_back=way_back, at=self.entry.at, seconds=took
         )

@@ -112,3 +112,5 @@ class Migrated:
     """How to go back to the release before; None if there is none, or if nobody looked."""
     changes: tuple[Change, ...] = field(default=(), compare=False)
     """What is known of the migrations that differ from the release before."""
+    findings: tuple[str, ...] = ()
+    """What the app's linter says of the pending ones."""

@@ -135,7 +135,7 @@ def way_to(history: Sequence[Entry], name: str) -> RollbackPlan:
 
 def _is_exact(entry: Entry) -> bool:
     """Whether its migrations were read from the database at its end; deploys may repeat what was known before."""
-    return entry.result == GOOD and entry.action not in {Action.DEPLOY.value, Action.ROLLBACK.value}
+    return entry.result == GOOD and entry.action in {Action.MIGRATE.value, Action.RESTORE.value}
 
 
 def _together(plans: Sequence[RollbackPlan], name: str) -> RollbackPlan:

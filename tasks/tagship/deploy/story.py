@@ -140,6 +140,7 @@ def _foreseen(environment: PreviewedEnvironment, candidate: Candidate, plan: Pla
     yield f"Pending: {', '.join(found.applied) or 'no migration'}"
     if found.way_back:
         yield from found.way_back.lines
+    yield from found.findings
 
 
 def refuse(found: Iterable[str]) -> None:

@@ -27,6 +27,18 @@ class Suite(Table):
     junit: str = Field(default="", description="JUnit XML that the suite writes, relative to its directory.")
 
 
+class MigrationLint(Table):
+    """A program that judges the SQL of pending migrations before they are applied."""
+
+    run: str = Field(
+        description="A command for each migration, run here, in tagship.yml's folder. It reads the SQL from stdin, "
+        "prints what it finds, and exits with 0 if that is nothing. MIGRATION has the name."
+    )
+    level: Literal["warn", "block"] = Field(
+        default="warn", description="What happens if it finds something: the deploy shows it, or is refused."
+    )
+
+
 class MigrationSettings(Table):
     """How the app's database migrations are listed and applied."""
 
@@ -48,6 +60,7 @@ class MigrationSettings(Table):
         description="A command that reverses the last {count} migrations; {target} is the one to go back to.",
     )
     sql: str = Field(default="", description="A command that prints the SQL of the pending migrations.")
+    lint: MigrationLint | None = Field(default=None, description="Judges the SQL of pending migrations.")
     compatible: Strings = Field(
         default=(), description="Migrations after which the release before runs, although they do more than add."
     )

@@ -7,7 +7,7 @@ from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
-from tagship.names import Place
+from tagship.project.schema import Environment
 from tagship.server.composer import Composer
 from tagship.server.migration import Migration
 from tagship.server.observe import Reader
@@ -16,8 +16,9 @@ from tagship.server.observe import Reader
 class Preview(Reader):
     """The `Environment` of a real server whose lock nobody holds."""
 
-    def __init__(self, engine: Engine, edge: Edge | None, place: Place, url: str, credentials: Credentials) -> None:
-        super().__init__(engine, edge, place, url, planning=True)
+    def __init__(self, engine: Engine, edge: Edge | None, settings: Environment, credentials: Credentials) -> None:
+        super().__init__(engine, edge, settings.place, settings.url, planning=True)
+        self._settings = settings
         self._credentials = credentials
 
     def foresee(self, candidate: Candidate, former: Former) -> Migrated:
@@ -28,5 +29,7 @@ class Preview(Reader):
             return Migrated()
         composer = Composer(self._engine, candidate.secrets)
         composer.pull([rendered.release.images[how.service]], self._credentials, pulls.listed(self._engine))
-        migration = Migration(self._engine, composer, self._place, rendered, prepared=False)
+        settings = self._settings.release.migrations
+        lint = settings.lint if settings else None
+        migration = Migration(self._engine, composer, self._place, rendered, prepared=False, lint=lint)
         return migration.run(former, dry_run=True)

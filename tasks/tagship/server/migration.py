@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from tagship.checks import migration_lint
 from tagship.deploy.observed import Migrated
 from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
 from tagship.deploy.target import NOBODY, Listeners
@@ -13,6 +14,8 @@ from tagship.migrations import frameworks, inspection, locks
 from tagship.migrations.frameworks import State
 from tagship.migrations.inspection import Inspection
 from tagship.names import Place
+from tagship.project import here
+from tagship.project.schema import MigrationLint
 from tagship.release.model import Migrations, Rendered
 from tagship.server.composer import Composer
 from tagship.system.parallel import ahead
@@ -30,8 +33,15 @@ _LOCKED = (
 class Migration:
     """The migrations of a release, which run on the release's and the environment's networks."""
 
-    def __init__(
-        self, engine: Engine, composer: Composer, place: Place, rendered: Rendered, *, prepared: bool = True
+    def __init__(  # noqa: PLR0913 - what one release's migrations depend on
+        self,
+        engine: Engine,
+        composer: Composer,
+        place: Place,
+        rendered: Rendered,
+        *,
+        prepared: bool = True,
+        lint: MigrationLint | None = None,
     ) -> None:
         """`prepared`: the release's own network exists."""
         self._engine = engine
@@ -39,6 +49,7 @@ class Migration:
         self._place = place
         self._rendered = rendered
         self._prepared = prepared
+        self._lint = lint
         self._asked: Callable[[], str] | None = None
         """Waits for the list of pending migrations, if it was started in advance."""
 
@@ -64,12 +75,12 @@ class Migration:
         self._asked = None
         found = self._inspect(how, state, former, listeners)
         way = plan_way_back(former, self._rendered.name, found, before=state.leaves, compatible=how.compatible)
-        if dry_run or not state.pending:
-            if way and found != Inspection():
-                listeners.declare(way)
-            return Migrated(state.pending, state.leaves, way, found.changes)
-        if way:
+        if way and found != Inspection():
             listeners.declare(way)
+        findings = self._judge(found, listeners)
+        if dry_run or not state.pending:
+            return Migrated(state.pending, state.leaves, way, found.changes, findings)
+        self._refuse(findings)
         # what is pending and how one could go back is known, and nothing has been changed yet
         self._repeat(how, how.apply, listeners)
         after = frameworks.read(how, self._once(how, how.pending))
@@ -78,7 +89,7 @@ class Migration:
                 f"Still pending after migrating: {', '.join(after.pending)}.",
                 hint=_NOTHING_STAYED if after.pending == state.pending else "",
             )
-        return Migrated(state.pending, after.leaves or self._leaves(how), way, found.changes)
+        return Migrated(state.pending, after.leaves or self._leaves(how), way, found.changes, findings)
 
     def reverse(self, plan: RollbackPlan, listeners: Listeners) -> Migrated:
         """Reverse migrations and check that they are pending. Raises MigrationError."""
@@ -106,6 +117,23 @@ class Migration:
         except MigrationError as error:
             listeners.tell(f"the migrations can't be described: {error.problem.splitlines()[-1].strip()}")
             return inspection.unexplained(how, state.pending)
+
+    def _judge(self, found: Inspection, listeners: Listeners) -> tuple[str, ...]:
+        """What the app's linter finds in the pending migrations."""
+        if self._lint is None:
+            return ()
+        findings = tuple(migration_lint.findings(self._lint, found.changes, here.folder()))
+        for line in findings:
+            listeners.tell(line)
+        return findings
+
+    def _refuse(self, findings: tuple[str, ...]) -> None:
+        """Raises MigrationError if the linter found something, and may refuse."""
+        if findings and self._lint and self._lint.level == "block":
+            raise MigrationError(
+                "The migration's SQL is refused:\n  " + "\n  ".join(findings),
+                hint="change the migration, or set release.migrations.lint.level to warn; nothing was applied",
+            )
 
     def _leaves(self, how: Migrations) -> tuple[str, ...]:
         """The last applied migration, from the command that lists the applied ones."""

@@ -68,7 +68,7 @@ class Session:
     def looked_at(self) -> Iterator[Preview]:
         """The environment, to make a plan without changing anything."""
         with self.files() as files:
-            yield Preview(self.engine, files, self.place, self.settings.url, self.credentials)
+            yield Preview(self.engine, files, self.settings, self.credentials)
 
     @contextmanager
     def files(self) -> Iterator[Edge | None]:

@@ -171,15 +171,20 @@ class Server:
 
     def ask(self, rendered: Rendered) -> None:
         """List the pending migrations in a thread, because the app starts slowly."""
-        self._migration = Migration(self._engine, self._composer, self._place, rendered)
+        self._migration = self._migrating(rendered)
         self._migration.ask()
 
     def migrate(
         self, rendered: Rendered, former: Former, *, dry_run: bool = False, listeners: Listeners = NOBODY
     ) -> Migrated:
         """List, declare the way back, apply, and check again."""
-        migration = self._migration or Migration(self._engine, self._composer, self._place, rendered)
+        migration = self._migration or self._migrating(rendered)
         return migration.run(former, dry_run=dry_run, listeners=listeners)
+
+    def _migrating(self, rendered: Rendered) -> Migration:
+        settings = self._settings.release.migrations
+        lint = settings.lint if settings else None
+        return Migration(self._engine, self._composer, self._place, rendered, lint=lint)
 
     def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
         """Reverse with the newer image, on the newer release's network, which is made again if it is gone."""

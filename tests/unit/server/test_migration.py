@@ -13,6 +13,7 @@ from tagship.deploy.target import NOBODY, Listeners
 from tagship.engine.client import Engine
 from tagship.errors import MigrationError
 from tagship.names import Place
+from tagship.project.schema import MigrationLint
 from tagship.release.model import Rendered
 from tagship.server.composer import Composer
 from tagship.server.migration import Migration
@@ -182,6 +183,35 @@ def test_the_way_back_is_declared_before_anything_is_applied(engine: Engine, com
         migration.run(Former("old"), dry_run=False, listeners=Listeners(declare=declared.append))
 
     assert [(plan.way, plan.migrations) for plan in declared] == [(Way.REVERSE, ("0002",))]
+
+
+WITH_SQL = rendered("a", migrations=dataclasses.replace(MIGRATIONS, sql=("sql",)))
+
+
+@pytest.mark.parametrize("level", ["warn", "block"])
+def test_the_sql_is_judged_before_it_is_applied_and_may_be_refused(
+    engine: Engine, composed: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    monkeypatch.chdir(composed)
+    (composed / "pending").write_text("0002\n")
+    (composed / "none").write_text("")
+    commands(
+        composed,
+        show=f"cat {composed}/pending",
+        apply=f"mv {composed}/none {composed}/pending",
+        sql="echo DROP TABLE a",
+    )
+    lint = MigrationLint.model_validate({"run": "sh -c 'cat; exit 1'", "level": level})
+    migration = Migration(engine, Composer(engine, {}), Place("shop", "staging"), WITH_SQL, lint=lint)
+    told: list[str] = []
+
+    if level == "block":
+        with pytest.raises(MigrationError, match="0002: DROP TABLE a"):
+            migration.run(FIRST, dry_run=False, listeners=Listeners(tell=told.append))
+        assert (composed / "pending").read_text() == "0002\n"
+    else:
+        assert migration.run(FIRST, dry_run=False, listeners=Listeners(tell=told.append)).applied == ("0002",)
+    assert told == ["0002: DROP TABLE a"]
 
 
 def test_with_nothing_pending_nothing_more_is_asked(engine: Engine, composed: Path) -> None:
