@@ -4,9 +4,11 @@ from invoke.collection import Collection
 
 from tagship.commands import accessories as accessory_tasks
 from tagship.commands import backup as backup_tasks
+from tagship.commands import backups_kept as kept_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands import pitr as pitr_tasks
+from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
@@ -26,7 +28,10 @@ namespace = Collection(
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
-    Collection("backup", create=backup_tasks.create, restore=backup_tasks.restore, drill=backup_tasks.drill),
+    Collection(
+        "backup", create=backup_tasks.create, restore=backup_tasks.restore, drill=backup_tasks.drill,
+        list=kept_tasks.listing, prune=kept_tasks.prune, pin=kept_tasks.pin, unpin=kept_tasks.unpin, check=check_task,
+    ),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
     Collection(
         "pitr", status=pitr_tasks.status, base=pitr_tasks.base, recover=pitr_tasks.recover, drill=pitr_tasks.drill
@@ -44,9 +49,14 @@ JOURNEY = {
         "accessories.up",
         "accessories.status",
         "accessories.recreate",
+        "backup.check",
         "backup.create",
+        "backup.list",
         "backup.restore",
         "backup.drill",
+        "backup.pin",
+        "backup.unpin",
+        "backup.prune",
         "pitr.status",
         "pitr.base",
         "pitr.recover",

@@ -1,5 +1,8 @@
 """Formats tables and durations."""
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 
 
@@ -13,6 +16,27 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     if head:
         lines.insert(1, "  ".join("─" * width for width in widths))
     return "\n".join(lines)
+
+
+def wrapped(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
+    """The same for a last column of text, which wraps below itself in a terminal."""
+    indent = sum(max(len(row[column]) for row in (head, *rows)) + 2 for column in range(len(head) - 1))
+    room = max(width(), indent + 20)
+    lines = table(rows, head).splitlines()
+    return "\n".join(
+        part
+        for at, line in enumerate(lines)
+        for part in (
+            [line[:room]]
+            if at == 1
+            else textwrap.wrap(line, room, subsequent_indent=" " * indent, break_on_hyphens=False)
+        )
+    )
+
+
+def width() -> int:
+    """Columns of the terminal; enough for any line if it isn't one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
 
 def since(seconds: float) -> str:
