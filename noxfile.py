@@ -118,13 +118,14 @@ def lock(session: nox.Session) -> None:
             *sources, "--group", f"pyproject.toml:{group}", "--output-file", str(path), *session.posargs,
         )  # fmt: skip
 
-    # what the action installs: the same versions, but only the package's own dependencies, with and without an extra
-    for name, extra in (("requirements", ()), ("requirements-sentry", ("--extra", "sentry"))):
+    # what the action installs: the same versions, but only the package's own dependencies, with and without extras
+    for extras in ((), ("backups",), ("sentry",), ("backups", "sentry")):
+        extra = [word for name in extras for word in ("--extra", name)]
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
             "--constraint", str(LOCKS["dev"]), "pyproject.toml", *extra,
-            "--output-file", f"action/{name}.txt", *session.posargs,
+            "--output-file", f"action/{'-'.join(('requirements', *extras))}.txt", *session.posargs,
         )  # fmt: skip
 
 

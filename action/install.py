@@ -13,14 +13,20 @@ from pathlib import Path
 from action.errors import ActionError
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
-WITH_SENTRY = REQUIREMENTS.with_stem("requirements-sentry")
-_SENTRY = re.compile(r"(?:^|[{,])[ \t]*[\"']?sentry[\"']?[ \t]*:", re.MULTILINE)
+EXTRAS = {"backups": "", "sentry": "TAGSHIP_SENTRY_DSN"}
+"""The package's extras: each is needed by the key of tagship.yml with its name, and perhaps by a variable."""
 
 
 def requirements(config: Path, environment: Mapping[str, str]) -> Path:
-    """The requirements of a project: with sentry-cli and Sentry's SDK, 30 MB, only if it uses Sentry."""
+    """The requirements of a project. It gets an extra, 15 to 30 MB, only if it uses it."""
     text = config.read_text(errors="replace") if config.is_file() else ""
-    return WITH_SENTRY if _SENTRY.search(text) or environment.get("TAGSHIP_SENTRY_DSN") else REQUIREMENTS
+    used = [extra for extra, variable in EXTRAS.items() if _has(text, extra) or environment.get(variable)]
+    return REQUIREMENTS.with_stem("-".join(["requirements", *used]))
+
+
+def _has(text: str, key: str) -> bool:
+    """Whether a key is in YAML, in any style."""
+    return bool(re.search(rf"(?:^|[{{,])[ \t]*[\"']?{key}[\"']?[ \t]*:", text, re.MULTILINE))
 
 
 def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIREMENTS) -> Path:

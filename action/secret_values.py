@@ -7,7 +7,9 @@ from tagship.project.schema import Config, Environment
 from tagship.release import references
 from tagship.variables import files as variables
 
-_OWN = ("SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN")
+_OWN = (
+    "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN", "TAGSHIP_IDENTITY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+)  # fmt: skip
 """Secrets of Tagship itself, which nothing else masks."""
 _TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
 """Common values, whose masking would make logs unreadable."""

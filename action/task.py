@@ -25,7 +25,7 @@ from tagship.system.signals import interruptible
 
 EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
 ENVIRONMENT, SHA = "TAGSHIP_ACTION_ENVIRONMENT", "TAGSHIP_ACTION_SHA"
-_WITHOUT_SSH = re.compile(r"smoke-test|github\.")
+_WITHOUT_SSH = re.compile(r"smoke-test|github\.|backup\.(list|prune|pin|unpin|check)")
 USAGE = 64
 """Exit code when the action is used wrongly (sysexits.h, EX_USAGE)."""
 

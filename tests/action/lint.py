@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tagship.github import workflows as starters
 from tagship.project import file as config_file
+from tagship.project.backup_settings import BackupSettings
+from tagship.project.schema import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKER = Path(__file__).parent / "languageservice"
@@ -37,12 +39,19 @@ def _collect(folder: Path) -> None:
     """Copies in a separate folder, so that the linters see nothing else of the work tree."""
     shutil.copy(ROOT / "action.yml", folder)
     shutil.copytree(ROOT / ".github", folder / ".github")
-    example = config_file.load(ROOT / "examples" / "atlas-investor" / "tagship.yml")
+    example = with_backups(config_file.load(ROOT / "examples" / "atlas-investor" / "tagship.yml"))
     action = starters.Action(f"OWNER/tagship@{'0' * 40}", "v0.1.0")
     for name, registry in REGISTRIES.items():
         for path, text in starters.render(example.model_copy(update={"registry": registry}), action).items():
             (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / path).write_text(text)
+
+
+def with_backups(config: Config) -> Config:
+    """The configuration with backups in S3, whose workflows are rendered, too."""
+    backups = BackupSettings(store="s3://backups", recipients=("age1",))
+    environments = {n: each.model_copy(update={"backups": backups}) for n, each in config.environments.items()}
+    return config.model_copy(update={"environments": environments})
 
 
 def _schema(kind: str, paths: list[Path]) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json as jsonlib
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import DRY_RUN, ENV, JSON, WAIT, task
+from tagship.commands.task import CHECK_IN, DRY_RUN, ENV, JSON, WAIT, task
+
+if TYPE_CHECKING:
+    from tagship.commands.data import DrillOrder
 
 IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY, which holds the key itself."
 
@@ -16,11 +20,14 @@ IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY,
     help={
         "env": ENV,
         "reason": "Why, as `backup.list` shows it.",
+        "check-in": CHECK_IN.format("backup"),
         "dry-run": "Print what would be backed up, and change nothing.",
         "json": JSON,
     }
 )
-def create(_: Context, env: str = "", reason: str = "by hand", dry_run: bool = False, json: bool = False) -> None:
+def create(
+    _: Context, env: str = "", reason: str = "by hand", check_in: str = "", dry_run: bool = False, json: bool = False
+) -> None:
     """Back up the database and what else is configured.
 
     Streams it, compressed and encrypted, into the store, then reads it back and compares it.
@@ -29,13 +36,14 @@ def create(_: Context, env: str = "", reason: str = "by hand", dry_run: bool = F
     from tagship.backups.stores import open_store
     from tagship.commands.data import configured, origin
     from tagship.project import here
-    from tagship.reporting import events, table
+    from tagship.reporting import events, table, telemetry
     from tagship.reporting.progress import Progress
     from tagship.server import connection
 
     settings = here.config().environment(env)
     wanted = configured(settings)
-    with Progress(quiet=json) as progress, connection.connect(settings) as opening:
+    scheduled = telemetry.checked_in(f"{settings.app}-backup-{env}", check_in)
+    with scheduled, Progress(quiet=json) as progress, connection.connect(settings) as opening:
         store = open_store(wanted.store)
         with progress.step("Connect"):
             session = opening.session()
@@ -116,6 +124,7 @@ def restore(  # noqa: PLR0913 - its options
         "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",
         "identity": IDENTITY,
         "receipt": "Also write the receipt to this file, as JSON.",
+        "check-in": CHECK_IN.format("drill"),
         "dry-run": DRY_RUN,
         "wait": "Seconds to wait for a deploy to end, to write the result into the ledger.",
         "json": JSON,
@@ -127,6 +136,7 @@ def drill(  # noqa: PLR0913 - its options
     at: str = "",
     identity: str = "",
     receipt: str = "",
+    check_in: str = "",
     dry_run: bool = False,
     wait: int = 600,
     json: bool = False,
@@ -136,21 +146,30 @@ def drill(  # noqa: PLR0913 - its options
     Restores the newest backup into a throwaway container without a network, compares it with its manifest, lets the
     live release use it, and asks your own questions.
     """
+    from tagship.commands.data import DrillOrder
+    from tagship.project import here
+    from tagship.reporting import telemetry
+
+    settings = here.config().environment(env)
+    with telemetry.checked_in(f"{settings.app}-drill-{env}", check_in):
+        _drill(DrillOrder(settings, at, identity, dry_run, wait), receipt, json=json)
+
+
+def _drill(order: DrillOrder, receipt: str, *, json: bool) -> None:
+    """Drill, and show the receipt. Raises BackupError if it doesn't pass."""
     from pathlib import Path
 
-    from tagship.commands.data import DrillOrder, drilled
+    from tagship.commands.data import drilled
     from tagship.errors import BackupError
-    from tagship.project import here
     from tagship.reporting import events
     from tagship.reporting.progress import Progress
 
-    settings = here.config().environment(env)
     with Progress(quiet=json) as progress:
-        done = drilled(DrillOrder(settings, at, identity, dry_run, wait), progress)
+        done = drilled(order, progress)
     if done is None:
         return
     told = jsonlib.dumps(done.told, indent=1)
-    events.tell("drill", environment=env, **done.told)
+    events.tell("drill", environment=order.settings.name, **done.told)
     if receipt:
         Path(receipt).write_text(f"{told}\n")
     if json:

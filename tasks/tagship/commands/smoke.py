@@ -1,10 +1,8 @@
 """`smoke-test`: run the smoke tests against an environment's URL."""
 
-from contextlib import nullcontext
-
 from invoke.context import Context
 
-from tagship.commands.task import ENV, task
+from tagship.commands.task import CHECK_IN, ENV, task
 
 
 @task(
@@ -12,7 +10,7 @@ from tagship.commands.task import ENV, task
     trusts=False,
     help={
         "env": ENV,
-        "check-in": "Report this run to Sentry's monitor APP-smoke-test-ENV; its schedule as five cron fields, in UTC.",
+        "check-in": CHECK_IN.format("smoke-test"),
     },
 )
 def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
@@ -24,6 +22,6 @@ def smoke_test(_: Context, env: str = "", check_in: str = "") -> None:
 
     config = here.config()
     settings = config.environment(env)
-    scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in) if check_in else nullcontext()
+    scheduled = telemetry.checked_in(f"{config.app}-smoke-test-{env}", check_in)
     with scheduled, Progress().step(f"Smoke-test {settings.url}"):
         smoke.run(settings.smoke, settings.url, settings.smoke_within)

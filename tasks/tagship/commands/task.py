@@ -55,5 +55,6 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
 ENV = "The environment of tagship.yml; required."
 JSON = "Print the result as JSON."
 DRY_RUN = "Print the plan and change nothing."
+CHECK_IN = "Report this run to Sentry's monitor APP-{}-ENV; its schedule as five cron fields, in UTC."
 WAIT = "Seconds to wait for another deploy to end."
 DIRTY = "Use the uncommitted work tree, tagged SHA-dirty-HASH. Refused with `promote-from` or `approval: required`."

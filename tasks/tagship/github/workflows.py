@@ -15,6 +15,9 @@ from tagship.release.references import Need, Needs
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
 """The schedule of the smoke tests, five cron fields in UTC. Not at the full hour, when GitHub is busiest."""
+NIGHTLY, MONTHLY = "23 3 * * *", "41 4 2 * *"
+"""The schedules of backups and of restore drills."""
+_SSH = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
 _HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # checks that a SHA given by hand is on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
@@ -77,6 +80,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
         f"{folder}/rollback.yml": _fill("rollback", {"environments": f"[{names}]", "jobs": "".join(back).rstrip()}),
         f"{folder}/smoke.yml": _fill("smoke", known | _smoke(shipped) | {"environments": f"[{names}]"}),
         ".github/dependabot.yml": _fill("dependabot", {}),
+        **{f"{folder}/{name}": text for name, text in _backups(known, shipped, config).items()},
     }
 
 
@@ -98,7 +102,6 @@ def _embedded(config: Config) -> bool:
 def _environment(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
     held = "this job waits for its protection rules" if settings.approval == "required" else "its secrets and variables"
     embedded = _embedded(config)
-    ssh = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
     prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
     env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for name in secrets.get(settings.name, ())]
     if settings.sentry:
@@ -113,8 +116,42 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
         if settings.sentry
         else _lines([_HISTORY]),
         "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
-        "access": _lines(ssh) if settings.engine != "local" else "",
+        "access": _lines(_SSH) if settings.engine != "local" else "",
         "secrets": "        env:\n" + _lines(env) if env else "",
+    }
+
+
+def _backups(known: Mapping[str, str], shipped: Sequence[Environment], config: Config) -> dict[str, str]:
+    """Workflows that back up each night, and try a restore each month; none without `backups`."""
+    backed_up = [settings for settings in shipped if settings.backups]
+    if not backed_up:
+        return {}
+    files = {}
+    for name, schedule in (("backup", NIGHTLY), ("drill", MONTHLY)):
+        jobs = [_fill(f"{name}-environment", {**known, **_backup(name, schedule, each, config)}) for each in backed_up]
+        files[f"{name}.yml"] = _fill(name, {"schedule": schedule, "jobs": "".join(jobs).rstrip()})
+    return files
+
+
+def _backup(name: str, schedule: str, settings: Environment, config: Config) -> dict[str, str]:
+    """A job has only the secrets that it needs: the private key is the drill's alone."""
+    assert settings.backups  # noqa: S101 - the caller's condition
+    secrets = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] if settings.backups.store.startswith("s3:") else []
+    env = [f"{each}: ${{{{ secrets.{each} }}}}" for each in secrets]
+    if settings.backups.database and (url := settings.backups.database.url):
+        prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
+        env.append(f"{prefix}{url}: ${{{{ secrets.{url} }}}}")
+    env += ["TAGSHIP_IDENTITY: ${{ secrets.TAGSHIP_IDENTITY }}"] if name == "drill" else []
+    env += ["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"] if settings.sentry else []
+    run = "backup.create --reason scheduled" if name == "backup" else "backup.drill"
+    check_in = f' --check-in "{schedule}"' if settings.sentry else ""
+    # where a person has to approve deploys, no backup may wait for that person
+    held_in = f"{settings.name}-backup" if settings.approval == "required" else settings.name
+    return _environment(settings, config, {}) | {
+        "held-in": held_in,
+        "run": f"{run}{check_in}" + (" backup.prune" if name == "backup" else ""),
+        "secrets": "        env:\n" + _lines(env) if env else "",
+        "access": _lines(_SSH) if "ssh:" in {settings.engine[:4], settings.backups.store[:4]} else "",
     }
 
 

@@ -77,8 +77,11 @@ def checked_in(slug: str, schedule: str) -> Iterator[None]:
     """Report the start and the result of a scheduled run to the Sentry monitor of that name.
 
     `schedule`: five cron fields, in UTC. Sentry creates or updates the monitor with it. Does nothing if telemetry is
-    off.
+    off, or without a schedule: then the run isn't a scheduled one.
     """
+    if not schedule:
+        yield
+        return
     if not _on:
         why = "can't be used" if os.environ.get(DSN) else "is not set"
         sys.stderr.write(f"  no check-in for {slug}: {DSN} {why}\n")

@@ -11,6 +11,7 @@ from action import outputs
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEP: dict[str, Any] = ACTION["runs"]["steps"][-1]
+LOCKED = sorted((ROOT / "action").glob("requirements*.txt"))
 DOCS = (ROOT / "docs" / "github-action.md").read_text()
 
 
@@ -50,8 +51,9 @@ def test_nothing_is_written_to_the_environment_of_later_steps() -> None:
 
 
 def test_what_is_installed_is_locked_and_names_no_index() -> None:
-    locked = (ROOT / "action" / "requirements.txt").read_text()
+    locked = "".join(path.read_text() for path in LOCKED)
 
+    assert len(LOCKED) == 4
     for requirement in re.findall(r"^[a-z].*?(?=^[a-z#]|\Z)", locked, re.MULTILINE | re.DOTALL):
         assert "==" in requirement
         assert "--hash=sha256:" in requirement
@@ -62,4 +64,5 @@ def test_what_is_installed_is_what_the_tests_run_with() -> None:
     def pins(path: Path) -> set[str]:
         return set(re.findall(r"^([a-z][\w-]*==\S+)", path.read_text(), re.MULTILINE))
 
-    assert pins(ROOT / "action" / "requirements.txt") <= pins(ROOT / "requirements" / "dev.txt")
+    for path in LOCKED:
+        assert pins(path) <= pins(ROOT / "requirements" / "dev.txt")

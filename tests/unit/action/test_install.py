@@ -12,6 +12,9 @@ import pytest
 from action import install
 from action.errors import ActionError
 
+SENTRY, BACKUPS, BOTH = (
+    install.REQUIREMENTS.with_name(f"requirements-{extras}.txt") for extras in ("sentry", "backups", "backups-sentry")
+)
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -79,19 +82,22 @@ def test_a_package_that_the_runners_python_has_is_installed_all_the_same(
     [
         ("app: shop\n", "", install.REQUIREMENTS),
         ("app: shop\n# sentry: later\n", "", install.REQUIREMENTS),
-        ("app: shop\nsentry: {org: acme}\n", "", install.WITH_SENTRY),
-        ("environments:\n  production:\n    sentry:\n      org: acme\n", "", install.WITH_SENTRY),
-        ("environments: {production: {engine: local, sentry: {org: acme}}}\n", "", install.WITH_SENTRY),
-        ('{"app": "shop",\n"sentry": {"org": "acme"}}', "", install.WITH_SENTRY),
-        ("app: shop\n", "https://key@sentry.example.com/1", install.WITH_SENTRY),
+        ("app: shop\nsentry: {org: acme}\n", "", SENTRY),
+        ("environments:\n  production:\n    sentry:\n      org: acme\n", "", SENTRY),
+        ("environments: {production: {engine: local, sentry: {org: acme}}}\n", "", SENTRY),
+        ('{"app": "shop",\n"sentry": {"org": "acme"}}', "", SENTRY),
+        ("app: shop\n", "https://key@sentry.example.com/1", SENTRY),
+        ("app: shop\nbackups: {store: file:///srv}\n", "", BACKUPS),
+        ("app: shop\nbackups: {store: file:///srv}\nsentry: {org: acme}\n", "", BOTH),
     ],
 )
-def test_what_sentry_needs_is_installed_only_where_it_is_spoken_of(
+def test_what_an_extra_needs_is_installed_only_where_it_is_spoken_of(
     tmp_path: Path, config: str, dsn: str, wanted: Path
 ) -> None:
     (tmp_path / "tagship.yml").write_text(config)
 
     assert install.requirements(tmp_path / "tagship.yml", {"TAGSHIP_SENTRY_DSN": dsn}) == wanted
+    assert wanted.is_file()
 
 
 def test_a_python_without_pip_takes_the_one_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:

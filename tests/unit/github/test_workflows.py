@@ -11,8 +11,10 @@ import yaml
 from tagship.errors import ConfigError
 from tagship.github import workflows as starters
 from tagship.project import file as config_file
+from tagship.project.backup_settings import BackupSettings, DatabaseSettings
 from tagship.project.schema import Config, Environment, SentrySettings
 from tagship.release import references
+from tests.action.lint import with_backups
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "atlas-investor"
@@ -21,7 +23,7 @@ REGISTRIES = ["embedded", "ghcr.io/owner/atlas", "registry.example.com/atlas"]
 
 
 def example(registry: str = "embedded") -> Config:
-    return config_file.load(EXAMPLE / "tagship.yml").model_copy(update={"registry": registry})
+    return with_backups(config_file.load(EXAMPLE / "tagship.yml").model_copy(update={"registry": registry}))
 
 
 def rendered(registry: str) -> dict[str, str]:
@@ -99,6 +101,42 @@ def test_where_sentry_is_told_a_deploy_has_the_history_and_the_token_and_smoke_t
     assert checkout["fetch-depth"] == "${{ inputs.sha && '0' || '1' }}"
     assert "SENTRY_AUTH_TOKEN" not in env
     assert (smoke["with"]["run"], "env" in smoke) == ("smoke-test", False)
+
+
+def test_without_backups_no_workflow_makes_any() -> None:
+    config = config_file.load(EXAMPLE / "tagship.yml")
+
+    assert not [path for path in starters.render(config, ACTION) if "backup" in path or "drill" in path]
+
+
+def test_a_backup_waits_for_nobody_and_has_no_private_key() -> None:
+    files = rendered("embedded")
+    backup, drill = (
+        yaml.safe_load(files[f".github/workflows/{name}.yml"])["jobs"]["production"] for name in ("backup", "drill")
+    )
+
+    assert backup["environment"] == {"name": "production-backup", "deployment": False}
+    assert shlex.split(backup["steps"][-1]["with"]["run"]) == [
+        "backup.create", "--reason", "scheduled", "--check-in", starters.NIGHTLY, "backup.prune"
+    ]  # fmt: skip
+    assert sorted(backup["steps"][-1]["env"]) == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TAGSHIP_SENTRY_DSN"]
+    assert set(drill["steps"][-1]["env"]) - set(backup["steps"][-1]["env"]) == {"TAGSHIP_IDENTITY"}
+    assert shlex.split(drill["steps"][-1]["with"]["run"]) == ["backup.drill", "--check-in", starters.MONTHLY]
+
+
+def test_a_managed_databases_url_is_given_to_its_backup() -> None:
+    managed = BackupSettings(
+        store="file:///srv", recipients=("age1",), database=DatabaseSettings(url="DATABASE_URL", image="postgis")
+    )
+    config = example()
+    environments = {n: e.model_copy(update={"backups": managed}) for n, e in config.environments.items()}
+
+    files = starters.render(config.model_copy(update={"environments": environments}), ACTION)
+
+    env = yaml.safe_load(files[".github/workflows/backup.yml"])["jobs"]["staging"]["steps"][-1]["env"]
+    assert env == {
+        "DATABASE_URL": "${{ secrets.DATABASE_URL }}", "TAGSHIP_SENTRY_DSN": "${{ vars.TAGSHIP_SENTRY_DSN }}"
+    }  # fmt: skip
 
 
 def test_a_pull_request_gets_no_secret() -> None:
