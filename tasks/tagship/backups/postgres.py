@@ -16,6 +16,8 @@ from tagship.names import Place
 from tagship.reporting import redaction
 
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1")
+_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""Limits that a role or a database may set for the app; a backup must outlast them, as pg_dump does."""
 _DUMP = ("pg_dump", "--format=custom", "--compress=0", "--no-password")
 _RESTORE = ("pg_restore", "--exit-on-error", "--no-password")
 
@@ -151,6 +153,7 @@ class Session:
 
     def __init__(self, bench: Workbench, access: Access) -> None:
         self._psql = bench.open(_PSQL, access.environment)
+        self.do(*(f"SET {limit} = 0;" for limit in _LIMITS))
 
     def value(self, query: str) -> Any:  # noqa: ANN401 - JSON
         """The value of a query that returns one, as jsonb or text. Raises BackupError with psql's words."""

@@ -118,17 +118,18 @@ def load(bench: Workbench, access: Access, what: Plan, store: Store, identities:
     facts = what.backup.database or Database("", "")
     with Session(bench, access.to(_MAINTENANCE)) as server:
         server.do(*(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE);" for name in what.leftovers))
-        create_database(server, what.loading, facts, like=what.database)
+        create_database(server, what.loading, facts)
         try:
             fill(bench, access.to(what.loading), what.backup, part, store, identities)
+            server.do(*_rights(server, what.database, what.loading))
             check(bench, access.to(what.loading), facts)
         except BaseException:
             server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
             raise
 
 
-def create_database(server: Session, name: str, facts: Database, *, like: str = "") -> None:
-    """Create an empty database, with the encoding of the backup, and the rights and settings of another database.
+def create_database(server: Session, name: str, facts: Database) -> None:
+    """Create an empty database with the encoding and the owner of the backup's.
 
     Missing roles are created, without a login: a dump names them as owners.
     """
@@ -141,7 +142,6 @@ def create_database(server: Session, name: str, facts: Database, *, like: str = 
         *(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in (*facts.roles, facts.owner) if role not in ("", *there))
     )
     server.do(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {' '.join(options)};")
-    server.do(*_rights(server, like, name))
 
 
 def fill(  # noqa: PLR0913, PLR0917 - from where, to where
@@ -230,7 +230,10 @@ def _evict(session: Session, databases: Sequence[str], done: threading.Event) ->
 
 
 def _rights(server: Session, old: str, new: str) -> list[str]:
-    """Commands that give a database the settings and the rights of another one; a dump doesn't hold them."""
+    """Commands that give a database the settings and the rights of another one, if there is one.
+
+    They belong to the database itself, so pg_restore leaves them out. Extensions change them while they are created.
+    """
     of_old = f"(SELECT oid FROM pg_database WHERE datname = {literal(old)})"
     lists = ", ".join(map(literal, _LISTS))
     settings = server.value(f"""
@@ -247,7 +250,13 @@ def _rights(server: Session, old: str, new: str) -> list[str]:
       FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {literal(old)};""")
     closed = server.value(f"""
       SELECT to_jsonb(EXISTS (SELECT FROM pg_database WHERE datname = {literal(old)} AND datacl IS NOT NULL));""")
-    return [*([f"REVOKE ALL ON DATABASE {quoted(new)} FROM PUBLIC;"] if closed else []), *grants, *settings]
+    there = server.value(f"SELECT to_jsonb(EXISTS (SELECT FROM pg_database WHERE datname = {literal(old)}));")
+    return [
+        *([f"ALTER DATABASE {quoted(new)} RESET ALL;"] if there else []),
+        *([f"REVOKE ALL ON DATABASE {quoted(new)} FROM PUBLIC;"] if closed else []),
+        *grants,
+        *settings,
+    ]
 
 
 def _rest(source: Source) -> None:

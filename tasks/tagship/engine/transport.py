@@ -1,5 +1,6 @@
 """Docker's own Python client on one socket. Imported only when an engine is used, because it loads 250 modules."""
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -106,5 +107,7 @@ class Hijacked:
         return head[0], self._reader.read(int.from_bytes(head[4:8], "big"))
 
     def close(self) -> None:
-        """Close the connection; the container's process sees the end of its stdin."""
+        """Close the connection; the container's process sees the end of its stdin, and a thread that reads the end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # otherwise closing waits for a thread that reads
         self._response.close()

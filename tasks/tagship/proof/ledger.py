@@ -53,7 +53,12 @@ class Entry:
     @property
     def proves(self) -> bool:
         """Whether the release was live and good, so that a rollback may go back to it."""
-        return self.result == GOOD and any(self.action == action.value for action in Action if action.proves)
+        return self.result == GOOD and self.brings
+
+    @property
+    def brings(self) -> bool:
+        """Whether the action was one that brings a release: not a migration, a restore or a drill."""
+        return any(self.action == action.value for action in Action if action.proves)
 
 
 def parse(lines: tuple[str, ...]) -> tuple[Entry, ...]:

@@ -46,7 +46,7 @@ def read(session: Session) -> Overview:
         locked = _lock(held(), session.engine.now())
     except EngineError as error:
         return Overview(session.settings.name, problem=error.problem)
-    entry = next((e for e in reversed(observed.history) if e.release == observed.live), None)
+    entry = next((e for e in reversed(observed.history) if e.release == observed.live and e.brings), None)
     return replace(
         _counted(found, observed.standing(observed.live), live=observed.live),
         live=observed.live or found.live or "nothing yet",
