@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tagship.backups import catalogue, encryption, manifest, postgres, restore
+from tagship.backups import catalogue, create, encryption, manifest, postgres, restore
 from tagship.backups.create import Origin
 from tagship.backups.drill import Drill, Receipt
 from tagship.backups.manifest import MANIFEST, Manifest
@@ -17,7 +18,7 @@ from tagship.backups.postgres import Server
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
-from tagship.errors import BackupError, CheckError, ConfigError
+from tagship.errors import BackupError, CheckError, ConfigError, LockedError
 from tagship.github import deployments
 from tagship.images import pulls
 from tagship.project import here
@@ -34,6 +35,8 @@ from tagship.variables import files
 
 IDENTITY = "TAGSHIP_IDENTITY"
 """The variable that holds a private key of age itself, as CI passes secrets."""
+WAIT_FOR_ANOTHER = 1800.0
+"""Seconds that a deploy waits for a backup that runs already."""
 
 
 def configured(settings: Environment) -> BackupSettings:
@@ -48,6 +51,21 @@ def origin(session: Session, wanted: BackupSettings) -> Origin:
     with session.files() as found:
         live = found.read().live if found else ""
     return Origin(session.engine, session.place, wanted, database(session, wanted), live)
+
+
+def back_up(session: Session, wanted: BackupSettings, progress: Progress, to: str) -> str:
+    """Make a backup before migrating to a commit, once a backup that runs has ended. Returns its id."""
+    until, waits = time.monotonic() + WAIT_FOR_ANOTHER, False
+    while True:
+        try:
+            return create.create(origin(session, wanted), open_store(wanted.store), f"before migrating to {to}").id
+        except LockedError:
+            if time.monotonic() > until:
+                raise
+            if not waits:
+                progress.note("waiting for another backup to end")
+            waits = True
+            time.sleep(2)
 
 
 def database(session: Session, wanted: BackupSettings) -> Server:

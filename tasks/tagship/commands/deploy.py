@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import DIRTY, DRY_RUN, ENV, JSON, WAIT, task
+from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, WAIT, task
 
 if TYPE_CHECKING:
     from tagship.engine.client import Engine
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "env": ENV,
         "sha": "The commit to deploy, any unambiguous prefix. Default: the current one.",
         "dirty": DIRTY,
+        "backup": BACKUP,
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
@@ -32,6 +33,7 @@ def deploy(  # noqa: PLR0913 - its options
     env: str = "",
     sha: str = "",
     dirty: bool = False,
+    backup: str = "",
     dry_run: bool = False,
     wait: int = 0,
     json: bool = False,
@@ -49,7 +51,7 @@ def deploy(  # noqa: PLR0913 - its options
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
-        how = RunOptions(Progress(quiet=json), wait, dry_run, json)
+        how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
             session, choose = released(opening, settings, version, how.progress, planned=dry_run)
@@ -103,13 +105,20 @@ def rollback(  # noqa: PLR0913 - its options
     help={
         "env": "The environment of tagship.yml. Default: the one whose branch is checked out.",
         "dirty": DIRTY,
+        "backup": BACKUP,
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
     }
 )
-def ship(
-    _: Context, env: str = "", dirty: bool = False, dry_run: bool = False, wait: int = 0, json: bool = False
+def ship(  # noqa: PLR0913 - its options
+    _: Context,
+    env: str = "",
+    dirty: bool = False,
+    backup: str = "",
+    dry_run: bool = False,
+    wait: int = 0,
+    json: bool = False,
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks
@@ -133,7 +142,7 @@ def ship(
         lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
         lambda: build.resolve(found, config),
     )
-    how = RunOptions(Progress(quiet=json), wait, dry_run, json)
+    how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
         return

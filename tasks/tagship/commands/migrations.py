@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import ENV, JSON, WAIT, task
+from tagship.commands.task import BACKUP, ENV, JSON, WAIT, task
 from tagship.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
         "env": ENV,
         "sha": "The commit whose migrations to apply, any unambiguous prefix. Default: the current one.",
         "dry-run": "Print the pending migrations with their SQL and the way back, and apply none.",
+        "backup": BACKUP,
         "wait": WAIT,
         "json": JSON,
     }
 )
-def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wait: int = 0, json: bool = False) -> None:
+def migrate(  # noqa: PLR0913 - its options
+    _: Context, env: str = "", sha: str = "", dry_run: bool = False, backup: str = "", wait: int = 0, json: bool = False
+) -> None:
     """Apply a commit's pending migrations.
 
     Uses the commit's own image, then checks that none is pending.
     """
-    from tagship.commands.orders import meant, order, released
+    from tagship.commands.orders import before_migrating, meant, order, released, without
     from tagship.deploy import story
     from tagship.github import deployments
     from tagship.project import here
@@ -46,9 +49,10 @@ def migrate(_: Context, env: str = "", sha: str = "", dry_run: bool = False, wai
         if settings.release.migrations is None:
             raise ConfigError("tagship.yml has no migrations.", hint="set release.migrations")
         session, choose = released(opening, settings, version, progress, planned=False)
-        what = order(settings, Action.MIGRATE, choose)
+        what = without(backup, order(settings, Action.MIGRATE, choose))
+        back_up = before_migrating(session, backup, progress)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)
-        with supervised, session.locked(what.holder, wait=wait) as environment:
+        with supervised, session.locked(what.holder, wait=wait, back_up=back_up) as environment:
             done = story.migrate(environment, what, progress, dry_run=dry_run)
     events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
     if json:

@@ -17,7 +17,7 @@ from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
 from tagship.engine import client
-from tagship.errors import ConfigError, SourceError
+from tagship.errors import CheckError, ConfigError, SourceError, UsageError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
 from tagship.images.registry import UnreachableRegistryError
@@ -31,11 +31,16 @@ from tagship.reporting.progress import Progress
 from tagship.server import connection
 from tagship.server.connection import Opening
 from tagship.server.lock import holder
+from tagship.server.migration import BackUp
 from tagship.server.session import Session
 from tagship.source import checkout, git
 from tagship.system.parallel import ahead
 from tagship.variables import resolve
 from tagship.variables.resolve import Resolution
+
+SKIP = "skip"
+NO_BACKUP = "TAGSHIP_ALLOW_NO_BACKUP"
+"""Names an environment with `approval: required` that may be migrated without a backup."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class RunOptions:
     wait: float = 0
     dry_run: bool = False
     json: bool = False
+    backup: str = ""
+    """`skip` for no backup before migrating."""
 
 
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
@@ -90,7 +97,7 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
 
 def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None:
     """Run the order, or print its plan, and print the result."""
-    settings, action = session.settings, str(what.action)
+    settings, action, what = session.settings, str(what.action), without(how.backup, what)
     companion = _companion(session, how.progress)
     if how.dry_run:
         with session.looked_at() as environment:
@@ -99,7 +106,8 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         print(plan)
         return
     supervised = deployments.supervise(settings, action=action, tag=tag)
-    with supervised, session.locked(what.holder, wait=how.wait) as environment:
+    back_up = before_migrating(session, how.backup, how.progress)
+    with supervised, session.locked(what.holder, wait=how.wait, back_up=back_up) as environment:
         if environment.left_by:
             how.progress.note(f"took over the expired lock of {environment.left_by.who}")
         outcome = story.rollout(environment, what, how.progress, companion)
@@ -111,6 +119,33 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         print(f"{settings.name} runs {outcome.release} at {settings.url}")
     else:
         print(f"{settings.name} runs {outcome.release} already: nothing to do.")
+
+
+def without(backup: str, what: Order) -> Order:
+    """The order, with the ledger's remark if `--backup skip` was given."""
+    if backup != SKIP:
+        return what
+    remark = ", ".join(filter(None, (what.remark, "no backup, by --backup skip")))
+    return dataclasses.replace(what, remark=remark)
+
+
+def before_migrating(session: Session, choice: str, progress: Progress) -> BackUp | None:
+    """What makes a backup before migrations are applied; None for none. Raises UsageError, CheckError."""
+    settings = session.settings
+    if choice not in {"", SKIP}:
+        raise UsageError(f"--backup {choice} means nothing.", hint=f"pass --backup {SKIP}, or leave it out")
+    if settings.backups is None or settings.backups.before_migrating == SKIP:
+        return None
+    if choice == SKIP:
+        if settings.approval == "required" and os.environ.get(NO_BACKUP) != settings.name:
+            raise CheckError(
+                f"{settings.name} requires approval, so a migration there needs a backup.",
+                hint=f"remove that option, or set {NO_BACKUP}={settings.name} if there is no other way",
+            )
+        return None
+    from tagship.commands.data import back_up
+
+    return partial(back_up, session, settings.backups, progress)
 
 
 def _companion(session: Session, progress: Progress) -> Companion:

@@ -53,7 +53,7 @@ class Execution:
         proving, tidying = _parted(plan)
         try:
             look = self.companion.while_baking
-            listeners = Listeners(lambda last: look(last=last), self.progress.note, self._declare)
+            listeners = Listeners(lambda last: look(last=last), self.progress.note, self._declare, self._backed_up)
             migrated = apply(proving, self.target, self.progress.step, listeners)
             with uninterrupted(), self.progress.step("Record"):
                 took = self._record(self.entry, migrated.leaves)
@@ -87,7 +87,7 @@ class Execution:
             made = (*revival(self.new, self.before), Pull(images), Prepare(self.new))
             apply(made, self.target, self.progress.step)
             with self.progress.step("List pending migrations" if dry_run else "Migrate the database"):
-                listeners = Listeners(tell=self.progress.note, declare=self._declare)
+                listeners = Listeners(tell=self.progress.note, declare=self._declare, backed_up=self._backed_up)
                 migrated = self.target.migrate(self.new, self.before.former, dry_run=dry_run, listeners=listeners)
         except TagshipError as error:
             if self.declared:
@@ -106,6 +106,11 @@ class Execution:
         self.entry = dataclasses.replace(self.entry, way_back=plan.encoded())
         for line in plan.lines:
             self.progress.note(line)
+
+    def _backed_up(self, backup: str) -> None:
+        """Show the backup's id, and keep it for the ledger, however the deploy ends."""
+        self.entry = dataclasses.replace(self.entry, backup=backup)
+        self.progress.note(f"backed up as {backup}")
 
     def _nobodys(self) -> bool:
         """Whether no other deploy has brought this release meanwhile, which is possible if the lock was lost."""

@@ -59,6 +59,8 @@ class Listeners:
     """Called with a line for the user."""
     declare: Callable[[RollbackPlan], object] = bool
     """Called with the way back, before anything is migrated."""
+    backed_up: Callable[[str], object] = bool
+    """Called with the id of the backup that was made before migrating."""
 
 
 NOBODY = Listeners()

@@ -29,6 +29,9 @@ _LOCKED = (
     "pg_stat_activity ORDER BY xact_start` begins with the oldest transaction"
 )
 
+BackUp = Callable[[str], str]
+"""Makes a backup before migrating to a commit, given by its first digits. Returns the backup's id."""
+
 
 class Migration:
     """The migrations of a release, which run on the release's and the environment's networks."""
@@ -42,14 +45,16 @@ class Migration:
         *,
         prepared: bool = True,
         lint: MigrationLint | None = None,
+        back_up: BackUp | None = None,
     ) -> None:
-        """`prepared`: the release's own network exists."""
+        """`prepared`: the release's own network exists. `back_up` is called before anything is applied."""
         self._engine = engine
         self._composer = composer
         self._place = place
         self._rendered = rendered
         self._prepared = prepared
         self._lint = lint
+        self._back_up = back_up
         self._asked: Callable[[], str] | None = None
         """Waits for the list of pending migrations, if it was started in advance."""
 
@@ -82,6 +87,8 @@ class Migration:
             return Migrated(state.pending, state.leaves, way, found.changes, findings)
         self._refuse(findings)
         # what is pending and how one could go back is known, and nothing has been changed yet
+        if self._back_up:
+            listeners.backed_up(self._back_up(self._rendered.release.version.short))
         self._repeat(how, how.apply, listeners)
         after = frameworks.read(how, self._once(how, how.pending))
         if after.pending:

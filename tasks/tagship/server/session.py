@@ -18,6 +18,7 @@ from tagship.names import Holder, Place
 from tagship.project.schema import Environment
 from tagship.server.foresight import Preview
 from tagship.server.lease import Lease
+from tagship.server.migration import BackUp
 from tagship.server.target import LockedServer
 from tagship.system.parallel import ahead
 from tagship.system.signals import interruptible
@@ -45,8 +46,11 @@ class Session:
         return known(split(f"{prefix}/x")[0])
 
     @contextmanager
-    def locked(self, holder: Holder, *, wait: float = 0) -> Iterator[LockedServer]:
-        """The environment with its lock held and its edge running. Raises LockedError, CheckError."""
+    def locked(self, holder: Holder, *, wait: float = 0, back_up: BackUp | None = None) -> Iterator[LockedServer]:
+        """The environment with its lock held and its edge running. Raises LockedError, CheckError.
+
+        `back_up` is called before migrations are applied.
+        """
         caddy.refuse_unreachable(self.settings.url, self.settings.edge)
         with interruptible(), ExitStack() as stack:
             # while taking the lock, look for the edge and open a shell in it
@@ -61,7 +65,7 @@ class Session:
             stack.callback(reached.close)
             yield LockedServer(
                 self.engine, reached, self.settings, edge_container=container, lease=lease,
-                credentials=self.credentials,
+                credentials=self.credentials, back_up=back_up,
             )  # fmt: skip
 
     @contextmanager

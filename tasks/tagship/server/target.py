@@ -35,7 +35,7 @@ from tagship.server.attach import attachments
 from tagship.server.composer import Composer
 from tagship.server.drain import drain
 from tagship.server.lease import Lease
-from tagship.server.migration import Migration
+from tagship.server.migration import BackUp, Migration
 from tagship.server.observe import Reader
 from tagship.system.parallel import ahead, settled
 
@@ -54,10 +54,13 @@ class LockedServer(Reader):
         edge_container: Mapping[str, Any],
         lease: Lease,
         credentials: Credentials,
+        back_up: BackUp | None = None,
     ) -> None:
         super().__init__(engine, edge, settings.place, settings.url, planning=True)
         self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
         self.credentials = credentials
+        self.back_up = back_up
+        """Called before migrations are applied."""
         self.images: Callable[[], pulls.Listed] = lambda: pulls.listed(engine)
         """The engine's images, as listed with the last observation."""
         self.edge_network = edge_container["NetworkSettings"]["Networks"][NETWORK]
@@ -184,12 +187,13 @@ class Server:
     def _migrating(self, rendered: Rendered) -> Migration:
         settings = self._settings.release.migrations
         lint = settings.lint if settings else None
-        return Migration(self._engine, self._composer, self._place, rendered, lint=lint)
+        back_up = self._environment.back_up
+        return Migration(self._engine, self._composer, self._place, rendered, lint=lint, back_up=back_up)
 
     def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
         """Reverse with the newer image, on the newer release's network, which is made again if it is gone."""
         self.prepare(rendered)
-        return Migration(self._engine, self._composer, self._place, rendered).reverse(plan, listeners)
+        return self._migrating(rendered).reverse(plan, listeners)
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
