@@ -4,11 +4,12 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.rig import Rig
-from tests.shop import Shop
+from tests.shop import AlembicShop, Shop
 
 HOST = "host1"
 COLUMNS = """SELECT string_agg(attname, ' ') FROM pg_attribute
@@ -113,6 +114,28 @@ def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(
     assert f"tagship backup.restore --env {HOST} --at 2" in refused.stderr
     shop.tagship("rollback", "--env", HOST, "--keep-schema")
     assert shop.get(HOST).startswith("hello")
+
+
+def test_alembic_by_commands_is_applied_and_reversed(rig: Rig, tmp_path: Path) -> None:
+    app = AlembicShop(rig, tmp_path / "app", "alembic")
+    app.migration("0001", "", 'op.create_table("shop_item", sa.Column("id", sa.Integer))', 'op.drop_table("shop_item")')
+    app.commit()
+    app.tagship("accessories.up", "--env", HOST)
+    assert app.ship(HOST)["migrations"] == ["0001"]
+    add, drop = 'op.add_column("shop_item", sa.Column("note", sa.Integer))', 'op.drop_column("shop_item", "note")'
+    app.migration("0002", "0001", add, drop)
+    app.commit()
+    app.tagship("build")
+    app.tagship("push")
+
+    assert "ALTER TABLE shop_item ADD COLUMN note" in app.tagship("migrate", "--env", HOST, "--dry-run")
+    assert json.loads(app.tagship("deploy", "--env", HOST, "--json"))["migrations"] == ["0002"]
+    assert app.history(HOST)[-1]["migrations"] == ["0002"]
+    app.tagship("rollback", "--env", HOST, "--yes")
+
+    assert app.sql(HOST, COLUMNS).split() == ["id"]
+    assert app.history(HOST)[-1]["migrations"] == ["0001"]
+    app.remove()
 
 
 def _transaction(shop: Shop, statement: str) -> subprocess.Popen[str]:

@@ -58,6 +58,8 @@ class RollbackPlan:
     """Why it isn't code only, one line each."""
     since: str = ""
     """When it was declared, ISO 8601; known only afterwards, from the ledger."""
+    backup: str = ""
+    """The backup that was made just before; known only afterwards."""
 
     @property
     def lines(self) -> Iterator[str]:
@@ -127,7 +129,7 @@ def way_to(history: Sequence[Entry], name: str) -> RollbackPlan:
     for entry in history[at if owing else at + 1 :]:
         plan = decoded(entry.way_back)
         if plan and plan.way is not Way.CODE:
-            owed.append(replace(plan, since=entry.at))
+            owed.append(replace(plan, since=entry.at, backup=entry.backup))
         elif owed and (REVERSED in entry.way_back or (_is_exact(entry) and entry.migrations == owed[0].leaves)):
             owed.clear()
     return _together(owed, name) if owed else RollbackPlan(Way.CODE, name)
@@ -150,6 +152,7 @@ def _together(plans: Sequence[RollbackPlan], name: str) -> RollbackPlan:
         first=any(plan.first for plan in plans),
         why=tuple(dict.fromkeys(each for plan in plans for each in plan.why)),
         since=plans[0].since,
+        backup=plans[0].backup,
     )
 
 

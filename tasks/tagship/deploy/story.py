@@ -116,7 +116,7 @@ def _way_back(
     keep = f"`tagship rollback --env {order.environment} --to {to} --keep-schema`"
     record = environment.release(plan.of)
     if plan.way is Way.RESTORE or record is None:
-        restore = f"`tagship backup.restore --env {order.environment} --at {plan.since}`"
+        restore = f"`tagship backup.restore --env {order.environment} --at {plan.backup or plan.since}`"
         why = "; ".join(plan.why) if plan.way is Way.RESTORE else f"the record of {plan.of} can't be read"
         raise CheckError(
             f"Going back to {to} needs the database of before {plan.since}: {why}.",

@@ -105,9 +105,9 @@ def deployed(release: object, plan: RollbackPlan | None = None, **more: object) 
 
 
 def test_a_rollback_does_what_the_deploy_declared() -> None:
-    history = [deployed(OLD), deployed(NEW, REVERSE, at="T2")]
+    history = [deployed(OLD), deployed(NEW, REVERSE, at="T2", backup="B")]
 
-    assert way_to(history, OLD.name) == dataclasses.replace(REVERSE, since="T2")
+    assert way_to(history, OLD.name) == dataclasses.replace(REVERSE, since="T2", backup="B")
 
 
 def test_code_only_stays_code_only() -> None:
