@@ -1,4 +1,4 @@
-"""Writes architecture.md, reference.md and tagship.schema.json from the code: `nox -s docs`; `-- --check` compares."""  # noqa: INP001 - a script among documents
+"""Writes the pages, the schema and the picture that follow from the code: `nox -s docs`; `-- --check` compares."""  # noqa: INP001 - a script among documents
 
 import builtins
 import inspect
@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from docs import architecture
+from docs import architecture, retention
 from tagship import JOURNEY, errors, namespace
 from tagship.project import schema as config
 from tagship.project import values
@@ -74,6 +74,7 @@ def files() -> dict[Path, str]:
     return {
         FOLDER / "architecture.md": architecture.page(),
         FOLDER / "reference.md": reference(),
+        FOLDER / "retention.svg": retention.picture(),
         FOLDER / "tagship.schema.json": schema(),
     }
 
