@@ -88,7 +88,7 @@ def taken(backup: str) -> datetime | None:
     """When a backup with this id was taken; None if it is no id."""
     found = _ID.fullmatch(backup)
     try:
-        return datetime.strptime(found["at"], _AT).replace(tzinfo=UTC) if found else None
+        return datetime.fromisoformat(found["at"]) if found else None
     except ValueError:
         return None
 

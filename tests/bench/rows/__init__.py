@@ -1,6 +1,6 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import crowded, example, far, large, loaded, many, migrating, near, starting, three
+from tests.bench.rows import crowded, example, far, large, loaded, many, migrating, near, pruning, starting, three
 from tests.bench.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
@@ -12,6 +12,7 @@ SCENES: tuple[Scene, ...] = (
     example.SCENE,
     loaded.SCENE,
     large.SCENE,
+    pruning.SCENE,
     *many.SCENES,
     *crowded.SCENES,
 )

@@ -172,7 +172,7 @@ class _Command:
             return
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
-        said = lines[-1].rstrip(".") if lines else f"exit code {code}"
+        said = "; ".join(dict.fromkeys(lines[-3:])).rstrip(".") or f"exit code {code}"
         if code == _SSH_FAILED:
             kind = _CutError if any(word in said for word in _CUT) else StoreError
             raise kind(f"The store can't be reached: ssh: {said}.", hint="try the same host with ssh")
