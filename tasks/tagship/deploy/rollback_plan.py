@@ -130,14 +130,21 @@ def way_to(history: Sequence[Entry], name: str) -> RollbackPlan:
         plan = decoded(entry.way_back)
         if plan and plan.way is not Way.CODE:
             owed.append(replace(plan, since=entry.at, backup=entry.backup))
-        elif owed and (REVERSED in entry.way_back or (_is_exact(entry) and entry.migrations == owed[0].leaves)):
+        elif owed and (REVERSED in entry.way_back or _settles(entry, owed)):
             owed.clear()
     return _together(owed, name) if owed else RollbackPlan(Way.CODE, name)
 
 
-def _is_exact(entry: Entry) -> bool:
-    """Whether its migrations were read from the database at its end; deploys may repeat what was known before."""
-    return entry.result == GOOD and entry.action in {Action.MIGRATE.value, Action.RESTORE.value}
+def _settles(entry: Entry, owed: Sequence[RollbackPlan]) -> bool:
+    """Whether the database was at the old schema after this entry, whose migrations were read from the database.
+
+    A restored backup may also have migrations of apps that are no longer installed.
+    """
+    if entry.result != GOOD or entry.action not in {Action.MIGRATE.value, Action.RESTORE.value}:
+        return False
+    newer = {name for plan in owed for name in plan.migrations}
+    old, there = set(owed[0].leaves), set(entry.migrations)
+    return bool(old) and old <= there and not newer & there
 
 
 def _together(plans: Sequence[RollbackPlan], name: str) -> RollbackPlan:

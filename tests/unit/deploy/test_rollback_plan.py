@@ -134,9 +134,16 @@ def test_what_a_failed_deploy_may_have_applied_counts_too() -> None:
 
 
 def test_once_restored_or_migrated_to_that_schema_nothing_is_left_to_do() -> None:
-    restored = deployed(NEW, action="restore", migrations=("shop.0001",))
+    restored = deployed(NEW, action="restore", migrations=("removed_app.0001", "shop.0001"))
 
     assert way_to([deployed(OLD), deployed(NEW, REVERSE), restored], OLD.name).way is Way.CODE
+
+
+@pytest.mark.parametrize("action", ["restore", "migrate", "drill"])
+def test_another_schema_settles_nothing(action: str) -> None:
+    later = deployed(NEW, action=action, migrations=("shop.0001", "shop.0002"))
+
+    assert way_to([deployed(OLD), deployed(NEW, REVERSE), later], OLD.name).way is Way.REVERSE
 
 
 def test_a_rollback_that_has_not_reversed_yet_still_owes_it() -> None:
