@@ -54,7 +54,14 @@ def origin(session: Session, wanted: BackupSettings) -> Origin:
 
 
 def back_up(session: Session, wanted: BackupSettings, progress: Progress, to: str) -> str:
-    """Make a backup before migrating to a commit, once a backup that runs has ended. Returns its id."""
+    """Make a backup before migrating to a commit, once a backup that runs has ended. Returns its id.
+
+    With `snapshot`, find a fresh snapshot instead.
+    """
+    if wanted.database and wanted.database.snapshot:
+        from tagship.backups import snapshots
+
+        return f"{snapshots.PREFIX}{snapshots.fresh(wanted.database.snapshot, datetime.now(UTC)).name}"
     until, waits = time.monotonic() + WAIT_FOR_ANOTHER, False
     while True:
         try:

@@ -117,6 +117,8 @@ def _way_back(
     record = environment.release(plan.of)
     if plan.way is Way.RESTORE or record is None:
         restore = f"`tagship backup.restore --env {order.environment} --at {plan.backup or plan.since}`"
+        if plan.backup.startswith("rds:"):
+            restore = f"restore the snapshot {plan.backup.removeprefix('rds:')} in RDS"
         why = "; ".join(plan.why) if plan.way is Way.RESTORE else f"the record of {plan.of} can't be read"
         raise CheckError(
             f"Going back to {to} needs the database of before {plan.since}: {why}.",

@@ -7,6 +7,14 @@ from pydantic import Field, model_validator
 from tagship.project.values import Duration, Strings, Table, Word
 
 
+class SnapshotSettings(Table):
+    """A managed database's own snapshots, one of which may stand in for a backup before migrating."""
+
+    rds: str = Field(description="The name of the instance in Amazon RDS.")
+    max_age: Duration = Field(default=3600, description="How old the newest snapshot may be.")
+    region: str = Field(default="", description="The instance's region. Default: the one that boto3 finds.")
+
+
 class DatabaseSettings(Table):
     """The PostgreSQL database of an environment: an accessory, or a managed one."""
 
@@ -16,6 +24,10 @@ class DatabaseSettings(Table):
     )
     image: str = Field(
         default="", description="For a managed database, an image with its major version of pg_dump and its extensions."
+    )
+
+    snapshot: SnapshotSettings | None = Field(
+        default=None, description="Before migrating, require a fresh snapshot instead of making a backup."
     )
 
     @model_validator(mode="after")
