@@ -13,12 +13,12 @@ from tests.rig import shell
 from tests.rig.errors import MissingError, RigError
 from tests.rig.folder import MARK, Folder
 from tests.rig.machine import PATH, Machine
-from tests.rig.network import Network, address
+from tests.rig.network import NUMBER, Network, address
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-ADDRESS, PORT = address(5), 8333
+ADDRESS, PORT, TLS_PORT = address(5), 8333 + NUMBER, 9443
 REGION = "us-east-1"
 IDENTITIES = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],
@@ -37,6 +37,8 @@ class S3:
         self._network = network
         self.machine = Machine(folder, "s3")
         self.url = f"http://{ADDRESS}:{PORT}"
+        self.tls_url = f"https://{ADDRESS}:{TLS_PORT}"
+        """The same, for clients that refuse to speak without TLS; its certificate is its own."""
 
     def start(self) -> None:
         """Start it unless it runs. Raises MissingError where its package isn't installed."""
@@ -88,11 +90,15 @@ class S3:
         """Run it on this machine's own files, where its program is, but in the namespaces of its machine."""
         data = self.machine.run_folder / "data"
         data.mkdir(exist_ok=True)
+        key, certificate = self._certificate(data)
         identities = [self._identity(name, actions) for name, actions in IDENTITIES.items()]
         (data / "s3.json").write_text(json.dumps({"identities": identities}))
         argv = [
             "nsenter", f"--target={self.machine.pid}", "--net", "--pid", "--", _program(), "server",
             f"-dir={data}", f"-ip={ADDRESS}", f"-ip.bind={ADDRESS}", "-s3", f"-s3.port={PORT}",
+            # its parts meet at sockets in this machine's /tmp, named by port
+            f"-master.port={9333 + NUMBER}", f"-volume.port={8080 + NUMBER}", f"-filer.port={8888 + NUMBER}",
+            f"-s3.port.https={TLS_PORT}", f"-s3.key.file={key}", f"-s3.cert.file={certificate}",
             f"-s3.config={data}/s3.json", "-master.volumeSizeLimitMB=64", "-volume.max=500",
         ]  # fmt: skip
         variables = {
@@ -104,6 +110,13 @@ class S3:
         if not self.answers():
             message = f"S3 didn't start:\n{log.read_text()[-3000:]}"
             raise RigError(message)
+
+    def _certificate(self, data: Path) -> tuple[Path, Path]:
+        """A key and a certificate that it signed itself."""
+        inside = f"/rig/{data.name}"
+        argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={ADDRESS}"]
+        self.machine.run([*argv, "-keyout", f"{inside}/key.pem", "-out", f"{inside}/certificate.pem"])
+        return data / "key.pem", data / "certificate.pem"
 
     def _identity(self, name: str, actions: list[str]) -> dict[str, object]:
         key, secret = self.key(name)

@@ -10,7 +10,7 @@ from tagship.backups import pgbackrest
 from tagship.backups.pgbackrest import Base, Repository
 from tagship.backups.workbench import Program
 from tagship.engine.client import Engine
-from tagship.errors import BackupError, TagshipError
+from tagship.errors import BackupError, StoreError, TagshipError
 from tagship.reporting.table import since, size
 
 BOUND = "PGBACKREST_ARCHIVE_PUSH_QUEUE_MAX"
@@ -71,11 +71,13 @@ class Archive:
     bases: tuple[Base, ...]
     gaps: tuple[tuple[str, str], ...]
     """Segments that are missing since the newest base backup."""
+    store: str = ""
+    """Why the repository can't be read; then nothing is known of base backups and gaps."""
 
     @property
     def rpo(self) -> float | None:
         """Seconds of writes that are lost at most if the server is lost now; None if that has no bound."""
-        if not self.archiving or not self.timeout or not self.bases or self.gaps:
+        if not self.archiving or not self.timeout or self.gaps or not (self.bases or self.store):
             return None
         waited = (self.now - self.oldest).total_seconds() if self.oldest else 0.0
         return self.timeout + max(0.0, waited)
@@ -93,12 +95,14 @@ def findings(archive: Archive, limits: Limits) -> Iterator[str]:
         return
     if not archive.timeout:
         yield "archive_timeout is 0, so a quiet database may lose hours: set it to 60s or less."
+    waits = f"{archive.waiting} segments wait; {size(archive.wal)} of WAL, {size(archive.free)} free"
     if archive.failing:
-        waits = f"{archive.waiting} segments wait, {size(archive.wal)} of WAL, {size(archive.free)} free"
         yield f"Archiving fails, last {_ago(archive, archive.failing)}: {waits}. The database's log says why."
     if archive.rpo is not None and archive.rpo > limits.rpo:
         yield f"RPO is {since(archive.rpo)}, allowed are {since(limits.rpo)}."
-    if not archive.bases:
+    if archive.store:
+        yield f"{archive.store} {waits}."
+    elif not archive.bases:
         yield "There is no base backup: make one with `tagship pitr.base`."
     elif archive.now - archive.bases[-1].ended > timedelta(seconds=limits.base):
         yield f"The newest base backup is too old, made {_ago(archive, archive.bases[-1].ended)}: make one daily."
@@ -113,13 +117,11 @@ def notes(archive: Archive) -> Iterator[str]:
 
 
 def look(engine: Engine, container: str, environment: Mapping[str, str]) -> Archive:
-    """Look at the archive of the database in a container. `environment`: its variables.
-
-    Raises BackupError, StoreError.
-    """
+    """Look at the archive of the database in a container. `environment`: its variables. Raises BackupError."""
     raw = json.loads(query(engine, container, environment, QUERY))
     found = Repository(())
     gaps: list[tuple[str, str]] = []
+    store = ""
     try:
         found = pgbackrest.repository(run(engine, container, pgbackrest.INFO))
         if found.bases and found.archive:
@@ -129,6 +131,8 @@ def look(engine: Engine, container: str, environment: Mapping[str, str]) -> Arch
             gaps = pgbackrest.gaps(pgbackrest.segments(listed), found.bases[-1].wal, raw["segment"])
     except BackupError:
         pass  # no stanza yet: `findings` says that there is no base backup
+    except StoreError as error:
+        store = error.problem
     return Archive(
         now=_time(raw["now"]) or datetime.now(UTC),
         archiving=raw["mode"] in {"on", "always"} and "pgbackrest" in raw["command"],
@@ -142,6 +146,7 @@ def look(engine: Engine, container: str, environment: Mapping[str, str]) -> Arch
         free=free(run(engine, container, ("df", "-Pk", environment["PGBACKREST_PG1_PATH"]))),
         bases=found.bases,
         gaps=tuple(gaps),
+        store=store,
     )
 
 

@@ -13,18 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+import pyrage
+
 from tagship.backups.store import Source
-from tagship.errors import BackupError, ConfigError, ToolError
+from tagship.errors import BackupError, ConfigError
 
-try:
-    import pyrage
-
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-except ModuleNotFoundError as missing:
-    raise ToolError(f"{missing.name} is not installed.", hint="run pip install 'tagship[backups]'") from None
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNK = 1 << 20
 """Bytes read at once."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from tagship.errors import BackupError, StoreError, TagshipError
 
-INFO = ("pgbackrest", "info", "--output=json", "--io-timeout=5")
-"""With the default of 60 s, it tries for 18 minutes to reach a store that is down; with this, for 45 s."""
+INFO = ("pgbackrest", "info", "--output=json", "--io-timeout=3")
+"""With the default of 60 s, it tries for 18 minutes to reach a store that is down; with this, for half a minute."""
 QUIET = ("--log-level-console=off", "--log-level-stderr=warn", "--log-level-file=off")
-LIST = ("pgbackrest", "repo-ls", "--recurse", "--io-timeout=5", "--filter=[0-9A-F]{24}-[0-9a-f]{40}")
+LIST = ("pgbackrest", "repo-ls", "--recurse", "--io-timeout=3", "--filter=[0-9A-F]{24}-[0-9a-f]{40}")
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}")
 _OK, _NO_STANZA, _NO_BACKUP, _NO_STANZA_DATA = 0, 1, 2, 3
 _LOG_FILE = 1 << 32
@@ -57,10 +57,12 @@ class Repository:
 def repository(printed: str) -> Repository:
     """What `info` prints. Raises BackupError without a stanza, StoreError if the store can't be read."""
     try:
-        (stanza,) = json.loads(printed)
+        (stanza,) = json.loads(printed, strict=False)  # messages may quote what it decrypted with a wrong passphrase
         status: dict[str, Any] = stanza["status"]
         told = "\n".join(repo["status"]["message"] for repo in stanza["repo"]) or status["message"]
     except (ValueError, KeyError, TypeError):
+        if "FormatError" in printed:
+            raise failure(printed) from None
         raise BackupError(
             "pgBackRest names no stanza, or several.", hint="set PGBACKREST_STANZA in the database's variables"
         ) from None
@@ -81,12 +83,12 @@ def segments(printed: str) -> list[str]:
 def gaps(found: Iterable[str], since: str, size: int) -> list[tuple[str, str]]:
     """The missing segments from one on: first and last of each gap. `size`: bytes of a segment.
 
-    Within each timeline; a new timeline begins where a recovery left the one before.
+    Within each timeline from that segment's on; a new one begins where a recovery left the one before.
     """
     per_file = _LOG_FILE // size
     missing: list[tuple[str, str]] = []
     last: dict[str, int] = {since[:8]: _number(since, per_file) - 1}
-    for name in sorted(found):
+    for name in sorted(name for name in found if name[:8] >= since[:8]):
         timeline, number = name[:8], _number(name, per_file)
         expected = last.get(timeline, number - 1) + 1
         if number < expected:
@@ -118,15 +120,16 @@ def failure(printed: str) -> TagshipError:
     return BackupError(f"pgBackRest failed: {_told(errors[0])}.")
 
 
-def arguments(at: datetime | None) -> Sequence[str]:
-    """How `restore` reaches a time, and waits there; without one, the end of the archive."""
+def arguments(base: Base, at: datetime | None) -> Sequence[str]:
+    """How `restore` reaches a time from a base backup, and waits there; without one, the end of the archive."""
+    chosen = f"--set={base.label}"
     if at is None:
-        return ("--type=default",)
-    return ("--type=time", f"--target={at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00", "--target-action=pause")
+        return (chosen, "--type=default")
+    return (chosen, "--type=time", f"--target={at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00", "--target-action=pause")
 
 
 def _told(line: str) -> str:
-    line = re.sub(r"^\S+ \S+ P\d+ +(ERROR|WARN): +", "", line)
+    line = re.sub(r"^(\S+ \S+ P\d+ +)?(ERROR|WARN): +", "", line)
     return re.sub(r"^(repo\d+: )?(\[\w+\]:?|\w+Error:) ?", "", line).rstrip(".")
 
 

@@ -98,7 +98,7 @@ def drill(engine: Engine, of: Cluster, container: str, step: Step) -> Receipt:
     try:
         done = recovery.recover(engine, of, volume, moment, step, check=check)
     finally:
-        engine.call("DELETE", f"/volumes/{volume}", force=True)
+        recovery.remove(engine, volume)
     found = seen["words"].split()
     return Receipt(
         at=moment.isoformat(),

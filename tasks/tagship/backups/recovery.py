@@ -5,6 +5,7 @@ The running database isn't touched: nothing here stops it, writes to its volume,
 
 import re
 import shlex
+import tarfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,8 +16,9 @@ from typing import Any
 from tagship.backups import archive, pgbackrest
 from tagship.backups.pgbackrest import Base
 from tagship.backups.workbench import Workbench
+from tagship.engine import archives, volumes
 from tagship.engine.client import Engine
-from tagship.errors import BackupError, ConfigError
+from tagship.errors import BackupError, ConfigError, EngineError
 from tagship.names import LABEL, Place
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -25,10 +27,30 @@ DATA = "PGBACKREST_PG1_PATH"
 _LOG = "/tmp/recovery.log"  # noqa: S108 - in a throwaway container
 _NETWORK = "bridge"
 _PAUSE = 0.2
+_IN_USE = 409
+_RELEASED = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds between attempts to remove a volume."""
 _ROOM = 1.1
 """Free space that is needed, in sizes of the cluster."""
-_ALONE = ("archive_mode=off", "listen_addresses=", "logging_collector=off", "hot_standby=on")
-"""Settings of a server that recovers: it must not archive, or the archive would hold the same WAL of two servers."""
+_ALONE = ("archive_mode=on", "archive_command=", "listen_addresses=", "logging_collector=off", "hot_standby=on")
+"""Settings of a server that recovers. It doesn't archive, but PostgreSQL notes what to archive once it is in use.
+
+With archive_mode=off, the history of its new timeline and its first segments would never be archived, and the next
+recovery would give another timeline the same number.
+"""
+_FETCH = r"""
+if [ -e /tmp/alone ]; then exec cp "/tmp/wal/$1" "$2"; fi
+pgbackrest archive-get "$1" "$2" --log-level-console=off --log-level-stderr=warn --log-level-file=off
+code=$?
+[ $code -le 1 ] || exit 255
+[ $code -eq 0 ] || exit 1
+mkdir -p /tmp/wal && cd /tmp/wal && cp "$OLDPWD/$2" "$1" && ls -t | tail -n +5 | xargs -r rm
+"""
+"""Fetches a segment for PostgreSQL, and keeps the last few: at its target it reads one again, now without a network.
+
+Only 1 means that the archive has no such segment. PostgreSQL would understand any other code up to 125 in the same way,
+and open a database that lacks the rest because the store failed for a moment. At 255 it stops.
+"""
 _TEMPORARY = ("restore_command", "recovery_target_time", "recovery_target_action")
 _STATE = "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() END"
 
@@ -94,18 +116,44 @@ def recover(  # noqa: PLR0913 - what it consists of
     The volume is created. One with an unfinished recovery is emptied first. Raises BackupError for one with a database,
     and for a time that can't be reached; StoreError, LockedError.
     """
+    unknown = volume not in volumes.existing(engine)
     labels = {f"{LABEL}.app": of.place.app, f"{LABEL}.environment": of.place.environment}
     engine.call("POST", "/volumes/create", {"Name": volume, "Labels": labels})
+    try:
+        return _recovered(engine, of, volume, at, step, check)
+    except BaseException:
+        if unknown:
+            remove(engine, volume)
+        raise
+
+
+def remove(engine: Engine, volume: str) -> None:
+    """Remove a volume, as soon as the engine has removed the container that used it."""
+    for pause in _RELEASED:
+        try:
+            engine.call("DELETE", f"/volumes/{volume}", force=True)
+        except EngineError as error:
+            if error.status != _IN_USE:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def _recovered(  # noqa: PLR0913, PLR0917 - the same
+    engine: Engine, of: Cluster, volume: str, at: datetime | None, step: Step, check: Check | None
+) -> Recovered:
     mount = {"Type": "volume", "Source": volume, "Target": of.target}
     config = {"User": archive.POSTGRES, "Env": [f"{name}={value}" for name, value in of.environment.items()]}
     host = {"Mounts": [mount], "NetworkMode": _NETWORK}
-    with Workbench(engine, f"tagship-recovery-{of.place}", of.image, host, config=config) as bench:
+    files = archives.pack([(tarfile.TarInfo("fetch"), _FETCH.encode())])
+    with Workbench(engine, f"tagship-recovery-{of.place}", of.image, host, config=config, files=files) as bench:
         recovery = _Recovery(bench, of, at)
         with step("Look for a base backup"):
             base = recovery.prepare(volume)
         began = time.monotonic()
         with step(f"Restore base backup {base.label} into {volume}"):
-            recovery.restore()
+            recovery.restore(base)
         restored = time.monotonic()
         with step(f"Replay WAL up to {at:%Y-%m-%d %H:%M:%S%z}" if at else "Replay WAL up to its end"):
             recovery.start()
@@ -146,9 +194,10 @@ class _Recovery:
             raise BackupError(f"The disk has {room // 10**6} MB free, and the database has {base.size // 10**6} MB.")
         return base
 
-    def restore(self) -> None:
+    def restore(self, base: Base) -> None:
         """Restore the base backup. pgBackRest compares each file's checksum."""
-        self._run("pgbackrest", "restore", *pgbackrest.arguments(self._at), *pgbackrest.QUIET)
+        fetch = '--recovery-option=restore_command=sh /run/fetch %f "%p"'
+        self._run("pgbackrest", "restore", *pgbackrest.arguments(base, self._at), fetch, *pgbackrest.QUIET)
 
     def start(self) -> None:
         """Start the server with the accessory's own settings, but alone. Raises BackupError with its reason."""
@@ -176,8 +225,7 @@ class _Recovery:
 
     def open(self) -> None:
         """Take the network away, then let it write. So nothing in it, such as a scheduler, can reach anything."""
-        self._ask("ALTER SYSTEM SET restore_command = 'false'")
-        self._ask("SELECT pg_reload_conf()")
+        self._run("touch", "/tmp/alone")  # noqa: S108 - in a throwaway container
         self._bench.engine.call("POST", f"/networks/{_NETWORK}/disconnect", {"Container": self._bench.id})
         if self._ask("SELECT pg_is_in_recovery()") == "t":
             self._ask("SELECT pg_wal_replay_resume()")

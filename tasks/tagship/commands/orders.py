@@ -16,7 +16,6 @@ from tagship.deploy.order import Order, disagree
 from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
-from tagship.deploy.story import RestoreNeededError
 from tagship.engine import client
 from tagship.errors import CheckError, ConfigError, SourceError, UsageError
 from tagship.github import deployments, gate
@@ -226,24 +225,17 @@ def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:
 
     Where approval is required, `--yes` isn't enough for a terminal: the environment's name must be typed.
     """
-    if not _agrees(settings, "\n".join(plan.lines), yes=yes):
-        disagree(plan)
-
-
-def agreed_to_restore(settings: Environment, error: RestoreNeededError, *, yes: bool) -> bool:
-    """Whether somebody agrees that a rollback restores a backup and loses what was written since."""
-    return _agrees(settings, f"{error.problem}\nWhat was written since will be lost.", yes=yes)
-
-
-def _agrees(settings: Environment, what: str, *, yes: bool) -> bool:
+    name = settings.name
+    if yes and (settings.approval == "none" or not sys.stdin.isatty()):
+        return
     if not sys.stdin.isatty():
-        return yes
-    if yes and settings.approval == "none":
-        return True
-    wanted = settings.name if settings.approval == "required" else "yes"
-    sys.stderr.write(f"{what}\nType {wanted} to lose this: ")
+        disagree(plan)
+    sys.stderr.write("\n".join((*plan.lines, "")))
+    wanted = name if settings.approval == "required" else "yes"
+    sys.stderr.write(f"Type {wanted} to reverse and lose this: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == wanted
+    if sys.stdin.readline().strip() != wanted:
+        disagree(plan)
 
 
 def reach(opening: Opening, progress: Progress) -> Session:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from tagship.commands.task import DRY_RUN, ENV, JSON, task
-from tagship.errors import BackupError, ConfigError, UsageError
+from tagship.errors import BackupError, ConfigError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from tagship.backups.archive import Archive, Limits
@@ -40,7 +40,7 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
     else:
         print("\n".join((*_lines(found), *archive.notes(found))))
     if wrong:
-        raise BackupError("\n".join(wrong))
+        raise (StoreError if found.store else BackupError)("\n".join(wrong))
 
 
 @task(

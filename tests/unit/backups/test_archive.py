@@ -30,7 +30,7 @@ def test_the_rpo_grows_while_segments_wait() -> None:
 
     assert behind.rpo == 150
     assert "RPO is" in wrong(behind)
-    assert "Archiving fails, last 5 s ago: 3 segments wait, 100.0 MB of WAL, 10.0 GB free." in wrong(behind)
+    assert "Archiving fails, last 5 s ago: 3 segments wait; 100.0 MB of WAL, 10.0 GB free." in wrong(behind)
 
 
 def test_a_quiet_database_without_archive_timeout_has_no_bound() -> None:
@@ -50,6 +50,13 @@ def test_a_missing_or_old_base_backup_and_missing_wal_are_wrong() -> None:
     gap = replace(GOOD, gaps=(("A", "B"),))
     assert "WAL is missing from A to B" in wrong(gap)
     assert gap.rpo is None
+
+
+def test_while_the_store_is_down_the_database_itself_still_says_how_far_it_lags() -> None:
+    down = replace(GOOD, store="It can't be reached.", bases=(), waiting=1, oldest=NOW - timedelta(seconds=10))
+
+    assert wrong(down) == "It can't be reached. 1 segments wait; 100.0 MB of WAL, 10.0 GB free."
+    assert down.rpo == 70
 
 
 def test_a_queue_without_a_bound_is_noted_because_the_disk_may_fill() -> None:

@@ -96,6 +96,12 @@ def test_what_is_missing_before_the_base_backup_is_no_gap_and_a_new_timeline_beg
     assert pgbackrest.gaps(names, "000000010000000000000005", MB16) == []
 
 
+def test_what_an_earlier_timeline_lacks_is_no_gap() -> None:
+    names = ["000000020000000000000007", "00000002000000000000000A", "00000003000000000000000A"]
+
+    assert pgbackrest.gaps(names, names[-1], MB16) == []
+
+
 def test_segments_are_read_from_a_listing() -> None:
     listing = (
         "15-1/0000000100000000/000000010000000000000004-c729760c14f28b1e86aef879a076f93865bf03cd.zst\n"

@@ -1,1 +1,0 @@
-"""The drill: the example's data is lost and comes back, for real."""
