@@ -69,6 +69,12 @@ def demo(session: nox.Session) -> None:
     run_last(session, "python", "-m", "tests.demo", *session.posargs)
 
 
+@nox.session(name="drill-demo", venv_backend="none", requires=["dev"])
+def drill_demo(session: nox.Session) -> None:
+    """Lose the example application's data, and bring it back from a real S3 server."""
+    run_last(session, "python", "-m", "tests.drill", *session.posargs)
+
+
 @shared
 def lint(session: nox.Session) -> None:
     """Ruff's rules and format; workflows and actions by zizmor, their schemas, and GitHub's own checker."""

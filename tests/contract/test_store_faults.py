@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tagship.backups.store import ReadDeniedError, Store
-from tagship.backups.stores import open_store
+from tagship.backups.stores import open_store, s3_client
 from tagship.errors import ConfigError, StoreError
 from tests.contract.test_stores import NAME, Endless, Torn, content
 from tests.fakes import faulty_s3
-from tests.fakes.faulty_s3 import CORRUPT, ERROR, FULL, LOSE, PASS, SWALLOW, TRUNCATE, Rule
+from tests.fakes.faulty_s3 import CORRUPT, ERROR, FULL, LOSE, PASS, SILENT, SLOW, SWALLOW, TRUNCATE, Rule
 from tests.rig import Rig, shell
 
 LONG = 20_000_000
@@ -101,6 +101,21 @@ def test_another_object_of_that_name_is_not_mistaken_for_ones_own(bucket: Bucket
         store.put(NAME, Endless(size))
 
     assert content(bucket.store(), NAME) == b"another"
+
+
+def test_a_slow_store_only_takes_longer(bucket: Bucket) -> None:
+    with bucket.faulty(lambda *_: SLOW) as store:
+        store.put(NAME, Endless(LONG))
+        assert len(content(store, NAME)) == LONG
+
+
+def test_a_store_that_falls_silent_is_given_up(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_client, "READ_TIMEOUT", 0.2)
+    rule = lambda _, path, __: SILENT if "partNumber" in path else PASS  # noqa: E731
+    with bucket.faulty(rule) as store, pytest.raises(StoreError, match="Read timeout"):
+        store.put(NAME, Endless(LONG))
+
+    assert [each.name for each in bucket.store().names("")] == []
 
 
 def test_a_part_that_the_store_lost_is_noticed(bucket: Bucket) -> None:

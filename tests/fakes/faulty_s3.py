@@ -1,7 +1,9 @@
 """A proxy before an S3 server that answers, cuts and changes as a test says."""
 
+import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,10 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PASS, ERROR, FULL, LOSE, SWALLOW, CORRUPT, TRUNCATE = "pass", "500", "507", "lose", "swallow", "corrupt", "truncate"
+SLOW, SILENT = "slow", "silent"
 """What becomes of a request.
 
 LOSE: the server has done it, but its answer never comes. SWALLOW: the answer is that it is done, and it is not.
-CORRUPT: a byte of its body is changed. TRUNCATE: the connection ends after half of the answer's body.
+CORRUPT: a byte of its body is changed. TRUNCATE: the connection ends after half of the answer's body. SLOW: the answer
+takes 0.3 s. SILENT: it takes 5 s.
 """
 Rule = Callable[[str, str, int], str]
 """Of method, path with query, and how often both were seen: what happens."""
@@ -58,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         seen: dict[Any, int] = self.server.seen  # type: ignore[attr-defined]
         key = (self.command, self.path)
         seen[key] = seen.get(key, 0) + 1
-        self._answer(type(self).rule(self.command, self.path, seen[key]), body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked has given up
+            self._answer(type(self).rule(self.command, self.path, seen[key]), body)
 
     def _answer(self, what: str, body: bytes) -> None:
         if what in _SAID:
@@ -69,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if what == CORRUPT and body:
             body = bytes([body[0] ^ 1]) + body[1:]
+        time.sleep({SLOW: 0.3, SILENT: 5}.get(what, 0))
         status, headers, answer = self._passed(body)
         if what == LOSE:
             self.close_connection = True

@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-import pyrage
-
 from tagship.backups.store import Source
-from tagship.errors import BackupError, ConfigError
+from tagship.errors import BackupError, ConfigError, ToolError
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+try:
+    import pyrage
+
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+except ModuleNotFoundError as missing:
+    raise ToolError(f"{missing.name} is not installed.", hint="run pip install 'tagship[backups]'") from None
 
 CHUNK = 1 << 20
 """Bytes read at once."""

@@ -125,6 +125,8 @@ class RestoreOrder:
     confirm: str
     dry_run: bool
     wait: float
+    hold: bool = False
+    """Whether the site stays held afterwards, for a rollback that follows."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def restored(order: RestoreOrder, progress: Progress) -> Restored:
             _bench(session, server) as bench,
         ):
             plan = _planned(session, server, bench, backup, order.into)
-            return _carried_out(environment, server, bench, plan, store, keys, progress)
+            return _carried_out(environment, server, bench, plan, store, keys, progress, hold=order.hold)
 
 
 @dataclass(frozen=True)
@@ -288,10 +290,12 @@ def _carried_out(  # noqa: PLR0913 - a plan, and all that it needs
     store: Store,
     keys: list[Any],
     progress: Progress,
+    *,
+    hold: bool,
 ) -> Restored:
     began = datetime.now(UTC)
     swaps = plan.loading != plan.database
-    with environment.edge.held() if swaps else nullcontext():
+    with environment.edge.held(on=hold) if swaps else nullcontext():
         with progress.step(f"Load backup {plan.backup.id} into {plan.loading} and compare it"):
             restore.load(bench, server.access, plan, store, keys)
         if swaps:

@@ -62,7 +62,8 @@ def deploy(  # noqa: PLR0913 - its options
     help={
         "env": ENV,
         "to": "The SHA of the release to restore, any unambiguous prefix. Default: the previous good release.",
-        "yes": "Agree to lose the data that reversing migrations removes, e.g. in scripts.",
+        "yes": "Agree to lose the data that going back removes, e.g. in scripts.",
+        "identity": "File with age's private key, for a restore. Default: TAGSHIP_IDENTITY, the key itself.",
         "keep-schema": "Reverse no migration, whatever the deploy declared.",
         "dry-run": DRY_RUN,
         "wait": WAIT,
@@ -74,6 +75,7 @@ def rollback(  # noqa: PLR0913 - its options
     env: str = "",
     to: str = "",
     yes: bool = False,
+    identity: str = "",
     keep_schema: bool = False,
     dry_run: bool = False,
     wait: int = 0,
@@ -82,14 +84,22 @@ def rollback(  # noqa: PLR0913 - its options
     """Go back to the previous good release.
 
     Restores it with its variables, smoke-tests it, then switches traffic. Reverses the migrations that the deploy
-    declared it would take, and asks first if that loses data.
+    declared it would take, or restores the backup made before them, and asks first if that loses data.
     """
     from tagship.project import here
     from tagship.server import connection
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import RunOptions, agreed, bring, former, order  # while ssh connects
+        from tagship.commands.orders import (
+            RunOptions,
+            agreed,
+            agreed_to_restore,
+            bring,
+            former,
+            order,
+        )  # while ssh connects
+        from tagship.deploy.story import RestoreNeededError
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
@@ -98,7 +108,19 @@ def rollback(  # noqa: PLR0913 - its options
             session = opening.session()
         what = order(settings, Action.ROLLBACK, former(settings, to, how.progress))
         agree = partial(agreed, settings, yes=yes)
-        bring(session, dataclasses.replace(what, agree=agree, keep_schema=keep_schema), how)
+        back = dataclasses.replace(what, agree=agree, keep_schema=keep_schema)
+        try:
+            bring(session, back, how)
+        except RestoreNeededError as error:
+            if how.dry_run or not agreed_to_restore(settings, error, yes=yes):
+                raise
+            from tagship.commands.data import RestoreOrder, restored
+
+            restored(
+                RestoreOrder(settings, settings, error.at, "", identity, settings.name, dry_run, wait, hold=True),
+                how.progress,
+            )
+            bring(session, back, how)
 
 
 @task(

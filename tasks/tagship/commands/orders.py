@@ -16,6 +16,7 @@ from tagship.deploy.order import Order, disagree
 from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
+from tagship.deploy.story import RestoreNeededError
 from tagship.engine import client
 from tagship.errors import CheckError, ConfigError, SourceError, UsageError
 from tagship.github import deployments, gate
@@ -225,17 +226,24 @@ def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:
 
     Where approval is required, `--yes` isn't enough for a terminal: the environment's name must be typed.
     """
-    name = settings.name
-    if yes and (settings.approval == "none" or not sys.stdin.isatty()):
-        return
+    if not _agrees(settings, "\n".join(plan.lines), yes=yes):
+        disagree(plan)
+
+
+def agreed_to_restore(settings: Environment, error: RestoreNeededError, *, yes: bool) -> bool:
+    """Whether somebody agrees that a rollback restores a backup and loses what was written since."""
+    return _agrees(settings, f"{error.problem}\nWhat was written since will be lost.", yes=yes)
+
+
+def _agrees(settings: Environment, what: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
-        disagree(plan)
-    sys.stderr.write("\n".join((*plan.lines, "")))
-    wanted = name if settings.approval == "required" else "yes"
-    sys.stderr.write(f"Type {wanted} to reverse and lose this: ")
+        return yes
+    if yes and settings.approval == "none":
+        return True
+    wanted = settings.name if settings.approval == "required" else "yes"
+    sys.stderr.write(f"{what}\nType {wanted} to lose this: ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip() != wanted:
-        disagree(plan)
+    return sys.stdin.readline().strip() == wanted
 
 
 def reach(opening: Opening, progress: Progress) -> Session:

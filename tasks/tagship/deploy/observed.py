@@ -37,6 +37,8 @@ class Routing:
     """Whether it serves anything at the environment's URL."""
     elsewhere: tuple[str, ...] = ()
     """Other URLs of the environment: `url` has changed, and no release is proven at the new one yet."""
+    held: bool = False
+    """Whether it answers for maintenance instead, as during a restore."""
     taken: str = ""
     """Which other environment has this host; empty for none."""
 

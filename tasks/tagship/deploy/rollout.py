@@ -24,7 +24,7 @@ from tagship.deploy.steps import (
     Start,
     Stop,
 )
-from tagship.release.model import Release, Rendered, served
+from tagship.release.model import Release, Rendered, Served, served
 
 RECOVERY_DRAIN = 5.0
 """Seconds for requests to a failed release to finish: a cancelled CI job has ten before it is killed."""
@@ -196,6 +196,8 @@ def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
         return (Cutover(new.name), *((Serve(after, after),) if observed.live and left else ()))
     live = observed.standing(observed.live)
     before = served(observed.live_release.shape.routes, live.present) if observed.live_release and live else after
+    if observed.routing.held:  # it stays so until the cutover, because the live release doesn't fit its database
+        before = Served(())
     elsewhere = observed.routing.elsewhere
     return (
         Serve(after, before, to=new.name if before != after else "", elsewhere=elsewhere),

@@ -24,6 +24,14 @@ from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted
 
 
+class RestoreNeededError(CheckError):
+    """A rollback needs the database of an earlier moment. Carries the backup's id, or the time."""
+
+    def __init__(self, problem: str, *, hint: str, at: str) -> None:
+        self.at = at
+        super().__init__(problem, hint=hint)
+
+
 def rollout(environment: LockedEnvironment, order: Order, progress: Progress, companion: Companion) -> Outcome:
     """Deploy a release to an environment; go back to the old one if that fails.
 
@@ -116,13 +124,15 @@ def _way_back(
     keep = f"`tagship rollback --env {order.environment} --to {to} --keep-schema`"
     record = environment.release(plan.of)
     if plan.way is Way.RESTORE or record is None:
-        restore = f"`tagship backup.restore --env {order.environment} --at {plan.backup or plan.since}`"
-        if plan.backup.startswith("rds:"):
-            restore = f"restore the snapshot {plan.backup.removeprefix('rds:')} in RDS"
         why = "; ".join(plan.why) if plan.way is Way.RESTORE else f"the record of {plan.of} can't be read"
-        raise CheckError(
-            f"Going back to {to} needs the database of before {plan.since}: {why}.",
-            hint=f"{restore}, which loses what was written since, then {keep}; only the latter if {to} runs as it is",
+        problem = f"Going back to {to} needs the database of before {plan.since}: {why}."
+        if plan.backup.startswith("rds:"):
+            snapshot = f"restore the snapshot {plan.backup.removeprefix('rds:')} in RDS"
+            raise CheckError(problem, hint=f"{snapshot}, which loses what was written since, then {keep}")
+        raise RestoreNeededError(
+            problem,
+            hint=f"pass --yes to restore it and lose what was written since; or, if {to} runs as it is, {keep}",
+            at=plan.backup or plan.since,
         )
     newer = order.again(before, record)
     both = dataclasses.replace(candidate, secrets={**newer.secrets, **candidate.secrets})

@@ -177,7 +177,12 @@ def _says(status: int, text: str, more: Json | None = None) -> Json:
 
 
 def _proxies(release: str, served: Served) -> list[Json]:
-    """Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`."""
+    """Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`.
+
+    Without routes, an environment is held: it answers for maintenance.
+    """
+    if not served.routes:
+        return [maintenance()]
     replicas = dict(served.replicas)
     exact = {route.path for route in served.routes}
     ordered = sorted(served.routes, key=lambda route: (-len(route.path.rstrip("*")), route.path))

@@ -81,6 +81,11 @@ def held(site: Site) -> Site:
     }
 
 
+def is_held(http: Json, place: Place) -> bool:
+    """Whether the edge answers for an environment that it is down for maintenance."""
+    return any(maintenance() in route.get("handle", ()) for ours in served(http, place).values() for route in ours)
+
+
 def _replaced(routes: list[Json], place: Place, wanted: list[Json]) -> list[Json]:
     """Put the routes where ours were, or after the others, because a different order would count as a change."""
     others = [route for route in routes if not _is_ours(route, place)]

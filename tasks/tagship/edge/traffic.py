@@ -70,8 +70,10 @@ class Edge(State):
         return True
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, *, on: bool = False) -> Iterator[None]:
         """Answer 503 at the environment's URLs meanwhile; containers run on.
+
+        With `on`, and without an error, it stays so afterwards, until a deploy or a rollback cuts over.
 
         Whoever is killed in here leaves the answer in place, and the next deploy or rollback restores the routes. So
         does one that runs in here; then they are left as it set them.
@@ -81,8 +83,11 @@ class Edge(State):
         self.serve(held)
         try:
             yield
+        except BaseException:
+            on = False
+            raise
         finally:
-            if sites.served(application(self._admin("GET", SERVED)), self.place) == held:
+            if not on and sites.served(application(self._admin("GET", SERVED)), self.place) == held:
                 self.serve(before)
 
     def _refuse(self, http: routes.Json, wanted: routes.Site) -> None:

@@ -120,6 +120,7 @@ class Reader:
         other = sites.taken(http, self._place, hosts)
         return Routing(
             taken=f"{other[0]} is already served as {other[1]}" if other else "",
+            held=sites.is_held(http, self._place),
             stands=sites.stand(http, self._place, site),
             here=any(sites.same(self._url, url) for url in at),
             elsewhere=tuple(url for url in at if not sites.same(self._url, url)),

@@ -11,6 +11,7 @@ from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
+from tagship.deploy.story import RestoreNeededError
 from tagship.errors import CheckError, MigrationError, SmokeTestError
 from tagship.migrations.inspection import Change
 from tagship.names import Holder
@@ -117,10 +118,11 @@ def test_what_cannot_be_reversed_is_refused_with_the_commands_that_lead_back() -
     environment.changed = {"shop.0002": dataclasses.replace(STRICT, reversible=False)}
     carry_out(environment, order(NEW, Action.DEPLOY))
 
-    with pytest.raises(CheckError, match=r"shop\.0002 can't be reversed") as caught:
+    with pytest.raises(RestoreNeededError, match=r"shop\.0002 can't be reversed") as caught:
         carry_out(environment, order(OLD, Action.ROLLBACK))
 
-    assert "tagship backup.restore --env staging --at 2026-01-01T00:00:00+00:00" in caught.value.hint
+    assert caught.value.at == "2026-01-01T00:00:00+00:00"
+    assert "--yes" in caught.value.hint
     assert "--keep-schema" in caught.value.hint
 
 

@@ -550,3 +550,11 @@ def test_accessories_found_stopped_are_started_before_anything_else(live: str | 
     )
 
     assert plan_rollout(wanted, before, Patience())[0] == Revive(("db",))
+
+
+def test_an_environment_that_is_held_stays_so_until_the_cutover() -> None:
+    held = dataclasses.replace(observed(OLD), routing=Routing(stands=False, held=True))
+
+    serve = next(step for step in plan_rollout(NEW, held, PATIENCE) if isinstance(step, Serve))
+
+    assert (serve.live.routes, serve.candidate.routes, serve.to) == ((), NEW.served.routes, NEW.name)

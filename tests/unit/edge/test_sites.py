@@ -135,3 +135,15 @@ def test_only_an_edge_that_says_of_connections_whether_they_are_kept_can_announc
 def test_urls_are_the_same_when_scheme_and_host_are() -> None:
     assert sites.same("http://shop.example.com", "http://Shop.example.com:8080/")
     assert not sites.same("http://shop.example.com", "https://shop.example.com")
+
+
+def test_a_held_site_answers_for_maintenance_at_its_hosts_and_keeps_its_redirects() -> None:
+    before = sites.installed(edge(http=[OTHER]), PLACE, site("https://shop.example.com"))
+
+    held = sites.installed(before, PLACE, sites.held(sites.served(before, PLACE)))
+
+    assert sites.is_held(held, PLACE)
+    assert not sites.is_held(before, PLACE)
+    assert sites.addresses(held, PLACE) == sites.addresses(before, PLACE)
+    assert sites.installed(held, PLACE, sites.served(before, PLACE)) == before
+    assert not sites.stand(held, PLACE, site("https://shop.example.com"))

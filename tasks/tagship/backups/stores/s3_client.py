@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 """How often a request is made until it succeeds; boto3 waits longer before each."""
+READ_TIMEOUT = 60.0
+"""Seconds without a byte of an answer after which a request counts as failed."""
 EXISTS, DENIED = "PreconditionFailed", "AccessDenied"
 _KEYS = {"endpoint", "region"}
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the profile or role that boto3 finds"
@@ -67,7 +69,7 @@ def connect(where: Address) -> "S3Client":
     region = where.region or ("us-east-1" if where.endpoint else None)
     config = Config(
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         s3={"addressing_style": "path"} if where.endpoint else {},
         tcp_keepalive=True,
