@@ -23,7 +23,7 @@ from tagship.server.session import Session
 from tagship.server.target import Server
 from tagship.system import programs
 from tagship.testing import MemoryStore, MemoryTarget
-from tests.rig import Rig
+from tests.rig import Host, Rig
 from tests.rig.folder import Folder
 from tests.rig.laptop import PLUGINS
 from tests.rig.packages import Packages
@@ -107,24 +107,33 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(params=["memory", "folder", "ssh", "s3", "s3-locked"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store for backups, of each kind."""
     if request.param == "memory":
-        return MemoryStore()
-    if request.param == "folder":
-        return open_store(tmp_path.as_uri())
-    rig: Rig = request.getfixturevalue("rig")
-    if request.param == "ssh":
-        host = rig.hosts[1]
-        monkeypatch.setenv("PATH", rig.laptop.environment["PATH"])  # its ssh has a key
-        folder = host.run(["mktemp", "-d"]).strip()
-        host.run(["chown", "deploy", folder])
-        return open_store(f"{host.ssh_url}{folder}")
-    for name, value in rig.s3.variables().items():
-        monkeypatch.setenv(name, value)
-    locked = request.param == "s3-locked"
-    url = rig.s3.bucket("locked" if locked else "plain", locked=locked)
-    return open_store(url.replace("?", f"/test{next(_NUMBERS)}-{secrets.token_hex(4)}?"))
+        yield MemoryStore()
+    elif request.param == "folder":
+        yield open_store(tmp_path.as_uri())
+    elif request.param == "ssh":
+        host, folder = request.getfixturevalue("backup_server")
+        yield open_store(f"{host.ssh_url}{folder}")
+    else:
+        rig: Rig = request.getfixturevalue("rig")
+        for name, value in rig.s3.variables().items():
+            monkeypatch.setenv(name, value)
+        locked = request.param == "s3-locked"
+        url = rig.s3.bucket("locked" if locked else "plain", locked=locked)
+        yield open_store(url.replace("?", f"/test{next(_NUMBERS)}-{secrets.token_hex(4)}?"))
+
+
+@pytest.fixture
+def backup_server(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, str]]:
+    """A host, and an empty folder on it that its user owns."""
+    host = rig.hosts[1]
+    monkeypatch.setenv("PATH", rig.laptop.environment["PATH"])  # its ssh has a key
+    folder = host.run(["mktemp", "-d"]).strip()
+    host.run(["chown", "deploy", folder])
+    yield host, folder
+    host.run(["rm", "-rf", folder])
 
 
 def _remove(engine: Engine, place: Place) -> None:

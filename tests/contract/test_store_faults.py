@@ -50,8 +50,9 @@ class Bucket:
     @property
     def left(self) -> list[str]:
         """What is there, unfinished uploads too."""
-        unfinished = self.store().sweep("", TOMORROW)
-        return [each.name for each in self.store().names("")] + ["unfinished"] * unfinished
+        store = self.store()
+        unfinished = store.sweep("", TOMORROW)
+        return [each.name for each in store.names("")] + ["unfinished"] * unfinished
 
 
 @pytest.fixture

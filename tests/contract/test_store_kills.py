@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from tagship.backups.stores import open_store
 from tagship.errors import StoreError
 from tagship.testing import MemoryStore
 from tests.contract.test_stores import NAME, Endless, content
-from tests.rig import Host, Rig
+from tests.rig import Host
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 WRITER = """
@@ -37,17 +37,6 @@ class Slow:
 
 open_store(sys.argv[1]).put(sys.argv[2], Slow())
 """
-
-
-@pytest.fixture
-def server(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, str]]:
-    """A host, and a folder on it that its user owns."""
-    host = rig.hosts[1]
-    monkeypatch.setenv("PATH", rig.laptop.environment["PATH"])
-    folder = host.run(["mktemp", "-d"]).strip()
-    host.run(["chown", "deploy", folder])
-    yield host, folder
-    host.run(["rm", "-rf", folder])
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -75,8 +64,8 @@ def test_a_writer_that_is_killed_leaves_nothing_but_what_is_swept(store: Store) 
     assert content(store, NAME) == b"again"
 
 
-def test_a_connection_that_is_cut_in_the_middle_leaves_nothing(server: tuple[Host, str]) -> None:
-    host, folder = server
+def test_a_connection_that_is_cut_in_the_middle_leaves_nothing(backup_server: tuple[Host, str]) -> None:
+    host, folder = backup_server
     store = open_store(f"{host.ssh_url}{folder}")
 
     class Cut(Endless):
@@ -93,8 +82,8 @@ def test_a_connection_that_is_cut_in_the_middle_leaves_nothing(server: tuple[Hos
     assert eventually(lambda: store.sweep("", TOMORROW) == 0)
 
 
-def test_a_download_whose_connection_is_cut_fails(server: tuple[Host, str]) -> None:
-    host, folder = server
+def test_a_download_whose_connection_is_cut_fails(backup_server: tuple[Host, str]) -> None:
+    host, folder = backup_server
     store = open_store(f"{host.ssh_url}{folder}")
     store.put(NAME, Endless(20_000_000))
 
@@ -105,8 +94,8 @@ def test_a_download_whose_connection_is_cut_fails(server: tuple[Host, str]) -> N
             list(iter(lambda: source.read(1_000_000), b""))
 
 
-def test_a_servers_disk_that_is_full_leaves_nothing(server: tuple[Host, str]) -> None:
-    host, folder = server
+def test_a_servers_disk_that_is_full_leaves_nothing(backup_server: tuple[Host, str]) -> None:
+    host, folder = backup_server
     host.run(["mount", "-t", "tmpfs", "-o", "size=1m,uid=1000,mode=0777", "none", folder])
     try:
         store = open_store(f"{host.ssh_url}{folder}")
@@ -120,8 +109,8 @@ def test_a_servers_disk_that_is_full_leaves_nothing(server: tuple[Host, str]) ->
 
 
 @pytest.mark.parametrize("task", ["put", "delete"])
-def test_a_server_that_denies_it_is_said(server: tuple[Host, str], task: str) -> None:
-    host, folder = server
+def test_a_server_that_denies_it_is_said(backup_server: tuple[Host, str], task: str) -> None:
+    host, folder = backup_server
     store = open_store(f"{host.ssh_url}{folder}")
     store.put(NAME, io.BytesIO(b"."))
     host.run(["chmod", "-R", "a-w", folder])
@@ -133,8 +122,8 @@ def test_a_server_that_denies_it_is_said(server: tuple[Host, str], task: str) ->
     assert [each.name for each in store.names("")] == [NAME]
 
 
-def test_a_folder_that_is_missing_or_a_server_that_is_unknown_is_said(server: tuple[Host, str]) -> None:
-    host, folder = server
+def test_a_folder_that_is_missing_or_a_server_that_is_unknown_is_said(backup_server: tuple[Host, str]) -> None:
+    host, folder = backup_server
     with pytest.raises(StoreError, match="its folder doesn't exist"):
         list(open_store(f"{host.ssh_url}{folder}/{secrets.token_hex(4)}").names(""))
     with pytest.raises(StoreError, match="can't be reached"):
@@ -142,8 +131,8 @@ def test_a_folder_that_is_missing_or_a_server_that_is_unknown_is_said(server: tu
 
 
 @pytest.mark.parametrize("name", ["it's $HOME", 'with "quotes" `id`', "ünïcode", "-rf"])
-def test_a_folders_name_is_no_shell_code(server: tuple[Host, str], name: str) -> None:
-    host, folder = server
+def test_a_folders_name_is_no_shell_code(backup_server: tuple[Host, str], name: str) -> None:
+    host, folder = backup_server
     host.run(["install", "-d", "-o", "deploy", f"{folder}/{name}"])
     store = open_store(f"{host.ssh_url}{folder}/{quote(name)}")
 

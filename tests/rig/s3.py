@@ -1,6 +1,7 @@
 """An S3 server for the rig: SeaweedFS, in one process on a machine of its own."""
 
 import contextlib
+import functools
 import hashlib
 import http.client
 import json
@@ -39,6 +40,7 @@ class S3:
         self.url = f"http://{ADDRESS}:{PORT}"
         self.tls_url = f"https://{ADDRESS}:{TLS_PORT}"
         """The same, for clients that refuse to speak without TLS; its certificate is its own."""
+        self._buckets: set[str] = set()
 
     def start(self) -> None:
         """Start it unless it runs. Raises MissingError where its package isn't installed."""
@@ -70,6 +72,7 @@ class S3:
         key, secret = self.key(identity)
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
 
+    @functools.cache  # noqa: B019 - a rig lives as long as its process
     def client(self, identity: str = "admin") -> "S3Client":
         """A client of boto3's."""
         import boto3  # noqa: PLC0415 - only for who asks
@@ -81,9 +84,11 @@ class S3:
 
     def bucket(self, name: str, *, locked: bool = False) -> str:
         """Create a bucket unless it exists, `locked` with versioning and Object Lock; returns its URL as a store."""
-        client = self.client()
-        if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-            client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locked)
+        if name not in self._buckets:
+            client = self.client()
+            if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+                client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locked)
+            self._buckets.add(name)
         return f"s3://{name}?endpoint={self.url}&region={REGION}"
 
     def _serve(self) -> None:

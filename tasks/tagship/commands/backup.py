@@ -19,7 +19,7 @@ IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY,
 @task(
     help={
         "env": ENV,
-        "reason": "Why, as `backup.list` shows it.",
+        "reason": "Why; the manifest keeps it.",
         "check-in": CHECK_IN.format("backup"),
         "dry-run": "Print what would be backed up, and change nothing.",
         "json": JSON,

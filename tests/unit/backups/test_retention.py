@@ -162,7 +162,7 @@ keeps = st.builds(
 rates = st.sampled_from([0.0, 0.05, 0.3, 0.9])
 
 
-thoroughly = settings(max_examples=6, deadline=None, derandomize=True)
+thoroughly = settings(max_examples=4, deadline=None, derandomize=True)
 
 
 def years(seed: int, gaps: float, failures: float = 0) -> Iterator[tuple[timedelta, bool, bool]]:
