@@ -23,7 +23,6 @@ settings.configure(
         "default": {
             "ENGINE": "django.db.backends.postgresql",
             "HOST": "db", "NAME": "shop", "USER": "shop", "PASSWORD": os.environ["POSTGRES_PASSWORD"],
-            "CONN_MAX_AGE": 60,
         }
     },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",

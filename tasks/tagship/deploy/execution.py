@@ -9,7 +9,7 @@ from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.recovery import Recovery
-from tagship.deploy.rollback_plan import REVERSED, RollbackPlan, Way
+from tagship.deploy.rollback_plan import REVERSED, RollbackPlan, Way, timed
 from tagship.deploy.rollout import revival
 from tagship.deploy.steps import Drain, Plan, Prepare, Pull, Remove, Reverse, Stop
 from tagship.deploy.target import Listeners, Target
@@ -102,7 +102,7 @@ class Execution:
 
     def _declare(self, plan: RollbackPlan) -> None:
         """Show the way back, and keep it for the ledger, however the deploy ends."""
-        self.declared = plan
+        self.declared = plan = timed(plan, self.before.history)
         self.entry = dataclasses.replace(self.entry, way_back=plan.encoded())
         for line in plan.lines:
             self.progress.note(line)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tagship.deploy.rollback_plan import Former, RollbackPlan
+from tagship.deploy.rollback_plan import Former, RollbackPlan, is_back
 from tagship.migrations.inspection import Change
 from tagship.proof.ledger import Entry
 from tagship.release.model import Record, Release
@@ -86,8 +86,9 @@ class Observed:
 
     @property
     def former(self) -> Former:
-        """The live release, and the schema on which it was proven."""
-        proof = next((entry for entry in reversed(self.history) if entry.proves and entry.release == self.live), None)
+        """The live release, and the schema on which it was proven, or to which its database was brought back since."""
+        known = (e for e in reversed(self.history) if is_back(e) or (e.proves and e.release == self.live))
+        proof = next(known, None)
         return Former(self.live, proof.migrations if proof else ())
 
     def runs(self, name: str) -> bool:

@@ -58,6 +58,8 @@ class RollbackPlan:
     """Why it isn't code only, one line each."""
     since: str = ""
     """When it was declared, ISO 8601; known only afterwards, from the ledger."""
+    drilled: str = ""
+    """How long restoring took in the last drill, for people."""
     backup: str = ""
     """The backup that was made just before; known only afterwards."""
 
@@ -73,12 +75,20 @@ class RollbackPlan:
                 yield f"  this loses what is written until then to {', '.join(self.loses)}"
         else:
             yield f"Way back to {self.release}: restore a backup, losing all that is written from now on"
+            yield f"  {self.drilled}" if self.drilled else "  no drill has shown yet how long that takes"
         yield from (f"  because {reason}" for reason in self.why)
         yield f"  {self.release} meanwhile serves on the new schema, until the cutover"
 
     def encoded(self) -> dict[str, Any]:
         """The plan as the ledger has it."""
         return {**asdict(self), "way": self.way.value}
+
+
+def timed(plan: RollbackPlan, history: Sequence[Entry]) -> RollbackPlan:
+    """The plan with the time that restoring would take, from the last drill that succeeded."""
+    drills = (entry for entry in reversed(history) if entry.action == Action.DRILL.value and entry.result == GOOD)
+    last = next(drills, None)
+    return replace(plan, drilled=f"the drill of {last.at[:10]} had the data back in {last.rto:.0f} s") if last else plan
 
 
 def decoded(raw: Mapping[str, Any]) -> RollbackPlan | None:
@@ -102,7 +112,7 @@ def plan_way_back(
     if not former.release:
         return None
     wrong = [change for change in found.changes if change.unsuited and change.name not in compatible]
-    if not wrong and not found.unknown:
+    if not wrong:
         return RollbackPlan(Way.CODE, former.release)
     stuck = [*_stuck(found.changes), *(f"the new release has no migration {name}" for name in found.unknown)]
     return RollbackPlan(
@@ -135,6 +145,12 @@ def way_to(history: Sequence[Entry], name: str) -> RollbackPlan:
     return _together(owed, name) if owed else RollbackPlan(Way.CODE, name)
 
 
+def is_back(entry: Entry) -> bool:
+    """Whether this entry brought the schema back: migrations were reversed, or a backup was restored."""
+    restored = entry.action == Action.RESTORE.value and entry.result == GOOD and bool(entry.migrations)
+    return restored or REVERSED in entry.way_back
+
+
 def _settles(entry: Entry, owed: Sequence[RollbackPlan]) -> bool:
     """Whether the database was at the old schema after this entry, whose migrations were read from the database.
 
@@ -154,6 +170,7 @@ def _together(plans: Sequence[RollbackPlan], name: str) -> RollbackPlan:
         release=name,
         of=plans[-1].of,
         migrations=tuple(dict.fromkeys(each for plan in reversed(plans) for each in plan.migrations)),
+        drilled=plans[-1].drilled,
         leaves=plans[0].leaves,
         loses=tuple(dict.fromkeys(each for plan in plans for each in plan.loses)),
         first=any(plan.first for plan in plans),

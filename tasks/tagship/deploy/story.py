@@ -11,7 +11,7 @@ from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings
-from tagship.deploy.rollback_plan import Way, way_to
+from tagship.deploy.rollback_plan import Way, timed, way_to
 from tagship.deploy.rollout import changes, plan_rollout
 from tagship.deploy.steps import Migrate, Plan, Reverse
 from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvironment
@@ -151,7 +151,7 @@ def _foreseen(environment: PreviewedEnvironment, candidate: Candidate, plan: Pla
         return
     yield f"Pending: {', '.join(found.applied) or 'no migration'}"
     if found.way_back:
-        yield from found.way_back.lines
+        yield from timed(found.way_back, before.history).lines
     yield from found.findings
 
 

@@ -146,6 +146,8 @@ def main():
     plan = [found for found, _ in executor.migration_plan(graph.leaf_nodes(), clean_start=True)]
     since = [tuple(leaf.split(".", 1)) for leaf in SINCE]
     kept = {node for leaf in since if leaf in graph.nodes for node in graph.forwards_plan(leaf)}
+    newer = {app for app, _ in (leaf for leaf in since if leaf not in graph.nodes)}
+    kept |= {node for node in applied if node[0] in newer}  # this release is older, so it adds nothing to them
     found = []
     for migration in plan:
         node = migration.app_label, migration.name

@@ -192,6 +192,7 @@ class Server:
 
     def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
         """Reverse with the newer image, on the newer release's network, which is made again if it is gone."""
+        self.pull(sorted(set(rendered.release.images.values())))
         self.prepare(rendered)
         return self._migrating(rendered).reverse(plan, listeners)
 

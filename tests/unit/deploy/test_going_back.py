@@ -65,6 +65,15 @@ def test_the_declared_migrations_are_reversed_when_the_old_release_alone_runs(en
     assert (back.action, reversed_.action, reversed_.migrations) == ("rollback", "migrate", ("shop.0001",))
 
 
+def test_the_next_deploy_goes_back_to_the_schema_that_was_brought_back(environment: MemoryTarget) -> None:
+    carry_out(environment, order(OLD, Action.ROLLBACK))
+    newer = rendered("c", migrations=MIGRATIONS)
+
+    carry_out(environment, order(newer, Action.DEPLOY))
+
+    assert environment.observe().history[-1].way_back["leaves"] == ["shop.0001"]
+
+
 def test_without_consent_to_the_loss_nothing_is_changed(environment: MemoryTarget) -> None:
     def disagrees(plan: RollbackPlan) -> None:
         raise CheckError(f"no: {plan.loses}")

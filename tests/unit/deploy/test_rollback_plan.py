@@ -5,7 +5,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from tagship.deploy.rollback_plan import FIRST, REVERSED, Former, RollbackPlan, Way, decoded, plan_way_back, way_to
+from tagship.deploy.rollback_plan import (
+    FIRST,
+    REVERSED,
+    Former,
+    RollbackPlan,
+    Way,
+    decoded,
+    plan_way_back,
+    timed,
+    way_to,
+)
 from tagship.migrations.inspection import Change, Inspection
 from tagship.proof import ledger
 from tagship.proof.ledger import Entry
@@ -61,7 +71,7 @@ def test_what_does_not_suit_the_old_release_is_reversed_with_all_that_came_along
     [
         ((FINAL,), (), "shop.0005 can't be reversed"),
         ((REMOVES,), (), "shop.0004 removes shop_item.name, and reversing it brings no data back"),
-        ((), ("shop.0009",), "the new release has no migration shop.0009"),
+        ((STRICT,), ("shop.0009",), "the new release has no migration shop.0009"),
     ],
 )
 def test_what_no_reversing_brings_back_takes_a_backup(
@@ -70,6 +80,10 @@ def test_what_no_reversing_brings_back_takes_a_backup(
     plan = planned(*changes, unknown=unknown)
 
     assert (plan.way, plan.why) == (Way.RESTORE, (why,))
+
+
+def test_an_older_release_that_applies_nothing_is_gone_back_from_by_code_alone() -> None:
+    assert planned(unknown=("shop.0009",)).way is Way.CODE
 
 
 def test_what_tagship_yml_declares_compatible_needs_nothing_but_is_not_reversed_past() -> None:
@@ -90,6 +104,15 @@ def test_people_read_what_is_lost_and_why() -> None:
     assert f"Way back to {OLD.name}: code, and reverse shop.0002" in said
     assert "loses what is written until then to shop_item.note" in said
     assert "because shop.0002: Add field note: neither null nor db_default" in said
+
+
+def test_the_time_of_a_restore_is_that_of_the_last_drill_that_succeeded() -> None:
+    plan = planned(FINAL)
+    drill = deployed(NEW, action="drill", at="2026-11-01T03:00:00+00:00", rto=12.3)
+    failed = dataclasses.replace(drill, result=ledger.FAILED, rto=1)
+
+    assert "  the drill of 2026-11-01 had the data back in 12 s" in timed(plan, [drill, failed]).lines
+    assert "  no drill has shown yet how long that takes" in timed(plan, [failed]).lines
 
 
 def test_the_ledger_gives_back_what_was_declared_and_older_lines_declare_nothing() -> None:
