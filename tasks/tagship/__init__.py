@@ -29,7 +29,8 @@ namespace = Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
     Collection(
-        "backup", create=backup_tasks.create, restore=backup_tasks.restore, drill=backup_tasks.drill,
+        "backup", create=backup_tasks.create, verify=backup_tasks.verify,
+        restore=backup_tasks.restore, drill=backup_tasks.drill,
         list=kept_tasks.listing, prune=kept_tasks.prune, pin=kept_tasks.pin, unpin=kept_tasks.unpin, check=check_task,
     ),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
@@ -52,6 +53,7 @@ JOURNEY = {
         "backup.check",
         "backup.create",
         "backup.list",
+        "backup.verify",
         "backup.restore",
         "backup.drill",
         "backup.pin",

@@ -139,10 +139,14 @@ def test_what_was_lost_comes_back_row_for_row_and_the_database_before_is_kept(sh
 def test_nothing_readable_and_no_password_lies_in_the_store(shop: Shop) -> None:
     shop.tagship("backup.create")
 
+    opened = shop.tagship("backup.verify")
+    looked = shop.run("backup.verify", TAGSHIP_IDENTITY="")
     stored = b"".join(path.read_bytes() for path in shop.store.rglob("*") if path.is_file())
 
     assert b"P4999" not in stored
     assert b"not-guessed" not in stored
+    assert opened.endswith("is whole.\n")
+    assert "not opened" in looked.stdout
 
 
 def test_a_restore_can_go_beside_and_then_changes_nothing(shop: Shop) -> None:
@@ -257,8 +261,9 @@ def test_a_changed_byte_is_noticed_before_anything_is_replaced(shop: Shop, file:
     path.write_bytes(content)
 
     refused = shop.run("backup.restore", "--at", made["id"])
+    looked = shop.run("backup.verify", "--at", made["id"])
 
-    assert refused.returncode == 20
+    assert (refused.returncode, looked.returncode) == (20, 20)
     assert "changed" in refused.stderr
     assert shop.databases() == ["postgres", "shop"]
     path.unlink()

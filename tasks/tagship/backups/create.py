@@ -5,9 +5,10 @@ A backup counts only once its manifest is stored, after every part was read back
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from tagship.backups import encryption, manifest, postgres, sources
 from tagship.backups.encryption import CHUNK, Counted
@@ -136,6 +137,22 @@ def verify(store: Store, folder: str, part: Part) -> None:
             f"{part.file} isn't what was stored: {found.digest.size} of {part.size} bytes, and another checksum.",
             hint="run `tagship backup.create` again, and look for the cause in the store",
         )
+
+
+def verify_whole(store: Store, folder: str, backup: Manifest, keys: Sequence[Any]) -> None:
+    """Read every part of a backup; with private keys, open it too, and compare what was backed up.
+
+    Raises BackupError, StoreError.
+    """
+    for part in backup.parts:
+        verify(store, folder, part)
+        if keys:
+            with store.get(f"{folder}/{part.file}") as stored, encryption.opened(stored, keys) as plain:
+                found = Counted(plain)
+                while found.read(CHUNK):
+                    pass
+            if found.digest.sha256 != part.plain_sha256:
+                raise BackupError(f"{part.file} isn't what was backed up: its checksum differs from the manifest's.")
 
 
 class _Listed:

@@ -29,9 +29,12 @@ except ModuleNotFoundError as missing:
 CHUNK = 1 << 20
 """Bytes read at once."""
 _LEVEL = 3
+_WORKERS = 1
+"""Threads that compress while the source is read; each takes some 30 MB of memory."""
 _OPTIONS: dict[int, int] = {
     zstd.CompressionParameter.compression_level: _LEVEL,
     zstd.CompressionParameter.checksum_flag: 1,
+    zstd.CompressionParameter.nb_workers: _WORKERS,
 }
 
 

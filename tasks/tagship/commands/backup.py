@@ -65,6 +65,42 @@ def create(
 
 
 @task(
+    changes=False,
+    help={
+        "env": ENV,
+        "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",
+        "identity": IDENTITY,
+        "json": JSON,
+    },
+)
+def verify(_: Context, env: str = "", at: str = "", identity: str = "", json: bool = False) -> None:
+    """Read a whole backup again, and compare it.
+
+    With a private key it is also decrypted, and compared with what was in the database. Needs no server.
+    """
+    import os
+
+    from tagship.backups import create as backups
+    from tagship.backups.stores import open_store
+    from tagship.commands.data import IDENTITY as VARIABLE
+    from tagship.commands.data import configured, identities, manifest_of
+    from tagship.project import here
+    from tagship.reporting.progress import Progress
+
+    settings = here.config().environment(env)
+    store = open_store(configured(settings).store)
+    keys = identities(identity) if identity or os.environ.get(VARIABLE) else []
+    with Progress(quiet=json) as progress:
+        found = manifest_of(store, settings, at)
+        with progress.step(f"Read backup {found.id}{' and open it' if keys else ''}"):
+            backups.verify_whole(store, f"{settings.place}/{found.id}", found, keys)
+    if json:
+        print(jsonlib.dumps({"backup": found.id, "opened": bool(keys)}))
+    else:
+        print(f"Backup {found.id} is whole{'' if keys else '; without a private key it was not opened'}.")
+
+
+@task(
     help={
         "env": ENV,
         "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",

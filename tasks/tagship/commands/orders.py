@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tagship.deploy import story
@@ -93,7 +94,13 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
         _again(settings),
         Patience(release.drain_within, release.bake.for_, settings.keep),
         remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
+        drilled_since=_drilled_since(settings),
     )
+
+
+def _drilled_since(settings: Environment) -> str:
+    oldest = settings.backups.drill.max_age if settings.backups else 0
+    return (datetime.now(UTC) - timedelta(seconds=oldest)).isoformat(timespec="seconds") if oldest else ""
 
 
 def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None:

@@ -34,5 +34,7 @@ class Order:
     """A remark for its line in the ledger."""
     agree: Callable[[RollbackPlan], object] = disagree
     """Called before a rollback reverses what loses data; raises CheckError if nobody agrees to that."""
+    drilled_since: str = ""
+    """A deploy needs a restore drill that passed since, ISO 8601 in UTC; empty for none."""
     keep_schema: bool = False
     """Whether a rollback leaves the schema as it is, whatever was declared."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tagship.deploy.observed import Observed
 from tagship.deploy.steps import Migrate, Plan, Pull
+from tagship.proof.ledger import GOOD, Action
 from tagship.release.model import Rendered
 
 MIB = 1024 * 1024
@@ -42,3 +43,11 @@ def findings(new: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str
         yield f"The server's disk has {observed.disk_free // MIB} MiB free; {LEAST_DISK // MIB} MiB are needed."
     if observed.memory_free is not None and observed.memory_free < LEAST_MEMORY:
         yield f"The server has {observed.memory_free // MIB} MiB of memory free; {LEAST_MEMORY // MIB} MiB are needed."
+
+
+def undrilled(observed: Observed, since: str) -> Iterator[str]:
+    """Whether the last restore drill that passed is older than `since`, ISO 8601 in UTC; empty for no such rule."""
+    passed = [entry.at for entry in observed.history if entry.action == Action.DRILL.value and entry.result == GOOD]
+    if since and (not passed or passed[-1] < since):
+        last = f"is of {passed[-1]}" if passed else "isn't in the ledger"
+        yield f"The last drill that passed {last}, and tagship.yml demands a newer one: run `tagship backup.drill`."

@@ -10,7 +10,7 @@ from tagship.deploy.execution import Execution, prove
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
-from tagship.deploy.preflight import findings
+from tagship.deploy.preflight import findings, undrilled
 from tagship.deploy.rollback_plan import Way, timed, way_to
 from tagship.deploy.rollout import changes, plan_rollout
 from tagship.deploy.steps import Migrate, Plan, Reverse
@@ -244,7 +244,8 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
         for line in volumes:
             progress.note(line)
         volumes = []
-    return [*findings(candidate.rendered, before, plan), *volumes]
+    drills = undrilled(before, order.drilled_since) if order.action is Action.DEPLOY else ()
+    return [*findings(candidate.rendered, before, plan), *volumes, *drills]
 
 
 def _asides(new: Rendered, companion: Companion) -> Iterator[str]:
