@@ -102,12 +102,26 @@ def test_a_rollback_reverses_what_the_deploy_declared_and_asks_before_it_loses_d
     assert shop.get(HOST).startswith("hello")
 
 
+def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(shop: Shop) -> None:
+    shop.migration("0007_once", "0006_stock", "migrations.RunPython(migrations.RunPython.noop)")
+    shop.commit()
+    shop.ship(HOST)
+
+    refused = shop.run("rollback", "--env", HOST)
+
+    assert refused.returncode == 9, refused.stderr
+    assert "shop.0007_once can't be reversed" in refused.stderr
+    assert f"tagship backup.restore --env {HOST} --at 2" in refused.stderr
+    shop.tagship("rollback", "--env", HOST, "--keep-schema")
+    assert shop.get(HOST).startswith("hello")
+
+
 def test_a_renamed_column_has_its_old_name_again_before_the_old_release_starts(shop: Shop) -> None:
     models = shop.folder / "shop" / "models.py"
     models.write_text(models.read_text().replace("    name = ", "    title = "))
     urls = shop.folder / "urls.py"
     urls.write_text(urls.read_text().replace("create(name=", "create(title="))
-    shop.migration("0007_title", "0006_stock", 'migrations.RenameField("item", "name", "title")')
+    shop.migration("0008_title", "0007_once", 'migrations.RenameField("item", "name", "title")')
     shop.commit()
     shop.ship(HOST)
 
@@ -115,21 +129,7 @@ def test_a_renamed_column_has_its_old_name_again_before_the_old_release_starts(s
 
     assert "name" in shop.sql(HOST, COLUMNS).split()
     assert shop.get(HOST).startswith("hello")
-    assert shop.history(HOST)[-1]["migrations"] == ["shop.0005_c"]
-
-
-def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(shop: Shop) -> None:
-    shop.migration("0008_once", "0007_title", "migrations.RunPython(migrations.RunPython.noop)")
-    shop.commit()
-    shop.ship(HOST)
-
-    refused = shop.run("rollback", "--env", HOST)
-
-    assert refused.returncode == 9, refused.stderr
-    assert "shop.0008_once can't be reversed" in refused.stderr
-    assert f"tagship backup.restore --env {HOST} --at 2" in refused.stderr
-    shop.tagship("rollback", "--env", HOST, "--keep-schema")
-    assert shop.get(HOST).startswith("hello")
+    assert shop.history(HOST)[-1]["migrations"] == ["shop.0007_once"]
 
 
 def test_alembic_by_commands_is_applied_and_reversed(rig: Rig, tmp_path: Path) -> None:
