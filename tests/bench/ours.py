@@ -21,7 +21,9 @@ def install(source: Path, folder: Path) -> Path:
     """A checkout's wheel and its own locked requirements, in an environment of their own; where its programs are."""
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet"]
-    _do([*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(source / "action/requirements.txt")])
+    with_backups = source / "action/requirements-backups.txt"  # older versions have none
+    locked = with_backups if with_backups.exists() else source / "action/requirements.txt"
+    _do([*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(locked)])
     _do([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "dist")], source)
     _do([*pip, "--no-deps", *map(str, (folder / "dist").glob("*.whl"))])
     return folder / "bin"

@@ -1,6 +1,19 @@
 """The rows of the table, in its order."""
 
-from tests.bench.rows import crowded, example, far, large, loaded, many, migrating, near, pruning, starting, three
+from tests.bench.rows import (
+    backup,
+    crowded,
+    example,
+    far,
+    large,
+    loaded,
+    many,
+    migrating,
+    near,
+    pruning,
+    starting,
+    three,
+)
 from tests.bench.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
@@ -13,6 +26,7 @@ SCENES: tuple[Scene, ...] = (
     loaded.SCENE,
     large.SCENE,
     pruning.SCENE,
+    backup.SCENE,
     *many.SCENES,
     *crowded.SCENES,
 )
