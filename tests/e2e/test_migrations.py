@@ -111,7 +111,7 @@ def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(
 
     assert refused.returncode == 9, refused.stderr
     assert "shop.0007_once can't be reversed" in refused.stderr
-    assert f"tagship backup.restore --env {HOST} --at 2" in refused.stderr
+    assert f"--env {HOST} --to" in refused.stderr, refused.stderr
     shop.tagship("rollback", "--env", HOST, "--keep-schema")
     assert shop.get(HOST).startswith("hello")
 
