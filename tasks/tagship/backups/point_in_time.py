@@ -82,10 +82,10 @@ def drill(engine: Engine, of: Cluster, container: str, step: Step) -> Receipt:
     canary = _Canary(engine, container, of.environment)
     with step(f"Write two rows into {CANARY}, and wait for the archive"):
         canary.prepare()
-        before = canary.write("before")
+        canary.write("before")
         moment = canary.clock()
-        canary.write("after")
-        rpo, timeout, took = canary.archived(before)
+        after = canary.write("after")
+        rpo, timeout, took = canary.archived(after)
     volume = f"{of.place}_tagship-drill"
     seen: dict[str, str] = {}
     began = time.monotonic()
