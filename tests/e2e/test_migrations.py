@@ -4,12 +4,11 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.rig import Rig
-from tests.shop import AlembicShop, Shop
+from tests.shop import Shop
 
 HOST = "host1"
 COLUMNS = """SELECT string_agg(attname, ' ') FROM pg_attribute
@@ -130,28 +129,6 @@ def test_a_renamed_column_has_its_old_name_again_before_the_old_release_starts(s
     assert "name" in shop.sql(HOST, COLUMNS).split()
     assert shop.get(HOST).startswith("hello")
     assert shop.history(HOST)[-1]["migrations"] == ["shop.0007_once"]
-
-
-def test_alembic_by_commands_is_applied_and_reversed(rig: Rig, tmp_path: Path) -> None:
-    app = AlembicShop(rig, tmp_path / "app", "alembic")
-    app.migration("0001", "", 'op.create_table("shop_item", sa.Column("id", sa.Integer))', 'op.drop_table("shop_item")')
-    app.commit()
-    app.tagship("accessories.up", "--env", HOST)
-    assert app.ship(HOST)["migrations"] == ["0001"]
-    add, drop = 'op.add_column("shop_item", sa.Column("note", sa.Integer))', 'op.drop_column("shop_item", "note")'
-    app.migration("0002", "0001", add, drop)
-    app.commit()
-    app.tagship("build")
-    app.tagship("push")
-
-    assert "ALTER TABLE shop_item ADD COLUMN note" in app.tagship("migrate", "--env", HOST, "--dry-run")
-    assert json.loads(app.tagship("deploy", "--env", HOST, "--json"))["migrations"] == ["0002"]
-    assert app.history(HOST)[-1]["migrations"] == ["0002"]
-    app.tagship("rollback", "--env", HOST, "--yes")
-
-    assert app.sql(HOST, COLUMNS).split() == ["id"]
-    assert app.history(HOST)[-1]["migrations"] == ["0001"]
-    app.remove()
 
 
 def _transaction(shop: Shop, statement: str) -> subprocess.Popen[str]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tagship.backups import manifest
 from tagship.backups.store import Store, Stored
 from tagship.errors import BackupError
 from tagship.names import Place
+
+_AHEAD = timedelta(days=1)
+"""How far a backup's time may be in the future, by a wrong clock, for it to be taken for the newest."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def backups(stored: Iterable[Stored], place: Place) -> list[Backup]:
     return [_backup(backup, times[backup], found[backup]) for backup in sorted(times, reverse=True)]
 
 
-def chosen(among: Sequence[Backup], at: str = "") -> Backup:
+def chosen(among: Sequence[Backup], at: str = "", now: datetime | None = None) -> Backup:
     """The backup that `--at` means: an id or its beginning, or the newest at or before a time; without it, the newest.
 
     Only whole backups count. A time is ISO 8601, in UTC if it names no zone. Raises BackupError.
@@ -51,7 +54,8 @@ def chosen(among: Sequence[Backup], at: str = "") -> Backup:
     if not whole:
         raise BackupError("There is no backup.", hint="create one with `backup.create`")
     if not at:
-        return whole[0]
+        until = (now or datetime.now(UTC)) + _AHEAD
+        return next((backup for backup in whole if backup.at < until), whole[0])
     if named := [backup for backup in whole if backup.id.startswith(at)]:
         if len(named) > 1:
             raise BackupError(f"{len(named)} backups begin with {at}.", hint=f"write more of it: {named[0].id}")
@@ -80,7 +84,7 @@ def _backup(backup: str, at: datetime, stored: Sequence[Stored]) -> Backup:
         id=backup,
         at=at,
         size=sum(each.size for each in stored),
-        whole=manifest.MANIFEST in files,
+        whole=manifest.MANIFEST in files and len(files - {manifest.PINNED}) > 1,
         pinned=manifest.PINNED in files,
         objects=tuple(each.name for each in stored),
     )

@@ -121,7 +121,7 @@ class Writer:
 
     def discard(self) -> None:
         """Remove what was written of a backup that failed, if the identity may; else a later prune does it."""
-        for name in self._written:
+        for name in (f"{self.folder}/{MANIFEST}", *self._written):  # without a manifest it counts for nothing
             with contextlib.suppress(TagshipError):
                 self._store.delete(name)
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from tagship.backups import restore
 from tagship.backups.manifest import Manifest
-from tagship.backups.postgres import Access, Server, Session
+from tagship.backups.postgres import Access, Server, Session, quoted
 from tagship.backups.store import Store
 from tagship.backups.workbench import Workbench
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.engine.readiness import Probe
-from tagship.errors import BackupError, EngineError
+from tagship.errors import BackupError, ConnectionFailedError, EngineError, StoppedError, TagshipError
 from tagship.names import Place
 from tagship.reporting.table import since, size, table
 
@@ -112,7 +112,8 @@ class Drill:
             with step(f"Start {self.server.service} without a network"):
                 _await(bench, access)
             with step(f"Load backup {self.backup.id}"), _timed(checks, "loads"):
-                with Session(bench, access.to("postgres")) as session:
+                with Session(bench, restore.maintenance(access)) as session:
+                    session.do(f"DROP DATABASE IF EXISTS {quoted(facts.name)};")  # of the image's own making
                     restore.create_database(session, facts.name, facts)
                 restore.fill(bench, access, self.backup, part, self.store, self.identities)
             with step("Compare rows and migrations"), _timed(checks, "rows and migrations"):
@@ -199,7 +200,7 @@ def _await(bench: Workbench, access: Access) -> None:
 
 def _ask(bench: Workbench, access: Access, question: str) -> None:
     with Session(bench, access) as session:
-        answer = session.value(f"SELECT to_jsonb(({question.strip().rstrip(';')}));")
+        answer = session.value(f"SELECT coalesce(to_jsonb((\n{question.strip().rstrip(';')}\n)), 'null');")
     if answer is not True:
         raise BackupError(f"It returned {answer}, not true.")
 
@@ -251,7 +252,9 @@ def _noted(checks: list[Check], name: str) -> Iterator[None]:
     began = time.monotonic()
     try:
         yield
-    except BackupError as error:
+    except TagshipError as error:
+        if isinstance(error, StoppedError | ConnectionFailedError):
+            raise
         checks.append(Check(name, passed=False, seconds=round(time.monotonic() - began, 2), detail=error.problem))
     else:
         checks.append(Check(name, passed=True, seconds=round(time.monotonic() - began, 2)))

@@ -49,6 +49,8 @@ class Database:
     encoding: str = ""
     collate: str = ""
     ctype: str = ""
+    search_path: str = ""
+    """As the database's user has it: where unqualified names, such as Django's tables, are found."""
     roles: tuple[str, ...] = ()
     """The server's roles. A dump names owners and grantees, but doesn't create them."""
     rows: dict[str, int] = field(default_factory=dict)

@@ -16,10 +16,13 @@ from tagship.names import Place
 from tagship.reporting import redaction
 
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1")
-_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+_LIMITS = """
+SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',
+  'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout') \\g /dev/null
+"""
 """Limits that a role or a database may set for the app; a backup must outlast them, as pg_dump does."""
 _DUMP = ("pg_dump", "--format=custom", "--compress=0", "--no-password")
-_RESTORE = ("pg_restore", "--exit-on-error", "--no-password")
+_RESTORE = ("pg_restore", "--exit-on-error", "--no-password", "--no-tablespaces")
 
 COUNTS = """
 SELECT coalesce(jsonb_object_agg(t.name, t.rows), '{}') FROM (
@@ -27,13 +30,14 @@ SELECT coalesce(jsonb_object_agg(t.name, t.rows), '{}') FROM (
     (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM ONLY %I.%I', n.nspname, c.relname),
       false, true, '')))[1]::text::bigint AS rows
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'
-    AND n.nspname <> 'information_schema' AND c.relispopulated
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'
+    AND n.nspname <> 'information_schema'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass
       AND d.deptype = 'e')
 ) t;
 """
-"""`schema.table` → rows, without tables that belong to extensions: a dump leaves their content to the extension."""
+"""`schema.table` → rows, without tables that belong to extensions, whose content a dump leaves to the extension,
+and without materialized views, which a restore refreshes."""
 _FACTS = """
 SELECT jsonb_build_object(
   'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
@@ -41,6 +45,7 @@ SELECT jsonb_build_object(
   'server', current_setting('server_version'),
   'postgis', coalesce((SELECT extversion FROM pg_extension WHERE extname = 'postgis'), ''),
   'size', pg_database_size(current_database()),
+  'search_path', current_setting('search_path'),
   'owner', pg_get_userbyid(d.datdba), 'encoding', pg_encoding_to_char(d.encoding),
   'collate', d.datcollate, 'ctype', d.datctype,
   'roles', (SELECT coalesce(jsonb_agg(rolname ORDER BY rolname), '[]') FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'),
@@ -153,7 +158,7 @@ class Session:
 
     def __init__(self, bench: Workbench, access: Access) -> None:
         self._psql = bench.open(_PSQL, access.environment)
-        self.do(*(f"SET {limit} = 0;" for limit in _LIMITS))
+        self.do(_LIMITS)
 
     def value(self, query: str) -> Any:  # noqa: ANN401 - JSON
         """The value of a query that returns one, as jsonb or text. Raises BackupError with psql's words."""
@@ -182,7 +187,7 @@ class Session:
 
     def _line(self) -> str:
         line = self._psql.line()
-        if not line:
+        if line is None:
             self._psql.rest()  # raises what went wrong
             raise BackupError("psql ended without an answer.")
         return line

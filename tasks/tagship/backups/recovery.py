@@ -44,7 +44,7 @@ pgbackrest archive-get "$1" "$2" --log-level-console=off --log-level-stderr=warn
 code=$?
 [ $code -le 1 ] || exit 255
 [ $code -eq 0 ] || exit 1
-mkdir -p /tmp/wal && cd /tmp/wal && cp "$OLDPWD/$2" "$1" && ls -t | tail -n +5 | xargs -r rm
+{ mkdir -p /tmp/wal && cd /tmp/wal && cp "$OLDPWD/$2" "$1" && ls -t | tail -n +5 | xargs -r rm; } || exit 255
 """
 """Fetches a segment for PostgreSQL, and keeps the last few: at its target it reads one again, now without a network.
 

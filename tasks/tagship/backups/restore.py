@@ -3,6 +3,8 @@
 The old database is kept under a name of its own. Until the swap, nothing that the app uses is touched.
 """
 
+import contextlib
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +21,10 @@ from tagship.reporting.table import size
 
 ROOM = 1.2
 """Free space that a restore needs, as a multiple of the database's size in the backup: its indexes are built anew."""
-_MAINTENANCE = "postgres"
-"""The database to connect to while others are created and renamed."""
-_LONGEST = 63
-"""PostgreSQL's limit for names, in bytes."""
+_LONGEST = 63 - len("_restore_20261127t101530z_a1b2c3")
+"""PostgreSQL's limit for names is 63 bytes."""
+_LEFT = r"_restore_\d{8}t\d{6}z_[0-9a-f]{6}"
+"""How the database of a restore that was killed is named, behind the database's own name."""
 _SWAP_ATTEMPTS = 5
 _LISTS = (
     "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
@@ -32,8 +34,14 @@ _LISTS = (
 _SERVER = """
 SELECT jsonb_build_object('version', current_setting('server_version_num')::int,
   'time', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD"t"HH24MISS'),
-  'databases', (SELECT jsonb_object_agg(datname, pg_database_size(datname)) FROM pg_database WHERE datallowconn));
+  'databases', (SELECT jsonb_agg(datname ORDER BY datname) FROM pg_database WHERE datallowconn));
 """
+
+
+_INVALID = """
+SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relkind = 'i';
+"""
+"""Partitioned indexes that were never attached everywhere are invalid, and so they are dumped."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,7 @@ class Standing:
 
     version: int
     """server_version_num, 150014 for 15.14."""
-    databases: dict[str, int]
-    """Name → bytes."""
+    databases: Sequence[str]
     time: str
     """By its clock, in UTC: 20261127t101530."""
     disk_free: int | None
@@ -77,9 +84,14 @@ class Plan:
         return "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
 
 
+def maintenance(access: Access) -> Access:
+    """The database to connect to while others are created and renamed."""
+    return access.to("postgres" if access.database != "postgres" else "template1")
+
+
 def observe(bench: Workbench, access: Access, disk_free: int | None) -> Standing:
     """Look at the server."""
-    with Session(bench, access.to(_MAINTENANCE)) as session:
+    with Session(bench, maintenance(access)) as session:
         found = session.value(_SERVER)
     return Standing(**found, disk_free=disk_free)
 
@@ -90,11 +102,11 @@ def plan(backup: Manifest, app: str, name: str, now: Standing, into: str = "") -
     if found:
         raise BackupError("\n".join(found), hint="solve this first; nothing was changed")
     stamp = backup.id.replace("-", "_").lower()
-    leftovers = tuple(sorted(other for other in now.databases if other.startswith(f"{name}_restore_")))
+    leftovers = tuple(other for other in now.databases if re.fullmatch(re.escape(_stem(name)) + _LEFT, other))
     if into:
         return Plan(backup, into, into, "", leftovers)
-    kept = _named(f"{name}_until_{now.time}") if name in now.databases else ""
-    return Plan(backup, name, _named(f"{name}_restore_{stamp}"), kept, leftovers)
+    kept = f"{_stem(name)}_until_{now.time}" if name in now.databases else ""
+    return Plan(backup, name, f"{_stem(name)}_restore_{stamp}", kept, leftovers)
 
 
 def _obstacles(backup: Manifest, app: str, now: Standing, into: str) -> Iterator[str]:
@@ -116,7 +128,7 @@ def load(bench: Workbench, access: Access, what: Plan, store: Store, identities:
     """Load and check the new database; remove it again if that fails."""
     part = next(part for part in what.backup.parts if part.kind == "postgres")
     facts = what.backup.database or Database("", "")
-    with Session(bench, access.to(_MAINTENANCE)) as server:
+    with Session(bench, maintenance(access)) as server:
         server.do(*(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE);" for name in what.leftovers))
         create_database(server, what.loading, facts)
         try:
@@ -138,9 +150,8 @@ def create_database(server: Session, name: str, facts: Database) -> None:
     options += [f"LC_CTYPE {literal(facts.ctype)}"] if facts.ctype else []
     options += [f"OWNER {quoted(facts.owner)}"] if facts.owner else []
     there = server.value("SELECT jsonb_agg(rolname) FROM pg_roles;")
-    server.do(
-        *(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in (*facts.roles, facts.owner) if role not in ("", *there))
-    )
+    missing = dict.fromkeys(role for role in (*facts.roles, facts.owner) if role not in {"", *there})
+    server.do(*(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in missing))
     server.do(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {' '.join(options)};")
 
 
@@ -164,6 +175,8 @@ def fill(  # noqa: PLR0913, PLR0917 - from where, to where
 def check(bench: Workbench, access: Access, facts: Database) -> None:
     """Compare a restored database with what the manifest says, and gather statistics. Raises BackupError."""
     with Session(bench, access) as session:
+        if facts.search_path:
+            session.text(f"SELECT set_config('search_path', {literal(facts.search_path)}, false);")
         rows = session.value(postgres.COUNTS)
         wrong = [
             f"{table}: {rows.get(table, 'missing')} rows instead of {count}"
@@ -173,7 +186,7 @@ def check(bench: Workbench, access: Access, facts: Database) -> None:
         wrong += [f"{table} isn't in the backup" for table in rows.keys() - facts.rows.keys()]
         if facts.leaves and (leaves := tuple(session.value(postgres.LEAVES))) != facts.leaves:
             wrong.append(f"the last migrations are {', '.join(leaves)} instead of {', '.join(facts.leaves)}")
-        if invalid := session.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid;"):
+        if invalid := session.value(_INVALID):
             wrong.append(f"{invalid} indexes are invalid")
         if facts.postgis and not session.value("SELECT to_jsonb(postgis_version() <> '');"):
             wrong.append("PostGIS doesn't answer")
@@ -193,7 +206,7 @@ def swap(bench: Workbench, access: Access, what: Plan) -> None:
         renames.insert(0, f"ALTER DATABASE {quoted(what.database)} RENAME TO {quoted(what.kept)};")
     for left in reversed(range(_SWAP_ATTEMPTS)):
         try:
-            _rename(bench, access.to(_MAINTENANCE), what, renames)
+            _rename(bench, maintenance(access), what, renames)
         except BackupError:
             if _swapped(bench, access, what):  # the answer was lost, not the transaction
                 return
@@ -222,11 +235,12 @@ def _swapped(bench: Workbench, access: Access, what: Plan) -> bool:
 
 def _evict(session: Session, databases: Sequence[str], done: threading.Event) -> None:
     names = ", ".join(map(literal, databases))
-    while not done.wait(0.05):
-        session.value(
-            "SELECT to_jsonb(count(pg_terminate_backend(pid))) FROM pg_stat_activity "
-            f"WHERE datname IN ({names}) AND pid <> pg_backend_pid();"
-        )
+    with contextlib.suppress(BackupError):  # the rename says why it fails
+        while not done.wait(0.05):
+            session.value(
+                "SELECT to_jsonb(count(pg_terminate_backend(pid))) FROM pg_stat_activity "
+                f"WHERE datname IN ({names}) AND pid <> pg_backend_pid() AND backend_type = 'client backend';"
+            )
 
 
 def _rights(server: Session, old: str, new: str) -> list[str]:
@@ -265,7 +279,8 @@ def _rest(source: Source) -> None:
         pass
 
 
-def _named(name: str) -> str:
+def _stem(name: str) -> str:
+    """A database's name, short enough for what is put behind it."""
     return name.encode()[:_LONGEST].decode(errors="ignore")
 
 

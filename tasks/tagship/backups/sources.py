@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tagship.backups.encryption import CHUNK
 from tagship.backups.store import Source
 from tagship.backups.workbench import Workbench
 from tagship.engine import containers
@@ -16,6 +17,8 @@ _REDIS = ("redis-cli", "--rdb", "-")
 MOUNTED = "/volume"
 """Where a volume is mounted while it is copied."""
 _MISSING = 404
+_END = bytes(1024)
+"""Two blocks of zeros end a tar (POSIX, pax)."""
 
 
 @contextmanager
@@ -41,7 +44,26 @@ def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
 def volume(engine: Engine, place: Place, name: str, image: str) -> Iterator[Source]:
     """A volume's content, as a tar that the engine makes. Nothing runs in the container that mounts it."""
     with mounted(engine, place, name, image) as container, engine.archive(container, f"{MOUNTED}/.") as tar:
-        yield tar
+        yield _Tar(tar)
+
+
+class _Tar:
+    """Passes a tar on, and raises BackupError unless it ends with the mark of its end.
+
+    An engine that can't read a file on, because it shrinks meanwhile, just ends the stream.
+    """
+
+    def __init__(self, tar: Source) -> None:
+        self._tar = tar
+        self._last = b""
+
+    def read(self, size: int = CHUNK, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+        data = self._tar.read(size)
+        if not data and self._last != _END:
+            raise BackupError("The volume's archive is cut off.", hint="try again while nothing changes its files")
+        self._last = (self._last + data)[-len(_END) :]
+        return data
 
 
 @contextmanager
@@ -64,4 +86,4 @@ def mounted(engine: Engine, place: Place, name: str, image: str) -> Iterator[str
     try:
         yield container
     finally:
-        engine.call("DELETE", f"/containers/{container}", force=True)
+        engine.call("DELETE", f"/containers/{container}", force=True, v=True)

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from tagship.backups.encryption import CHUNK
@@ -15,6 +16,8 @@ from tagship.names import LABEL
 _CONFLICT, _MISSING = 409, 404
 _STDERR = 2
 _LAST_LINES = 20
+_STARTS_WITHIN = 60.0
+"""Seconds from a container's making to its start; after that, its maker is dead."""
 _WITH_PROGRAM = '"$@" </dev/null & cat >/dev/null'
 """Runs a program until the shell's own stdin ends; the shell is the container's first process, so all ends with it."""
 
@@ -55,15 +58,7 @@ class Workbench:
             "Labels": {f"{LABEL}.workbench": name},
             "HostConfig": {"AutoRemove": True, **host},
         }
-        try:
-            self.id = str(engine.call("POST", "/containers/create", settings, name=name)["Id"])
-        except EngineError as error:
-            if error.status != _CONFLICT:
-                raise
-            raise LockedError(
-                f"Another run uses {name}: a backup, a restore or a drill of this environment.",
-                hint=f"wait for its end; if it is dead, `docker rm --force {name}` on the server",
-            ) from None
+        self.id = self._created(settings)
         self._held: Hijacked | None = None
         try:
             if files:
@@ -73,6 +68,19 @@ class Workbench:
         except BaseException:
             self.close()
             raise
+
+    def _created(self, settings: Mapping[str, Any], *, again: bool = True) -> str:
+        try:
+            return str(self.engine.call("POST", "/containers/create", settings, name=self.name)["Id"])
+        except EngineError as error:
+            if error.status != _CONFLICT:
+                raise
+        if again and _stillborn(self.engine, self.name):
+            return self._created(settings, again=False)
+        raise LockedError(
+            f"Another run uses {self.name}: a backup, a restore or a drill of this environment.",
+            hint=f"wait for its end; if it is dead, `docker rm --force {self.name}` on the server",
+        )
 
     @property
     def running(self) -> bool:
@@ -128,9 +136,12 @@ class Program:
         self._engine = engine
         self._name = argv[0]
         self._stream = engine.hijack(container, list(argv), environment, user)
+        self._stream.limit(None)  # building an index or counting rows says nothing for hours
         self._ready = memoryview(b"")
         self._errors = b""
         self._ended = False
+        self._cut: Exception | None = None
+        """Why the output couldn't be read to its end."""
 
     def write(self, data: bytes) -> None:
         """Send to its stdin. Raises BackupError if it doesn't read any more."""
@@ -178,14 +189,14 @@ class Program:
         piece, self._ready = self._ready[:size], self._ready[size:]
         return bytes(piece)
 
-    def line(self) -> str:
-        """The next line of its stdout, without its end; empty at the end."""
+    def line(self) -> str | None:
+        """The next line of its stdout, without its end; None at the end."""
         found = bytearray()
         while byte := self.read(1):
             if byte == b"\n":
-                break
+                return found.decode()
             found += byte
-        return found.decode()
+        return None
 
     def rest(self) -> bytes:
         """Everything that is left of its stdout."""
@@ -220,12 +231,12 @@ class Program:
         try:
             while not self._ended:
                 self._next()
-        except Exception:  # noqa: BLE001 - the check at the end reports it
-            self._ended = True
+        except Exception as error:  # noqa: BLE001 - raised by the check at the end
+            self._ended, self._cut = True, error
 
     def _check(self) -> None:
         """Raises BackupError unless the program ended well, or the error of a cut connection."""
-        if cut := self._engine.cut():
+        if cut := self._engine.cut() or self._cut:
             raise cut
         try:
             code = self._engine.exit_code(self._stream)
@@ -234,5 +245,25 @@ class Program:
                 raise
             raise BackupError(f"{self._name} was cut off: its container ended.") from None
         if code:
-            words = "\n".join(self._errors.decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
+            words = "\n".join(_words(self._errors.decode(errors="replace"))[-_LAST_LINES:])
             raise BackupError(f"{self._name} failed with exit code {code}{':' if words else '.'}\n{words}".strip())
+
+
+def _words(errors: str) -> list[str]:
+    """What a program says went wrong, without the rows and commands that it quotes."""
+    said = errors.partition("Command was:")[0].strip().splitlines()
+    return [line for line in said if not line.lstrip().startswith(("DETAIL:", "CONTEXT:"))]
+
+
+def _stillborn(engine: Engine, name: str) -> bool:
+    """Remove a container whose maker was killed before it started it: it would never end by itself."""
+    try:
+        raw = engine.get(f"/containers/{name}/json")
+        age = engine.now() - datetime.fromisoformat(f"{raw['Created'][:19]}+00:00").timestamp()
+        if raw["State"]["Status"] != "created" or age < _STARTS_WITHIN:
+            return False
+        engine.call("DELETE", f"/containers/{raw['Id']}", force=True, v=True)
+    except EngineError as error:
+        if error.status not in {_MISSING, _CONFLICT}:
+            raise
+    return True

@@ -18,7 +18,7 @@ from tagship.backups.postgres import Server
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
-from tagship.errors import BackupError, CheckError, ConfigError, LockedError
+from tagship.errors import BackupError, CheckError, ConfigError, EngineError, LockedError, StoreError
 from tagship.github import deployments
 from tagship.images import pulls
 from tagship.project import here
@@ -31,6 +31,7 @@ from tagship.reporting.progress import Progress
 from tagship.server import connection, lock
 from tagship.server.session import Session
 from tagship.server.target import LockedServer
+from tagship.system.signals import uninterrupted
 from tagship.variables import files
 
 IDENTITY = "TAGSHIP_IDENTITY"
@@ -218,22 +219,16 @@ def drilled(order: DrillOrder, progress: Progress) -> Receipt | None:
         )
         try:
             receipt = drill.run(progress.step)
-        except BackupError as error:
+        except (BackupError, StoreError, EngineError) as error:
             _recorded(session, order.wait, Action.DRILL, ledger.FAILED, backup=backup.id, why=error.problem)
             raise
         result = ledger.GOOD if receipt.passed else ledger.FAILED
         failed = "; ".join(f"{check.name}: {check.detail}" for check in receipt.checks if not check.passed)
-        _recorded(
-            session,
-            order.wait,
-            Action.DRILL,
-            result,
-            backup=backup.id,
-            why=failed,
-            rpo=receipt.rpo,
-            rto=receipt.rto,
-            seconds=receipt.rto,
-        )
+        measured = {"rpo": receipt.rpo, "rto": receipt.rto, "seconds": receipt.rto}
+        try:
+            _recorded(session, order.wait, Action.DRILL, result, backup=backup.id, why=failed, **measured)
+        except LockedError as error:
+            progress.note(f"the ledger doesn't have this drill: {error.problem}")
         return receipt
 
 
@@ -295,19 +290,22 @@ def _carried_out(  # noqa: PLR0913 - a plan, and all that it needs
 ) -> Restored:
     began = datetime.now(UTC)
     swaps = plan.loading != plan.database
-    with environment.edge.held(on=hold) if swaps else nullcontext():
+    with environment.edge.held(environment.site(environment.observe()), on=hold) if swaps else nullcontext():
         with progress.step(f"Load backup {plan.backup.id} into {plan.loading} and compare it"):
             restore.load(bench, server.access, plan, store, keys)
         if swaps:
-            with progress.step(f"Swap it with {plan.database}"):
-                environment.lease.check()
+            environment.lease.check()
+            with uninterrupted(), progress.step(f"Swap it with {plan.database}"):
                 restore.swap(bench, server.access, plan)
-    seconds = round((datetime.now(UTC) - began).total_seconds(), 2)
-    why = f"into {plan.loading}" if not swaps else f"old database kept as {plan.kept}" if plan.kept else ""
-    leaves = plan.backup.database.leaves if plan.backup.database and swaps else ()
-    what = {"seconds": seconds, "why": why, "migrations": leaves, "backup": plan.backup.id}
-    environment.record(_entry(environment, Action.RESTORE, ledger.GOOD, what))
-    return Restored(plan, seconds)
+                why = f"old database kept as {plan.kept}" if plan.kept else ""
+                leaves = plan.backup.database.leaves if plan.backup.database else ()
+                what = {"seconds": _since(began), "why": why, "migrations": leaves, "backup": plan.backup.id}
+                environment.record(_entry(environment, Action.RESTORE, ledger.GOOD, what))
+    return Restored(plan, _since(began))
+
+
+def _since(began: datetime) -> float:
+    return round((datetime.now(UTC) - began).total_seconds(), 2)
 
 
 def _planned(session: Session, server: Server, bench: Workbench, backup: Manifest, into: str) -> restore.Plan:

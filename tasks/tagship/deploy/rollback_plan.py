@@ -158,6 +158,8 @@ def _settles(entry: Entry, owed: Sequence[RollbackPlan]) -> bool:
     """
     if entry.result != GOOD or entry.action not in {Action.MIGRATE.value, Action.RESTORE.value}:
         return False
+    if entry.backup and entry.backup == owed[0].backup:
+        return True
     newer = {name for plan in owed for name in plan.migrations}
     old, there = set(owed[0].leaves), set(entry.migrations)
     return bool(old) and old <= there and not newer & there

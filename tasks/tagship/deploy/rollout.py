@@ -93,7 +93,8 @@ def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
         return ()  # there is nothing to go back to; the error says so
     was = good.routing or now.routing
     again = served(good.release.shape.routes if good.release else (), old.present if old else {})
-    restored = Serve(again, again, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
+    everyone = Served(()) if was.held else again  # its database is an older one, so it isn't served
+    restored = Serve(again, everyone, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
     running = old.running if old else {}
     stopped = tuple(s for s, count in good.running.items() if running.get(s, 0) < count)
     return (

@@ -25,7 +25,7 @@ from tagship.system.signals import uninterrupted
 
 
 class RestoreNeededError(CheckError):
-    """A rollback needs the database of an earlier moment. Carries the backup's id, or the time."""
+    """A rollback needs the database of an earlier moment. Carries the id of the backup that was made then."""
 
     def __init__(self, problem: str, *, hint: str, at: str) -> None:
         self.at = at
@@ -129,10 +129,16 @@ def _way_back(
         if plan.backup.startswith("rds:"):
             snapshot = f"restore the snapshot {plan.backup.removeprefix('rds:')} in RDS"
             raise CheckError(problem, hint=f"{snapshot}, which loses what was written since, then {keep}")
+        if not plan.backup:
+            older = f"`tagship backup.restore --env {order.environment} --at {plan.since}`"
+            raise CheckError(
+                f"{problem[:-1]}, and no backup was made then.",
+                hint=f"run {older}, which restores an older one and loses what was written since, then {keep}",
+            )
         raise RestoreNeededError(
             problem,
             hint=f"pass --yes to restore it and lose what was written since; or, if {to} runs as it is, {keep}",
-            at=plan.backup or plan.since,
+            at=plan.backup,
         )
     newer = order.again(before, record)
     both = dataclasses.replace(candidate, secrets={**newer.secrets, **candidate.secrets})

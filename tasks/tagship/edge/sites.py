@@ -83,7 +83,13 @@ def held(site: Site) -> Site:
 
 def is_held(http: Json, place: Place) -> bool:
     """Whether the edge answers for an environment that it is down for maintenance."""
-    return any(maintenance() in route.get("handle", ()) for ours in served(http, place).values() for route in ours)
+    return any(_answers(maintenance(), route) for ours in served(http, place).values() for route in ours)
+
+
+def _answers(answer: Json, route: Json) -> bool:
+    """Whether a route, or one within it, gives this answer."""
+    handlers = route.get("handle") or ()
+    return answer in handlers or any(_answers(answer, sub) for each in handlers for sub in each.get("routes") or ())
 
 
 def _replaced(routes: list[Json], place: Place, wanted: list[Json]) -> list[Json]:

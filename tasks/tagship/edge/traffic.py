@@ -70,18 +70,21 @@ class Edge(State):
         return True
 
     @contextmanager
-    def held(self, *, on: bool = False) -> Iterator[None]:
+    def held(self, own: routes.Site, *, on: bool = False) -> Iterator[None]:
         """Answer 503 at the environment's URLs meanwhile; containers run on.
 
-        With `on`, and without an error, it stays so afterwards, until a deploy or a rollback cuts over.
+        `own`: the routes to serve afterwards if it was held already, by a restore that was killed. With `on`, and
+        without an error, it stays so afterwards, until a deploy or a rollback cuts over.
 
         Whoever is killed in here leaves the answer in place, and the next deploy or rollback restores the routes. So
         does one that runs in here; then they are left as it set them.
         """
         before = sites.served(application(self._admin("GET", SERVED)), self.place)
         held = sites.held(before)
-        self.serve(held)
+        if before == held:
+            before = own
         try:
+            self.serve(held)
             yield
         except BaseException:
             on = False

@@ -87,8 +87,8 @@ class Hijacked:
         except (OSError, ValueError):
             return True
 
-    def limit(self, seconds: float) -> None:
-        """From now on, reading raises TimeoutError if nothing comes for so long."""
+    def limit(self, seconds: float | None) -> None:
+        """From now on, reading raises TimeoutError if nothing comes for so long; with None it waits for ever."""
         self._socket.settimeout(seconds)
 
     def write(self, data: bytes) -> None:

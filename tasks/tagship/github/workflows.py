@@ -104,6 +104,8 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
     embedded = _embedded(config)
     prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
     env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for name in secrets.get(settings.name, ())]
+    if settings.backups and settings.backups.store.startswith("s3:"):  # a deploy backs up before it migrates
+        env += [f"{each}: ${{{{ secrets.{each} }}}}" for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     if settings.sentry:
         env.append("SENTRY_AUTH_TOKEN: ${{ secrets.SENTRY_AUTH_TOKEN }}")
     return _registry(config, read=True) | {

@@ -109,11 +109,16 @@ class Reader:
             routing=self._routing(files.http, record.release if record else None, standing),
         )
 
+    def site(self, observed: Observed) -> routes.Site:
+        """The live release's routes at the environment's URL, as the edge should have them."""
+        wanted = _served(observed.live_release, observed.standing(observed.live))
+        return routes.site(self._place, [self._url], wanted, wanted)
+
     def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
         """Compare what the edge serves with what it should serve; without a URL, nothing can be wrong."""
         if not self._url:
             return Routing()
-        wanted = served(live.shape.routes, standing.present if standing else {}) if live else Served(())
+        wanted = _served(live, standing)
         at = sites.addresses(http, self._place)
         site = routes.site(self._place, [self._url], wanted, wanted)
         hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # a first deploy will need these hosts
@@ -143,3 +148,7 @@ class Reader:
         """A release's record."""
         raw = self._files.record(name) if name and self._files else b""
         return ledger.decode_record(raw)
+
+
+def _served(live: Release | None, standing: Standing | None) -> Served:
+    return served(live.shape.routes, standing.present if standing else {}) if live else Served(())

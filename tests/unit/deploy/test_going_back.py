@@ -15,6 +15,7 @@ from tagship.deploy.story import RestoreNeededError
 from tagship.errors import CheckError, MigrationError, SmokeTestError
 from tagship.migrations.inspection import Change
 from tagship.names import Holder
+from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.release.model import Record, Rendered
 from tagship.reporting.progress import Progress
@@ -127,12 +128,30 @@ def test_what_cannot_be_reversed_is_refused_with_the_commands_that_lead_back() -
     environment.changed = {"shop.0002": dataclasses.replace(STRICT, reversible=False)}
     carry_out(environment, order(NEW, Action.DEPLOY))
 
-    with pytest.raises(RestoreNeededError, match=r"shop\.0002 can't be reversed") as caught:
+    with pytest.raises(CheckError, match="no backup was made then") as caught:
         carry_out(environment, order(OLD, Action.ROLLBACK))
 
-    assert caught.value.at == "2026-01-01T00:00:00+00:00"
-    assert "--yes" in caught.value.hint
+    assert "tagship backup.restore --env staging --at 2026-01-01T00:00:00+00:00" in caught.value.hint
     assert "--keep-schema" in caught.value.hint
+
+
+def test_where_a_backup_was_made_before_the_migrations_a_rollback_asks_for_it_until_it_is_restored() -> None:
+    environment = MemoryTarget(pending=("shop.0001",))
+    carry_out(environment, order(OLD, Action.DEPLOY))
+    environment.pending = ("shop.0002",)
+    environment.changed = {"shop.0002": dataclasses.replace(STRICT, reversible=False)}
+    carry_out(environment, order(NEW, Action.DEPLOY))
+    deployed = environment.observe().history[-1]
+    environment.ledger[-1] = ledger.line(dataclasses.replace(deployed, backup="20260101T000000Z-0a1b2c"), "")
+
+    with pytest.raises(RestoreNeededError, match=r"shop\.0002 can't be reversed") as caught:
+        carry_out(environment, order(OLD, Action.ROLLBACK))
+    assert caught.value.at == "20260101T000000Z-0a1b2c"
+
+    restored = dataclasses.replace(deployed, action="restore", way_back={}, migrations=(), backup=caught.value.at)
+    environment.ledger.append(ledger.line(restored, environment.ledger[-1]))
+    carry_out(environment, order(OLD, Action.ROLLBACK))
+    assert environment.observe().live == OLD.name
 
 
 def test_a_preview_shows_what_is_pending_and_the_way_back(environment: MemoryTarget) -> None:
