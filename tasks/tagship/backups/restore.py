@@ -16,7 +16,7 @@ from tagship.backups.manifest import Database, Manifest, Part
 from tagship.backups.postgres import Access, Session, literal, quoted
 from tagship.backups.store import Source, Store
 from tagship.backups.workbench import Workbench
-from tagship.errors import BackupError
+from tagship.errors import BackupError, TagshipError
 from tagship.reporting.table import size
 
 ROOM = 1.2
@@ -136,7 +136,8 @@ def load(bench: Workbench, access: Access, what: Plan, store: Store, identities:
             server.do(*_rights(server, what.database, what.loading))
             check(bench, access.to(what.loading), facts)
         except BaseException:
-            server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
+            with contextlib.suppress(TagshipError):  # the cause is what matters; the next restore drops it
+                server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
             raise
 
 

@@ -91,15 +91,7 @@ def rollback(  # noqa: PLR0913 - its options
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import (
-            RunOptions,
-            agreed,
-            agreed_to_restore,
-            bring,
-            former,
-            order,
-        )  # while ssh connects
-        from tagship.deploy.story import RestoreNeededError
+        from tagship.commands.orders import RunOptions, agreed, bring_back, former, order  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
@@ -109,18 +101,7 @@ def rollback(  # noqa: PLR0913 - its options
         what = order(settings, Action.ROLLBACK, former(settings, to, how.progress))
         agree = partial(agreed, settings, yes=yes)
         back = dataclasses.replace(what, agree=agree, keep_schema=keep_schema)
-        try:
-            bring(session, back, how)
-        except RestoreNeededError as error:
-            if how.dry_run or not agreed_to_restore(settings, error, yes=yes):
-                raise
-            from tagship.commands.data import RestoreOrder, restored
-
-            restored(
-                RestoreOrder(settings, settings, error.at, "", identity, settings.name, dry_run, wait, hold=True),
-                how.progress,
-            )
-            bring(session, back, how)
+        bring_back(session, back, how, identity=identity, yes=yes)
 
 
 @task(

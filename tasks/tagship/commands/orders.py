@@ -237,9 +237,21 @@ def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:
         disagree(plan)
 
 
-def agreed_to_restore(settings: Environment, error: RestoreNeededError, *, yes: bool) -> bool:
-    """Whether somebody agrees that a rollback restores a backup and loses what was written since."""
-    return _agrees(settings, f"{error.problem}\nWhat was written since will be lost.", yes=yes)
+def bring_back(session: Session, what: Order, how: RunOptions, *, identity: str, yes: bool) -> None:
+    """Run a rollback; first restore the backup that it needs, if somebody agrees to lose what was written since."""
+    settings = session.settings
+    try:
+        bring(session, what, how)
+    except RestoreNeededError as error:
+        lost = f"{error.problem}\nWhat was written since will be lost."
+        if how.dry_run or not _agrees(settings, lost, yes=yes):
+            raise
+        from tagship.commands.data import RestoreOrder, restored
+
+        agreed = settings.name
+        order = RestoreOrder(settings, settings, error.at, "", identity, agreed, how.dry_run, how.wait, hold=True)
+        restored(order, how.progress)
+        bring(session, what, how)
 
 
 def _agrees(settings: Environment, what: str, *, yes: bool) -> bool:
