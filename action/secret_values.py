@@ -6,6 +6,8 @@ from pathlib import Path
 from tagship.project.schema import Config, Environment
 from tagship.release import references
 from tagship.variables import files as variables
+from tagship.variables.stores import environment as environment_store
+from tagship.variables.stores.environment import SHELLS_OWN
 
 _OWN = (
     "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN", "TAGSHIP_IDENTITY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
@@ -27,11 +29,12 @@ def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str
 
 
 def _of(settings: Environment, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    kind, _, prefix = settings.secrets.partition("://")
-    if kind != "env":
+    prefixes = environment_store.prefixes(settings.secrets)
+    if not prefixes:
         return []
     referred = references.in_files(settings.compose, folder).keys()
     known = [name for name in settings.variables if (folder / name).is_file()]
     plain = variables.read(known, folder)
-    secret = (name for name in sorted(referred - plain.keys()) if prefix or name not in variables.SHELLS_OWN)
-    return [environment[prefix + name] for name in secret if environment.get(prefix + name)]
+    names = sorted(referred - plain.keys())
+    secret = (prefix + name for prefix in prefixes for name in names if prefix or name not in SHELLS_OWN)
+    return [environment[name] for name in secret if environment.get(name)]

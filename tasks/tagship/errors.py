@@ -166,6 +166,12 @@ class StoreError(TagshipError):
     exit_code = 21
 
 
+class SecretsError(TagshipError):
+    """A secret store can't be reached, refuses, or holds something else than secrets. Nothing was changed."""
+
+    exit_code = 22
+
+
 class UsageError(TagshipError):
     """The command line names an unknown task or option (sysexits.h, EX_USAGE)."""
 

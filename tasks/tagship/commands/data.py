@@ -32,7 +32,7 @@ from tagship.server import connection, lock
 from tagship.server.session import Session
 from tagship.server.target import LockedServer
 from tagship.system.signals import uninterrupted
-from tagship.variables import files
+from tagship.variables import files, secrets
 
 IDENTITY = "TAGSHIP_IDENTITY"
 """The variable that holds a private key of age itself, as CI passes secrets."""
@@ -82,9 +82,13 @@ def database(session: Session, wanted: BackupSettings) -> Server:
     if chosen is None or not chosen.url:
         return postgres.accessory(session.engine, session.place, chosen.service if chosen else "")
     settings, name = session.settings, chosen.url
-    given = files.secrets(settings.secrets, [name]) | files.read(settings.variables, here.folder())
+    given = files.read(settings.variables, here.folder())
     if name not in given:
-        raise ConfigError(f"{settings.name} has no value for {name}.", hint=f"add it to {settings.secrets}")
+        found = secrets.values(settings.secrets, [name], here.folder())
+        given |= {each: value.reveal() for each, value in found.items()}
+    if name not in given:
+        hint = f"add it to {secrets.shown(settings.secrets)}"
+        raise ConfigError(f"{settings.name} has no value for {name}.", hint=hint)
     pulls.bring_tagged(session.engine, chosen.image, session.credentials)
     return postgres.managed(given[name], chosen.image, str(session.place))
 

@@ -150,11 +150,9 @@ def _opened(env: str, progress: Progress) -> Iterator[tuple[Session, Cluster]]:
     """A connected session, and its database that is set up for pgBackRest. Raises ConfigError."""
     from tagship.backups import recovery
     from tagship.commands import accessories as commands
-    from tagship.reporting import redaction
     from tagship.server import accessories
 
     with commands.opened(env, progress) as (session, resolved):
-        redaction.conceal(resolved.secrets.values())
         model = accessories.filled(session, resolved)
         yield session, recovery.cluster(session.place, model, _service(session, model["services"]))
 

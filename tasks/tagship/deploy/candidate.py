@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tagship.deploy.observed import Observed
 from tagship.release.model import Record, Rendered
+from tagship.secret import Secret
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Candidate:
     """A release in an environment's configuration, with the values of its secrets."""
 
     rendered: Rendered
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     restores: str = ""
     """The deploy that a rollback restores, by the name that its release had."""
 

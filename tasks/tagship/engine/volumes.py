@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tagship.engine.client import Engine
 from tagship.release import markers
 from tagship.release.model import Volume
+from tagship.secret import Secret
 
 LOCAL = "local"
 """The engine's default driver."""
@@ -25,7 +26,7 @@ def existing(engine: Engine) -> dict[str, Standing]:
     return {volume["Name"]: Standing(volume["Driver"], volume.get("Options") or {}) for volume in found}
 
 
-def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], secrets: Mapping[str, Secret]) -> None:
     """Create missing volumes. Requests for existing ones change nothing."""
     for volume in wanted:
         settings = {
@@ -38,7 +39,7 @@ def ensure(engine: Engine, wanted: Iterable[Volume], labels: Mapping[str, str], 
 
 
 def findings(
-    wanted: Iterable[Volume], external: Iterable[str], there: Mapping[str, Standing], secrets: Mapping[str, str]
+    wanted: Iterable[Volume], external: Iterable[str], there: Mapping[str, Standing], secrets: Mapping[str, Secret]
 ) -> Iterator[str]:
     """Each volume that differs from the Compose file, in one line, without the options' values."""
     for name in sorted(set(external) - there.keys()):
@@ -56,7 +57,7 @@ def findings(
             )
 
 
-def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> Iterator[str]:
+def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, Secret]) -> Iterator[str]:
     if stands.driver != (volume.driver or LOCAL):
         yield "driver"
     options = _plain(volume.options, secrets)
@@ -69,6 +70,6 @@ def _differing(volume: Volume, stands: Standing, secrets: Mapping[str, str]) -> 
     )
 
 
-def _plain(values: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+def _plain(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> dict[str, str]:
     """The values without Compose's escaping of `$`."""
     return {key: str(markers.fill(value, secrets)).replace("$$", "$") for key, value in values.items()}

@@ -11,6 +11,7 @@ from typing import Self
 from tagship.errors import ConfigError
 from tagship.project.schema import Config, Environment
 from tagship.release.references import Need, Needs
+from tagship.variables.stores.environment import prefixes
 
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
@@ -102,8 +103,9 @@ def _embedded(config: Config) -> bool:
 def _environment(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
     held = "this job waits for its protection rules" if settings.approval == "required" else "its secrets and variables"
     embedded = _embedded(config)
-    prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
-    env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for name in secrets.get(settings.name, ())]
+    env = [
+        f"{p}{name}: ${{{{ secrets.{name} }}}}" for p in _prefix(settings) for name in secrets.get(settings.name, ())
+    ]
     if settings.backups and settings.backups.store.startswith("s3:"):  # a deploy backs up before it migrates
         env += [f"{each}: ${{{{ secrets.{each} }}}}" for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     if settings.sentry:
@@ -121,6 +123,11 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
         "access": _lines(_SSH) if settings.engine != "local" else "",
         "secrets": "        env:\n" + _lines(env) if env else "",
     }
+
+
+def _prefix(settings: Environment) -> list[str]:
+    """The prefix of variables with secrets; none if secrets come from elsewhere."""
+    return prefixes(settings.secrets)[:1]
 
 
 def _backups(known: Mapping[str, str], shipped: Sequence[Environment], config: Config) -> dict[str, str]:
@@ -141,8 +148,7 @@ def _backup(name: str, schedule: str, settings: Environment, config: Config) -> 
     secrets = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] if settings.backups.store.startswith("s3:") else []
     env = [f"{each}: ${{{{ secrets.{each} }}}}" for each in secrets]
     if settings.backups.database and (url := settings.backups.database.url):
-        prefix = settings.secrets.removeprefix("env://") if settings.secrets.startswith("env://") else ""
-        env.append(f"{prefix}{url}: ${{{{ secrets.{url} }}}}")
+        env += [f"{prefix}{url}: ${{{{ secrets.{url} }}}}" for prefix in _prefix(settings)]
     env += ["TAGSHIP_IDENTITY: ${{ secrets.TAGSHIP_IDENTITY }}"] if name == "drill" else []
     env += ["TAGSHIP_SENTRY_DSN: ${{ vars.TAGSHIP_SENTRY_DSN }}"] if settings.sentry else []
     run = "backup.create --reason scheduled" if name == "backup" else "backup.drill"

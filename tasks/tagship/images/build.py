@@ -15,21 +15,22 @@ from tagship.project.schema import Config, Environment
 from tagship.release import references, selection
 from tagship.release.markers import Model
 from tagship.release.references import Need
-from tagship.reporting import redaction
+from tagship.secret import Secret
 from tagship.source import compose_file, git
 from tagship.system import programs
 from tagship.system.parallel import ahead
 from tagship.variables import files as variables
+from tagship.variables import secrets as stored
 
 
-def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
+def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, Secret] | None = None) -> None:
     """Build every target in one parallel build. Raises BuildError with the last lines of output.
 
     `secrets`: the variables for build secrets.
     """
     argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
     settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
-    env = programs.environment({**(secrets or {}), **settings})
+    env = programs.environment({**{name: value.reveal() for name, value in (secrets or {}).items()}, **settings})
     done = subprocess.run(
         argv, input=json.dumps(wanted), env=env, text=True, errors="backslashreplace", check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -80,10 +81,11 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
     if not wanted:
         return []
     needed = definition.secret_variables(resolved)
-    secrets = variables.secrets(settings.secrets, needed)
-    redaction.conceal(secrets.values())
+    secrets = stored.values(settings.secrets, needed, folder)
     if lacking := sorted(needed - secrets.keys()):
-        raise ConfigError(f"The build needs {', '.join(lacking)}.", hint=f"set the secret for {settings.secrets}")
+        raise ConfigError(
+            f"The build needs {', '.join(lacking)}.", hint=f"set it in the secrets: {stored.shown(settings.secrets)}"
+        )
     buildx(
         engine.socket,
         definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),

@@ -205,9 +205,10 @@ class Settings(Table):
     registry_image: str = Field(default="registry:2", description="Image of the embedded registry.")
     compose: Strings = Field(default=("docker-compose.yml",), description="Compose files, merged in this order.")
     variables: Strings = Field(default=(), description="Files with NAME=value lines for the Compose file.")
-    secrets: str = Field(
-        default="env://",
-        description="Where secrets come from: env:// or env://PREFIX_. Names like PATH need a prefix.",
+    secrets: Strings = Field(
+        default=("env://",),
+        description="Where secrets come from, one URI or several, of which later ones override earlier ones: env://, "
+        "dotenv://, aws-sm://, aws-ssm://, vault://, sops:// or command://.",
     )
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="What a deploy replaces.")
     routes: Routes = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tagship.secret import Secret
+
 _PLAIN = re.compile("[a-z0-9_]+")
 
 _SECRET = re.compile(r"⟦([A-Za-z_][A-Za-z0-9_./-]*)⟧")
@@ -23,15 +25,19 @@ def named(model: Model) -> frozenset[str]:
     return frozenset(item["environment"] for item in items if "environment" in item)
 
 
-def fill(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of a JSON document
+def fill(value: Any, secrets: Mapping[str, Secret]) -> Any:  # noqa: ANN401 - any part of a JSON document
     """Replace `⟦NAME⟧` by the secret; its `$` is escaped as Compose expects."""
     if isinstance(value, str):
-        return _SECRET.sub(lambda found: secrets.get(found[1], found[0]).replace("$", "$$"), value)
+        return _SECRET.sub(lambda found: _escaped(secrets[found[1]]) if found[1] in secrets else found[0], value)
     if isinstance(value, Mapping):
         return {key: fill(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [fill(item, secrets) for item in value]
     return value
+
+
+def _escaped(secret: Secret) -> str:
+    return secret.reveal().replace("$", "$$")
 
 
 def file_secret(key: str) -> str:

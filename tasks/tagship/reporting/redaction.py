@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from tagship import secret
+from tagship.secret import Secret
+
 SHORTEST_SECRET, SHORTEST_LINE = 4, 8
 """Minimum lengths in characters. Hiding shorter secrets, or shorter lines of them, would make text unreadable."""
 SHORTEST_VALUE = 8
@@ -25,9 +28,9 @@ HIDDEN = marker("hidden")
 """The marker for secrets without a known name."""
 
 
-def hide(text: str, secrets: Mapping[str, str]) -> str:
+def hide(text: str, secrets: Mapping[str, Secret]) -> str:
     """Replace each of these secrets by `⟦NAME⟧`, if it is long enough."""
-    named = {form: name for name, value in secrets.items() for form in forms(value)}
+    named = {form: name for name, value in secrets.items() for form in forms(value.reveal())}
     for form, name in sorted(named.items(), key=lambda item: -len(item[0])):
         text = text.replace(form, marker(name))
     return text
@@ -40,11 +43,11 @@ def conceal(values: Iterable[str]) -> None:
 
 
 def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """Hide all concealed secrets, the variables of this process and the users of URLs, except in keys in `keep`.
+    """Hide Secrets, concealed values, variables of this process and the users of URLs, except in keys in `keep`.
 
     Each is replaced by `⟦hidden⟧`.
     """
-    return _replaced(value, sorted(_concealed | set(_of_this_process()), key=len, reverse=True), keep)
+    return _replaced(value, sorted(_all(), key=len, reverse=True), keep)
 
 
 def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
@@ -57,6 +60,11 @@ def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
     lines = {line.strip() for line in value.splitlines()} if "\n" in value else set()
     found = {form for form in whole if len(form.strip()) >= shortest}
     return found | {line for line in lines if len(line) >= max(shortest, SHORTEST_LINE)}
+
+
+def _all() -> set[str]:
+    known = {form for value in secret.known() for form in forms(value)}
+    return _concealed | known | set(_of_this_process())
 
 
 def _of_this_process() -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tagship.errors import ConfigError
 from tagship.project.schema import SentrySettings
 from tagship.reporting import redaction
+from tagship.secret import Secret
 
 TOKEN, URL, ORG, PROJECT = "SENTRY_AUTH_TOKEN", "SENTRY_URL", "SENTRY_ORG", "SENTRY_PROJECT"
 
@@ -22,7 +23,7 @@ class Account:
 
     def hide(self, text: str) -> str:
         """The text without the token."""
-        return redaction.hide(text, {TOKEN: self.token})
+        return redaction.hide(text, {TOKEN: Secret(self.token)})
 
 
 def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:

@@ -14,6 +14,7 @@ from tagship.errors import CheckError
 from tagship.names import Holder
 from tagship.release import markers, render
 from tagship.release.model import Volume
+from tagship.secret import Secret
 from tagship.server import divergence
 from tagship.server.lease import Lease
 from tagship.server.session import Session
@@ -93,7 +94,7 @@ class _Accessories:
         self.described = divergence.describe(render.render_accessories(session.place, resolved.model, resolved.files))
         self.model = quirks.adapt(self.described, session.engine.api)
         self.filled = markers.fill(self.model, resolved.secrets)
-        self.named = {n: resolved.secrets[n] for n in markers.named(self.model) if n in resolved.secrets}
+        self.named = {n: resolved.secrets[n].reveal() for n in markers.named(self.model) if n in resolved.secrets}
         self._session = session
         self._resolved = resolved
 
@@ -156,7 +157,9 @@ def _ended(container: Container) -> bool:
     return container.restart == "no" and container.status.startswith("Exited (0)")
 
 
-def _prepare(session: Session, wanted: Sequence[Volume], model: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+def _prepare(
+    session: Session, wanted: Sequence[Volume], model: Mapping[str, Any], secrets: Mapping[str, Secret]
+) -> None:
     if model.get("volumes"):
         external = {volume["name"] for volume in model["volumes"].values()} - {volume.name for volume in wanted}
         found = list(volumes.findings(wanted, external, volumes.existing(session.engine), secrets))

@@ -13,13 +13,14 @@ from tagship.images.credentials import Credentials
 from tagship.release import markers
 from tagship.release.model import Rendered
 from tagship.reporting import redaction
+from tagship.secret import Secret
 from tagship.system.parallel import ahead, together
 
 
 class Composer:
     """Runs Compose for a release. Holds the secrets' values and passes them only to Compose."""
 
-    def __init__(self, engine: Engine, secrets: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, secrets: Mapping[str, Secret]) -> None:
         self._engine = engine
         self._secrets = secrets
         self._names: dict[str, str] = {}
@@ -73,7 +74,7 @@ class Composer:
 
     def variables(self, rendered: Rendered) -> dict[str, str]:
         """The variables from which Compose takes secrets and configs with `environment:`."""
-        return {name: self._secrets[name] for name in markers.named(rendered.model) if name in self._secrets}
+        return {name: self._secrets[name].reveal() for name in markers.named(rendered.model) if name in self._secrets}
 
     @contextmanager
     def hiding(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
+from tagship.secret import Secret
 from tagship.server import listening, unwatched
 from tagship.server.attach import attachments
 from tagship.server.composer import Composer
@@ -110,7 +111,7 @@ class LockedServer(Reader):
 class Server:
     """The `Target` of a real environment: acts on its containers and its edge."""
 
-    def __init__(self, environment: LockedServer, secrets: Mapping[str, str]) -> None:
+    def __init__(self, environment: LockedServer, secrets: Mapping[str, Secret]) -> None:
         self._environment = environment
         self._secrets = secrets
         self._engine, self._edge, self._lease = environment.engine, environment.edge, environment.lease

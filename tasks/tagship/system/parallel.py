@@ -14,6 +14,15 @@ Other = TypeVar("Other")
 
 def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
     """Start a call in a thread. The returned function waits for its result, or raises its error."""
+    return _started(call).result
+
+
+def within(seconds: float, call: Callable[[], Result]) -> Result:
+    """The result of a call, or its error. Raises TimeoutError if it takes longer; its thread is then left alone."""
+    return _started(call).result(seconds)
+
+
+def _started(call: Callable[[], Result]) -> "Future[Result]":
     done: Future[Result] = Future()
 
     def work() -> None:
@@ -23,7 +32,7 @@ def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
             done.set_exception(error)
 
     threading.Thread(target=work, name="tagship-ahead", daemon=True).start()
-    return done.result
+    return done
 
 
 def beside(first: Callable[[], Result], second: Callable[[], Other]) -> tuple[Result, Other]:

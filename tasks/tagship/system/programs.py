@@ -54,10 +54,12 @@ def run(  # noqa: PLR0913 - one door
     cwd: Path | None = None,
     fails_as: type[TagshipError] = ToolError,
     until: Deadline | None = None,
+    silent: bool = False,
 ) -> Output:
     """Run to the end. Raises `fails_as` with the program's last lines, or ToolError if it isn't installed.
 
-    At the deadline the program is killed, which counts as a failure.
+    At the deadline the program is killed, which counts as a failure. `silent`: its output may be secret, so the error
+    has only what it wrote to stderr.
     """
     name = Path(argv[0]).name
     try:
@@ -82,9 +84,10 @@ def run(  # noqa: PLR0913 - one door
     if done is None:
         raise fails_as(f"{name} was not done in time.")
     if process.returncode:
-        output = (done.err.strip() or done.out.strip()).splitlines()
+        said = done.err if silent else done.err.strip() or done.out
+        output = said.strip().splitlines() or [f"it ended with exit code {process.returncode}"]
         failed = fails_as(f"{name}: " + "\n  ".join(output[-12:]))
-        failed.output = f"{done.out}\n{done.err}"
+        failed.output = done.err if silent else f"{done.out}\n{done.err}"
         raise failed
     return done
 

@@ -12,6 +12,7 @@ from tagship.migrations.inspection import Change, Inspection
 from tagship.names import Holder
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served, served
+from tagship.secret import Secret
 from tagship.testing.project import MemoryProject
 
 
@@ -34,7 +35,7 @@ class MemoryTarget:
         self.changes: list[str] = []
         self.left_by: Holder | None = None
         """Whose expired lock was taken over."""
-        self.secrets: Mapping[str, str] = {}
+        self.secrets: Mapping[str, Secret] = {}
         self.fails = dict(fails or {})
         self.live = ""
         self.candidate_served = self.live_served = Served(())

@@ -1,7 +1,6 @@
-"""Reads an environment's variables from files of NAME=value lines, and its secrets from the process's environment."""
+"""Reads files of NAME=value lines, as Compose reads them."""
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 from tagship.errors import ConfigError
 from tagship.system import programs
 from tagship.system.compose_program import as_yaml, command
-from tagship.system.programs import PASSED_ON
 
 _COMMENT = r"(?:[ ]+\#[^\r]*)?"
 _PLAIN = re.compile(
@@ -27,10 +25,6 @@ _PLAIN = re.compile(
 """A line that every reader of such files reads alike: it looks nothing up, escapes nothing and ends where it began."""
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _VALUE = re.compile(r"((?:unterminated quoted value|variable name|Invalid template:)).*", re.DOTALL)
-SHELLS_OWN = frozenset(
-    {*PASSED_ON, "PWD", "OLDPWD", "SHELL", "TERM", "HOSTNAME", "LOGNAME", "SHLVL", "EDITOR", "TZ", "DEBUG", "CI"}
-)
-"""Names that any shell or CI job sets, for the deployer and not for the app. Such a secret needs `env://PREFIX_`."""
 
 
 def read(files: Iterable[str], folder: Path) -> dict[str, str]:
@@ -41,26 +35,24 @@ def read(files: Iterable[str], folder: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     names = tuple(files)
-    texts = [_text(name, folder) for name in names]
-    for line in (line.removesuffix("\r") for text in texts for line in text.split("\n")):
-        plain = _PLAIN.fullmatch(line)
-        if plain is None:
+    for text in [_text(name, folder) for name in names]:
+        values, other = plain(text)
+        if other:
             return _read_by_compose(names, folder)
-        if name := plain["name"]:
-            found[name] = next((value for value in plain.group("single", "double", "bare") if value is not None), "")
+        found |= values
     return found
 
 
-def secrets(source: str, wanted: Iterable[str]) -> dict[str, str]:
-    """The secrets with these names in a source; `env://PREFIX_` reads PREFIX_NAME from this process's environment.
-
-    Raises ConfigError for an unknown source.
-    """
-    kind, _, prefix = source.partition("://")
-    if kind != "env":
-        raise ConfigError(f"secrets: {source!r} isn't a known source.", hint="write env:// or env://PREFIX_")
-    taken = (name for name in wanted if prefix or name not in SHELLS_OWN)
-    return {name: os.environ[prefix + name] for name in taken if prefix + name in os.environ}
+def plain(text: str) -> tuple[dict[str, str], int]:
+    """The values of lines that mean the same to everyone, and the number of the first other line, or 0."""
+    found: dict[str, str] = {}
+    for at, line in enumerate(text.split("\n"), 1):
+        match = _PLAIN.fullmatch(line.removesuffix("\r"))
+        if match is None:
+            return found, at
+        if name := match["name"]:
+            found[name] = next((value for value in match.group("single", "double", "bare") if value is not None), "")
+    return found, 0
 
 
 def _text(name: str, folder: Path) -> str:

@@ -14,8 +14,10 @@ from tagship.release.markers import Model
 from tagship.release.model import Configuration, Record, Release, Rendered, Shape, Sources
 from tagship.release.references import Need
 from tagship.reporting import redaction
+from tagship.secret import Secret
 from tagship.source import compose_file
 from tagship.variables import files as variables
+from tagship.variables import secrets as stored
 
 _HASHED = 16
 """Hex digits of a secret's keyed hash: enough to see a change, too few for anything else."""
@@ -31,7 +33,7 @@ class Resolution:
     place: Place
     model: Mapping[str, Any]
     files: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, Secret]
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values from files, for the variables that the Compose file refers to."""
 
@@ -43,7 +45,7 @@ class Resolution:
         return replace(rendered, configuration=self._kept(release, key))
 
     def _kept(self, release: Release, key: bytes) -> Configuration:
-        secrets = {name: keyed(key, value)[:_HASHED] for name, value in self.secrets.items()}
+        secrets = {name: keyed(key, value.reveal())[:_HASHED] for name, value in self.secrets.items()}
         how = release.shape.migrations
         image = release.images.get(how.service, "") if how else ""
         if how is None or not image:
@@ -92,16 +94,16 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     given = variables.read(settings.variables, folder)
     given |= recorded or {}
     given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
-    secrets = variables.secrets(settings.secrets, (name for name in needed if name not in given))
+    secrets = stored.values(settings.secrets, (name for name in needed if name not in given), folder)
     files = _secret_files(wanted, folder)
-    redaction.conceal((*secrets.values(), *files.values()))
-    _refuse_missing(place, settings, needed, {**secrets, **given})
+    filled = {name: value.reveal() for name, value in secrets.items()}
+    _refuse_missing(place, settings, needed, {**filled, **given})
     known = {name: value for name, value in given.items() if name in needed}
     # an empty secret needs no hiding, and Compose must see that `${NAME:-x}` is empty
     model = compose_file.interpolate(
         wanted, known | {n: redaction.marker(n) if value else "" for n, value in secrets.items()}
     )
-    taken = {name: given[name] for name in markers.named(wanted.model) if name in given}
+    taken = {name: Secret(given[name]) for name in markers.named(wanted.model) if name in given}
     # values of Compose secrets aren't stored, even if a variables file defines them
     plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
     kept = {name: given[name] for name in plain if name in given}
@@ -120,15 +122,20 @@ def _refuse_missing(place: Place, settings: Environment, needed: references.Need
         files = ", ".join(settings.variables) or "a file named by `variables`"
         raise ConfigError(
             "\n".join(lines),
-            hint=f"add it to {files}, or to the secrets ({settings.secrets}); ${{NAME:-}} allows it to be empty",
+            hint=f"add it to {files}, or to the secrets ({stored.shown(settings.secrets)}); "
+            "${NAME:-} allows it to be empty",
         )
 
 
-def _secret_files(sources: Sources, folder: Path) -> dict[str, str]:
+def _secret_files(sources: Sources, folder: Path) -> dict[str, Secret]:
     """The content of the secret files that the Compose file names. It is read now and never stored."""
     items = (sources.model.get("secrets") or {}).items()
     try:
-        return {markers.file_secret(key): (folder / item["file"]).read_text() for key, item in items if "file" in item}
+        return {
+            markers.file_secret(key): Secret((folder / item["file"]).read_text())
+            for key, item in items
+            if "file" in item
+        }
     except OSError as error:
         raise ConfigError(f"A secret's file can't be read: {error.filename}: {error.strerror}.") from None
     except UnicodeDecodeError:

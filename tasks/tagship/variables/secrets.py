@@ -1,0 +1,102 @@
+"""An environment's secrets: which store each URI means, and the stores' answers merged in order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from tagship.errors import ConfigError, SecretsError
+from tagship.secret import Secret
+from tagship.system.parallel import together, within
+from tagship.variables.store import Found, Store
+
+WITHIN = 35.0
+"""Seconds after which a store counts as out of reach, whatever it is doing."""
+FORMS = {
+    "env": "env://[PREFIX_]",
+    "dotenv": "dotenv://PATH",
+    "aws-sm": "aws-sm://NAME[?region=REGION]",
+    "aws-ssm": "aws-ssm://PATH[?region=REGION]",
+    "vault": "vault://MOUNT/PATH[?address=URL]",
+    "sops": "sops://FILE",
+    "command": "command://PROGRAM ARGUMENT…",
+}
+"""Scheme → how such a URI is written."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A secret of an environment, and where it comes from."""
+
+    found: Found
+    origin: str
+    """The URI of the store whose value counts: the last one that has it."""
+    overridden: tuple[str, ...] = ()
+    """Earlier stores that have another value."""
+
+    @property
+    def value(self) -> Secret:
+        """The value."""
+        return self.found.value
+
+    @property
+    def changed(self) -> datetime | None:
+        """When it was last changed, if the store knows."""
+        return self.found.changed
+
+
+def open_store(uri: str, folder: Path) -> Store:
+    """The store of a URI; paths are relative to the folder. Raises ConfigError, or ToolError without its extra."""
+    match uri.partition("://")[0]:
+        case "env":
+            from tagship.variables.stores.environment import EnvironmentStore
+
+            return EnvironmentStore(uri)
+        case "dotenv":
+            from tagship.variables.stores.dotenv import DotenvStore
+
+            return DotenvStore(uri, folder)
+        case "command":
+            from tagship.variables.stores.command import CommandStore
+
+            return CommandStore(uri, folder)
+    forms = ", ".join(FORMS.values())
+    raise ConfigError(f"secrets: {uri!r} isn't a known store.", hint=f"use one of {forms}")
+
+
+def read(uris: Sequence[str], wanted: Iterable[str], folder: Path) -> dict[str, Given]:
+    """The wanted secrets that the stores have; later stores override earlier ones. Raises SecretsError, ConfigError.
+
+    All stores are asked at once.
+    """
+    names = frozenset(wanted)
+    stores = [open_store(uri, folder) for uri in uris]
+    if not names:
+        return {}
+    found: dict[str, Given] = {}
+    for store, values in zip(stores, together(partial(_read, names), stores), strict=True):
+        for name in sorted(values):
+            before = found.get(name)
+            earlier = (*before.overridden, before.origin) if before and before.value != values[name].value else ()
+            found[name] = Given(values[name], store.uri, earlier)
+    return found
+
+
+def values(uris: Sequence[str], wanted: Iterable[str], folder: Path) -> dict[str, Secret]:
+    """The same, without where they come from."""
+    return {name: given.value for name, given in read(uris, wanted, folder).items()}
+
+
+def shown(uris: Sequence[str]) -> str:
+    """The stores, for a hint."""
+    return ", ".join(uris) or "nowhere"
+
+
+def _read(wanted: frozenset[str], store: Store) -> Mapping[str, Found]:
+    try:
+        return within(WITHIN, lambda: store.read(wanted))
+    except TimeoutError:
+        raise SecretsError(
+            f"{store.uri} gave no answer in {WITHIN:g} s.", hint="check that it can be reached"
+        ) from None
