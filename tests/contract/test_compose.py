@@ -16,6 +16,7 @@ from tagship.names import Version
 from tagship.project.schema import Environment
 from tagship.release import markers, selection
 from tagship.release.model import Release, Rendered, Shape, Sources, Volume
+from tagship.secret import Secret
 from tagship.source import checkout, compose_file
 from tagship.variables import resolve as configured
 from tagship.variables.resolve import Resolution
@@ -58,10 +59,10 @@ def rendered(resolved: Resolution, shape: Shape | None = None) -> Rendered:
     return resolved.rendered(Release(Version(sha("a")), IMAGES, Sources({}), shape or Shape(("web",))), b"key")
 
 
-def read_back(release: Rendered, secrets: Mapping[str, str]) -> dict[str, Any]:
+def read_back(release: Rendered, secrets: Mapping[str, Secret]) -> dict[str, Any]:
     """What Compose makes of a rendered release, every value as a container would see it."""
     filled = markers.fill(quirks.adapt(release.model, (1, 51)), secrets)
-    environment = {name: secrets[name] for name in markers.named(release.model)}
+    environment = {name: secrets[name].reveal() for name in markers.named(release.model)}
 
     def unescape(value: Any) -> Any:  # noqa: ANN401 - JSON
         if isinstance(value, dict):
@@ -115,7 +116,7 @@ def test_what_is_empty_counts_as_not_set_with_a_colon_and_only_then(
 
     made = read_back(rendered(resolved), resolved.secrets)["services"]["web"]["environment"]
     assert list(made.values()) == list(EMPTY.values())
-    assert resolved.secrets == {"S": ""}
+    assert resolved.secrets == {"S": Secret("")}
 
 
 def test_what_must_not_be_empty_is_missing_when_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +147,7 @@ def test_no_value_of_a_secret_is_in_anything_that_may_be_printed(folder: Path, m
     release = rendered(resolved)
     plan = plan_rollout(release, Observed(), Patience())
 
-    assert set(resolved.secrets.values()) == {"s3cr3t", "t0k3n"}
+    assert set(resolved.secrets.values()) == {Secret("s3cr3t"), Secret("t0k3n")}
     for text in (repr(release), "\n".join(map(str, plan)), repr(plan), repr(found)):
         assert "s3cr3t" not in text
         assert "t0k3n" not in text

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tagship.errors import ConfigError
+from tagship.secret import Secret
 from tagship.system import programs
 from tagship.system.compose_program import as_yaml, command
 from tagship.variables import files
+from tagship.variables.stores.dotenv import DotenvStore
 
 SAME = (
     "A=b", "  A = b  ", "export   A=b", "A=", "A=   ", 'A=""', 'A="b c"', "A='b c'", 'A=" b "  ', "A=b c", "A=b=c==",
@@ -54,3 +56,16 @@ def test_a_later_file_looks_names_up_in_an_earlier_one(tmp_path: Path) -> None:
     (tmp_path / "later.env").write_text("B=${A}2\n")
 
     assert files.read(["a$b.env", "later.env"], tmp_path) == {"A": "1", "B": "12"}
+
+
+def test_what_was_written_to_a_file_of_secrets_is_what_compose_reads(tmp_path: Path) -> None:
+    hostile = {"LINES": "a\nb\n", "QUOTES": 'it\'s "so"', "SLASH": "c:\\dir\\n$x", "RETURN": "it's\ra"}
+    file = tmp_path / ".secret"
+    file.touch(0o600)
+    store = DotenvStore("dotenv://.secret", tmp_path)
+
+    for name, value in hostile.items():
+        store.write(name, Secret(value))
+
+    assert of_compose(file) == hostile
+    assert {name: found.value.reveal() for name, found in store.read(frozenset(hostile)).items()} == hostile

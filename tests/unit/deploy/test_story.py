@@ -34,6 +34,7 @@ from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.release.model import Record, Rendered
 from tagship.reporting.progress import Progress
+from tagship.secret import Secret
 from tagship.testing import MemoryTarget
 from tagship.variables.resolve import Resolution
 from tests.fakes.builders import MIGRATIONS, PLACE, Services, entry, observed, rendered
@@ -313,14 +314,14 @@ def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
 
 def choice(release: Rendered = NEW) -> Choice:
     """Chooses that release, whatever is observed."""
-    resolved = Resolution(PLACE, release.model, {}, {"PASSWORD": "s3cr3t"})
+    resolved = Resolution(PLACE, release.model, {}, {"PASSWORD": Secret("s3cr3t")})
     return lambda observed, _: Candidate(resolved.rendered(release.release, observed.key), resolved.secrets)
 
 
 def again(observed: Observed, record: Record) -> Candidate:
     """What was deployed, as it was."""
     model = NEW.model if record.release == NEW.release else OLD.model
-    resolved = Resolution(PLACE, model, {}, {"PASSWORD": "s3cr3t"})
+    resolved = Resolution(PLACE, model, {}, {"PASSWORD": Secret("s3cr3t")})
     return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
 
 
@@ -357,7 +358,7 @@ def test_deploys_what_is_chosen() -> None:
 
     assert (outcome.changed, outcome.environment, outcome.previous) == (True, "staging", "")
     assert environment.live == outcome.release
-    assert environment.secrets == {"PASSWORD": "s3cr3t"}
+    assert environment.secrets == {"PASSWORD": Secret("s3cr3t")}
     written = last(environment)
     assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
     assert "s3cr3t" not in repr(environment.ledger)

@@ -8,10 +8,11 @@ from tagship.engine import volumes
 from tagship.engine.client import Engine
 from tagship.engine.volumes import Standing
 from tagship.release.model import Volume
+from tagship.secret import Secret
 from tests.fakes.servers import Answer, Server
 
 NFS = Volume("shop-staging_media", "local", {"type": "nfs", "o": "addr=⟦HOST⟧,pw=a$$b"}, {"team": "x"})
-SECRETS = {"HOST": "10.0.0.1"}
+SECRETS = {"HOST": Secret("10.0.0.1")}
 STANDS = Standing("local", {"type": "nfs", "o": "addr=10.0.0.1,pw=a$b"})
 
 

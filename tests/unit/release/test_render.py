@@ -12,6 +12,7 @@ from tagship.errors import ConfigError
 from tagship.names import Version
 from tagship.release import identity, markers, references, render, selection
 from tagship.release.model import Release, Rendered, Shape, Sources, Volume
+from tagship.secret import Secret
 from tagship.variables import resolve
 from tests.fakes.builders import PLACE, sha
 
@@ -315,13 +316,13 @@ def test_building_keeps_the_secrets_it_uses() -> None:
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_filled_secret_is_one_value_to_compose_whatever_is_in_it(value: str) -> None:
-    filled = markers.fill({"a": ["x⟦S⟧y"]}, {"S": value, "OTHER": "never"})
+    filled = markers.fill({"a": ["x⟦S⟧y"]}, {"S": Secret(value), "OTHER": Secret("never")})
 
     assert filled == {"a": [f"x{value}y".replace("$", "$$")]}
 
 
 def test_names_are_not_filled_and_unknown_secrets_stay_names() -> None:
-    assert markers.fill({"⟦S⟧": "⟦T⟧", "n": 1}, {"S": "v"}) == {"⟦S⟧": "⟦T⟧", "n": 1}
+    assert markers.fill({"⟦S⟧": "⟦T⟧", "n": 1}, {"S": Secret("v")}) == {"⟦S⟧": "⟦T⟧", "n": 1}
 
 
 def test_a_rendered_release_holds_its_secrets_by_name() -> None:
@@ -338,7 +339,7 @@ def configured(**changed: Any) -> str:  # noqa: ANN401 - one of the parts
         "model": {"a": 1},
         "files": {"f": "x"},
         "images": {"web": "i"},
-        "secrets": {"S": "v"},
+        "secrets": {"S": Secret("v")},
     }
     return identity.configuration(**parts | changed)
 
@@ -425,7 +426,7 @@ def test_rendering_changes_nothing_it_was_given() -> None:
     before = json.dumps(model)
 
     first = rendered(model)
-    quirks.adapt(markers.fill(model, {"S": "v"}), (1, 51))
+    quirks.adapt(markers.fill(model, {"S": Secret("v")}), (1, 51))
 
     assert json.dumps(model) == before
     assert dataclasses.replace(first) == rendered(model)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tagship.release import markers, render
+from tagship.secret import Secret
 from tagship.server import divergence
 from tests.fakes.builders import PLACE
 
@@ -17,7 +18,7 @@ DB = {
     "configs": [{"source": "conf", "target": "/conf"}],
     "networks": {"default": None},
 }
-SECRETS = {"DB": "hunter2", "OTHER": "x"}
+SECRETS = {"DB": Secret("hunter2"), "OTHER": Secret("x")}
 
 
 def project(conf: str = "fine", **changed: object) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def project(conf: str = "fine", **changed: object) -> dict[str, Any]:
     return divergence.describe(render.render_accessories(PLACE, resolved, {}))
 
 
-def made(model: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS, *, label: bool = True) -> dict[str, Any]:
+def made(model: Mapping[str, Any], secrets: Mapping[str, Secret] = SECRETS, *, label: bool = True) -> dict[str, Any]:
     """The container that Compose made of it, as the engine inspects it."""
     service = markers.fill(model, secrets)["services"]["db"]
     labels = dict(service["labels"]) if label else {"tagship.app": "shop"}
@@ -49,7 +50,7 @@ def made(model: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS, *, labe
     }
 
 
-def told(model: Mapping[str, Any], container: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS) -> list[str]:
+def told(model: Mapping[str, Any], container: Mapping[str, Any], secrets: Mapping[str, Secret] = SECRETS) -> list[str]:
     """What differs."""
     return list(divergence.differences("db", model, markers.fill(model, secrets), container))
 

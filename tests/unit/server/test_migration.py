@@ -15,6 +15,7 @@ from tagship.errors import MigrationError
 from tagship.names import Place
 from tagship.project.schema import MigrationLint
 from tagship.release.model import Rendered
+from tagship.secret import Secret
 from tagship.server.composer import Composer
 from tagship.server.migration import Migration
 from tests.fakes.builders import MIGRATIONS, rendered
@@ -24,10 +25,10 @@ RELEASE = rendered("a", {"web": {"environment": {"DB": "pg://u:⟦DB⟧@db"}}}, 
 
 
 def migrate(
-    engine: Engine, release: Rendered = RELEASE, secrets: Mapping[str, str] | None = None, *, dry_run: bool = False
+    engine: Engine, release: Rendered = RELEASE, secrets: Mapping[str, Secret] | None = None, *, dry_run: bool = False
 ) -> Migrated:
     """Run a release's migrations, its secrets known."""
-    composer = Composer(engine, {"DB": AWKWARD, **(secrets or {})})
+    composer = Composer(engine, {"DB": Secret(AWKWARD), **(secrets or {})})
     return Migration(engine, composer, Place("shop", "staging"), release).run(FIRST, dry_run=dry_run)
 
 
@@ -54,7 +55,7 @@ def test_what_was_asked_ahead_is_not_asked_again(engine: Engine, composed: Path)
     commands(composed, show=f"cat {composed}/pending", apply=f"mv {composed}/none {composed}/pending")
     (composed / "pending").write_text("0002_more\n")
     (composed / "none").write_text("")
-    migration = Migration(engine, Composer(engine, {"DB": AWKWARD}), Place("shop", "staging"), RELEASE)
+    migration = Migration(engine, Composer(engine, {"DB": Secret(AWKWARD)}), Place("shop", "staging"), RELEASE)
 
     migration.ask()
     assert migration.only_asked
@@ -67,7 +68,7 @@ def test_what_was_asked_ahead_is_not_asked_again(engine: Engine, composed: Path)
 
 def test_why_asking_ahead_failed_is_said_by_the_migration_which_changes_nothing(engine: Engine, composed: Path) -> None:
     commands(composed, show="echo no such host >&2; exit 1", apply=f"touch {composed}/applied")
-    migration = Migration(engine, Composer(engine, {"DB": AWKWARD}), Place("shop", "staging"), RELEASE)
+    migration = Migration(engine, Composer(engine, {"DB": Secret(AWKWARD)}), Place("shop", "staging"), RELEASE)
 
     migration.ask()
     with pytest.raises(MigrationError, match="no such host"):

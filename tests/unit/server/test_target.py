@@ -14,6 +14,7 @@ from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, RolloutError
 from tagship.project.schema import Environment
+from tagship.secret import Secret
 from tagship.server.lease import Lease
 from tagship.server.target import LockedServer, Server
 from tests.fakes import servers
@@ -46,7 +47,7 @@ class Unread:
 
 
 def server(
-    engine: Engine, edge: Busy | None = None, secrets: Mapping[str, str] | None = None, **settings: object
+    engine: Engine, edge: Busy | None = None, secrets: Mapping[str, Secret] | None = None, **settings: object
 ) -> Server:
     """The environment, its secret known."""
     environment = LockedServer(
@@ -60,7 +61,7 @@ def server(
         lease=cast("Lease", None),
         credentials=lambda host: {"username": "u", "serveraddress": host},
     )  # fmt: skip
-    return environment.target(Candidate(RELEASE, secrets or {"DB": AWKWARD}))
+    return environment.target(Candidate(RELEASE, secrets or {"DB": Secret(AWKWARD)}))
 
 
 def listed(**changed: object) -> dict[str, Any]:

@@ -131,37 +131,3 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         variables.read([".env.staging"], tmp_path)
 
     assert "`variables`" in caught.value.hint
-
-
-def test_secrets_come_from_the_environment_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"DB": "d\n$x", "EMPTY": "", "OTHER": "o"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("ABSENT", raising=False)
-
-    assert variables.secrets("env://", ["DB", "EMPTY", "ABSENT"]) == {"DB": "d\n$x", "EMPTY": ""}
-
-
-def test_a_prefix_tells_environments_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STAGING_DB", "s")
-    monkeypatch.setenv("DB", "p")
-
-    assert variables.secrets("env://STAGING_", ["DB"]) == {"DB": "s"}
-
-
-@pytest.mark.parametrize("source", ["", "envy://", "file:///etc/passwd"])
-def test_a_source_that_nobody_knows_is_refused(source: str) -> None:
-    with pytest.raises(ConfigError, match="isn't a known source"):
-        variables.secrets(source, ["A"])
-
-
-@pytest.mark.parametrize("name", ["HOME", "USER", "PATH", "LANG", "PWD", "TERM"])
-def test_a_login_shells_own_variables_are_no_secrets(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "the deployer's own")
-
-    assert variables.secrets("env://", [name]) == {}
-
-
-def test_with_a_prefix_even_those_names_are_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STAGING_USER", "app")
-
-    assert variables.secrets("env://STAGING_", ["USER"]) == {"USER": "app"}

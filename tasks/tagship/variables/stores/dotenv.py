@@ -27,40 +27,42 @@ class DotenvStore:
     def read(self, wanted: frozenset[str]) -> Mapping[str, Found]:
         """Raises SecretsError if git tracks the file, if others may read it, or if it isn't there."""
         status = self._checked()
-        try:
-            values = files.read([str(self._path.absolute())], self._path.parent)
-        except ConfigError as error:
-            raise SecretsError(error.problem, hint=error.hint) from None
+        values = self._values(self._path)
         changed = datetime.fromtimestamp(status.st_mtime, UTC)
         return {
             name: Found(parsing.value(values[name], name, self.uri), changed=changed) for name in wanted & values.keys()
         }
 
     def write(self, name: str, value: Secret) -> str:
-        """Replace the file in one step, with this name's lines removed and a new one at the end."""
+        """Replace the file in one step: without this name's lines, and with a new one at the end."""
         status = self._checked()
-        mode, text = stat.S_IMODE(status.st_mode), value.reveal()
-        if "'" in text or "\\" in text or "\n" in text or "\r" in text:
-            shown = '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n") + '"'
-        else:
-            shown = f"'{text}'"
-        before = self._path.read_text()
-        kept = [line for line in before.splitlines(keepends=True) if not _sets(line, name)]
-        lines = "".join(kept)
-        after = lines + ("\n" if lines and not lines.endswith("\n") else "") + f"{name}={shown}\n"
+        kept = [line for line in self._path.read_text().splitlines(keepends=True) if not _sets(line, name)]
+        text = "".join(kept)
+        text += ("\n" if text and not text.endswith("\n") else "") + f"{name}={_quoted(value.reveal())}\n"
+        expected = {**self._values(self._path), name: value.reveal()}
         with tempfile.NamedTemporaryFile(
             "w", dir=self._path.parent, prefix=f".{self._path.name}.", delete=False
         ) as file:
+            new = Path(file.name)
             try:
-                file.write(after)
+                os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                os.fchmod(file.fileno(), mode)
-                Path(file.name).replace(self._path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+                if self._values(new) != expected:
+                    raise SecretsError(
+                        f"{self._name} can't be changed line by line.", hint=f"change {name} in an editor"
+                    )
+                new.replace(self._path)
+            finally:
+                new.unlink(missing_ok=True)
         return ""
+
+    def _values(self, path: Path) -> dict[str, str]:
+        try:
+            return files.read([str(path.absolute())], path.parent)
+        except ConfigError as error:
+            raise SecretsError(error.problem, hint=error.hint) from None
 
     def _checked(self) -> os.stat_result:
         try:
@@ -75,6 +77,15 @@ class DotenvStore:
             hint = f"run git rm --cached {self._name}, add it to .gitignore, and replace every secret in it"
             raise SecretsError(f"git tracks {self._name}, which holds secrets.", hint=hint)
         return status
+
+
+def _quoted(text: str) -> str:
+    """A value as Compose reads it: in single quotes as it is, in double quotes with escapes."""
+    if not any(character in text for character in "'\\\n\r"):
+        return f"'{text}'"
+    for character, escape in {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}.items():
+        text = text.replace(character, escape)
+    return f'"{text}"'
 
 
 def _sets(line: str, name: str) -> bool:
