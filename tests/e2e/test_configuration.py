@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from typing import Any
 
 from tests.hello import Hello
@@ -289,3 +290,47 @@ def test_a_failed_migration_leaves_the_old_release_serving(hello: Hello) -> None
 def _state(hello: Hello) -> str:
     """Everything that the edge's volume holds of the application."""
     return hello.rig.hosts[0].docker("exec", "tagship-edge", "sh", "-c", f"cat $(find /tagship/{hello.name}-* -type f)")
+
+
+def test_a_store_that_is_down_stops_a_deploy_but_no_rollback_to_what_still_stands(hello: Hello) -> None:
+    store = hello.folder / "store.json"
+    (hello.folder / ".gitignore").write_text("store.json\n")
+    store.write_text(json.dumps({"API_KEY": "one"}))
+    hello.settings["secrets"] = [f"command://{sys.executable} -c \"print(open('store.json').read())\""]
+    hello.compose["services"]["web"]["environment"] |= {"COLOR": "${API_KEY:?}"}
+    first = hello.commit()
+    hello.ship("host1")
+    second = hello.commit()
+    hello.ship("host1")
+    store.unlink()
+
+    refused = hello.run("deploy", "--env", "host1")
+    back = hello.tagship("rollback", "--env", "host1")
+
+    assert (refused.returncode, "store.json" in refused.stderr) == (22, True)
+    assert second not in hello.get("host1")
+    assert f"hello {first} one" in hello.get("host1")
+    assert "host1 runs" in back
+    forth = hello.run("rollback", "--env", "host1", "--to", second[:8])
+    assert (forth.returncode, "starts with the secrets that it had" in forth.stderr) == (0, True)
+    assert f"hello {second} one" in hello.get("host1")
+
+
+def test_a_store_that_is_down_is_said_where_the_release_has_to_be_made_again(hello: Hello) -> None:
+    store = hello.folder / "store.json"
+    (hello.folder / ".gitignore").write_text("store.json\n")
+    store.write_text(json.dumps({"API_KEY": "one"}))
+    hello.settings["secrets"] = [f"command://{sys.executable} -c \"print(open('store.json').read())\""]
+    hello.compose["services"]["web"]["environment"] |= {"COLOR": "${API_KEY:?}"}
+    hello.commit()
+    first = hello.ship("host1")["release"]
+    second = hello.commit()
+    hello.ship("host1")
+    store.unlink()
+    hello.rig.hosts[0].docker("rm", f"{first}-web-1")
+
+    told = hello.run("rollback", "--env", "host1")
+
+    assert told.returncode == 22
+    assert "has to be created again, which needs its secrets" in told.stderr
+    assert second in hello.get("host1")

@@ -16,10 +16,10 @@ from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order, disagree
 from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
-from tagship.deploy.rollout import Patience
+from tagship.deploy.rollout import Patience, whole
 from tagship.deploy.story import RestoreNeededError
 from tagship.engine import client
-from tagship.errors import CheckError, ConfigError, SourceError, UsageError
+from tagship.errors import CheckError, ConfigError, SecretsError, SourceError, UsageError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
 from tagship.images.registry import UnreachableRegistryError
@@ -216,7 +216,11 @@ def former(settings: Environment, to: str, progress: Progress) -> Choice:
             if record is None:
                 hint = "deploy that commit with `tagship deploy --sha …`"
                 raise SourceError(f"The ledger has no record of {name}.", hint=hint)
-            candidate = again(observed, record)
+            try:
+                candidate = again(observed, record)
+            except SecretsError as error:
+                candidate = _as_it_stands(settings, observed, record, name, error)
+                progress.note(f"{error.problem.rstrip('.')}: {name} starts with the secrets that it had")
             for line in compared(record.configuration, candidate.rendered.configuration, observed):
                 progress.note(f"{name}: {line}")
             if candidate.rendered.name != observed.live:
@@ -226,6 +230,18 @@ def former(settings: Environment, to: str, progress: Progress) -> Choice:
         raise SourceError("No earlier release differs from the live one.", hint=hint)
 
     return choose
+
+
+def _as_it_stands(
+    settings: Environment, observed: Observed, record: Record, name: str, error: SecretsError
+) -> Candidate:
+    """The release as its containers have it, without today's secrets. Raises the error if one has to be created."""
+    rendered = resolve.as_it_stands(settings, record, name)
+    standing = observed.standing(name)
+    if standing is None or standing.fresh or not whole(rendered, standing):
+        error.add_hint(f"{name} has to be created again, which needs its secrets")
+        raise error
+    return Candidate(rendered)
 
 
 def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:

@@ -122,7 +122,7 @@ def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     singletons, ours = new.release.shape.singletons, new.served
     unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
-        *((*_pull(new), Prepare(new), Create(new)) if missing and not _whole(new, standing) else ()),
+        *((*_pull(new), Prepare(new), Create(new)) if missing and not whole(new, standing) else ()),
         *((Start(new, routed),) if routed else ()),
         *(_prove_live(new, observed, sure=not unsure) if ours.routes else ()),
         *((Bake(new.name, patience.bake),) if patience.bake and not observed.proven else ()),
@@ -166,7 +166,7 @@ def _bring(new: Rendered, observed: Observed, *, migrate: bool) -> Plan:
     """
     standing = observed.standing(new.name)
     asked, migration = ((Ask(new),), (Migrate(new, observed.former),)) if migrate else ((), ())
-    if _whole(new, standing):
+    if whole(new, standing):
         return migration
     leftover = (Remove(new.name),) if standing else ()
     return (*leftover, *_pull(new), Prepare(new), *asked, Create(new), *migration)
@@ -177,7 +177,8 @@ def _pull(new: Rendered) -> Plan:
     return (Pull(images),) if images else ()
 
 
-def _whole(new: Rendered, standing: Standing | None) -> bool:
+def whole(new: Rendered, standing: Standing | None) -> bool:
+    """Whether a release has all its containers, so that they only need to be started."""
     return standing is not None and all(standing.present.get(s, 0) >= new.replicas(s) for s in new.order)
 
 

@@ -11,6 +11,7 @@ from tagship.errors import BuildError, ConfigError
 from tagship.images import definition
 from tagship.images.commit import Images
 from tagship.images.registry import UnreachableRegistryError
+from tagship.project import here
 from tagship.project.schema import Config, Environment
 from tagship.release import references, selection
 from tagship.release.markers import Model
@@ -81,7 +82,7 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
     if not wanted:
         return []
     needed = definition.secret_variables(resolved)
-    secrets = stored.values(settings.secrets, needed, folder)
+    secrets = stored.values(settings.secrets, needed, here.folder())
     if lacking := sorted(needed - secrets.keys()):
         raise ConfigError(
             f"The build needs {', '.join(lacking)}.", hint=f"set it in the secrets: {stored.shown(settings.secrets)}"

@@ -67,6 +67,32 @@ def again(settings: Environment, record: Record, folder: Path) -> Resolution:
     return _reporting(resolved, settings, found.version)
 
 
+def as_it_stands(settings: Environment, record: Record, name: str) -> Rendered:
+    """A recorded release under the name that it has, its secrets by name alone: enough to start its containers again.
+
+    Raises ConfigError if the record is too old to have its variables.
+    """
+    found, kept = record.release, record.configuration
+    if kept is None:
+        raise ConfigError(f"The variables of {name} were not stored.", hint="deploy that commit again")
+    wanted = selection.select(found.sources, found.shape.services)
+    given = {
+        **kept.variables,
+        **_own(settings, found.version.tag),
+        **{each: redaction.marker(each) for each in kept.secrets},
+    }
+    model = compose_file.interpolate(
+        wanted, {each: given[each] for each in references.of(wanted.model, wanted.files) if each in given}
+    )
+    rendered = render.render_release(settings.place, found, model, wanted.files, name)
+    return replace(rendered, configuration=kept)
+
+
+def _own(settings: Environment, tag: str) -> dict[str, str]:
+    """The variables that Tagship gives every Compose file."""
+    return {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": settings.name, "TAGSHIP_URL": settings.url}
+
+
 def _reporting(resolved: Resolution, settings: Environment, version: Version) -> Resolution:
     """Add the variables that Sentry's SDKs read, if Sentry is configured. Accessories don't get them."""
     if settings.sentry is None:
@@ -93,7 +119,7 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     needed = references.of(wanted.model, wanted.files)
     given = variables.read(settings.variables, folder)
     given |= recorded or {}
-    given |= {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": place.environment, "TAGSHIP_URL": settings.url}
+    given |= _own(settings, tag)
     secrets = stored.values(settings.secrets, (name for name in needed if name not in given), folder)
     files = _secret_files(wanted, folder)
     filled = {name: value.reveal() for name, value in secrets.items()}
