@@ -21,9 +21,12 @@ TagshipError                1   any error below
 ├── LedgerError            19   a line of the ledger was changed, truncated or removed
 ├── BackupError            20   a backup, a restore or a drill failed, or a backup isn't what its manifest says
 ├── StoreError             21   the backups' store refuses, can't be reached, or is full
+├── SecretsError           22   a secret store can't be reached, refuses, or holds something else than secrets
 ├── UsageError             64   the command line names an unknown task or option
 └── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
 """
+
+from collections.abc import Callable
 
 from invoke.exceptions import Exit
 
@@ -43,6 +46,11 @@ class TagshipError(Exit):
     def add_hint(self, more: str) -> None:
         """Extend the hint by something that became known after the error was raised."""
         TagshipError.__init__(self, self.problem, hint=f"{self.hint}; {more}" if self.hint else more)
+
+    def replace(self, change: Callable[[str], str]) -> None:
+        """Change all its texts, for example to hide secrets in them."""
+        self.output = change(self.output)
+        TagshipError.__init__(self, change(self.problem), hint=change(self.hint))
 
     def __str__(self) -> str:
         return str(self.message)

@@ -165,10 +165,12 @@ class _Unix(ThreadingMixIn, UnixStreamServer):
 
 
 @contextmanager
-def on_port(answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server on a free port of this machine's loopback."""
+def on_port(
+    answers: Mapping[str, Said] | None = None, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+) -> Iterator[Server]:
+    """A server on a free port of an address of this machine."""
     server = Server(answers)
-    with _Tcp(("127.0.0.1", 0), _handler(server)) as listening:
+    with _Tcp((address, 0), _handler(server)) as listening:
         server.port = listening.server_address[1]
         if tls:
             listening.socket = tls.wrap_socket(listening.socket, server_side=True)

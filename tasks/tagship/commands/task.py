@@ -34,10 +34,10 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
                 raise UsageError("-R works only for shell commands, so this task would run.", hint="use --dry-run")
-            from tagship.reporting import telemetry
+            from tagship.reporting import leaks, telemetry
             from tagship.system.signals import interruptible
 
-            with telemetry.reported(name), interruptible():
+            with leaks.hidden(), telemetry.reported(name), interruptible():
                 if trusts and os.environ.get("GITHUB_ACTIONS"):  # elsewhere the user decides
                     from tagship.github import gate
                     from tagship.project import here

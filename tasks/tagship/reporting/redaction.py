@@ -42,12 +42,19 @@ def conceal(values: Iterable[str]) -> None:
         _concealed.update(forms(value))
 
 
+def hide_secrets(text: str) -> str:
+    """Hide all Secrets and concealed values in a text for people, and nothing else. Each becomes `⟦hidden⟧`."""
+    for form in sorted(_secrets(), key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
+    return text
+
+
 def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401 - any part of a JSON document
     """Hide Secrets, concealed values, variables of this process and the users of URLs, except in keys in `keep`.
 
     Each is replaced by `⟦hidden⟧`.
     """
-    return _replaced(value, sorted(_all(), key=len, reverse=True), keep)
+    return _replaced(value, sorted(_secrets() | set(_of_this_process()), key=len, reverse=True), keep)
 
 
 def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
@@ -62,9 +69,8 @@ def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
     return found | {line for line in lines if len(line) >= max(shortest, SHORTEST_LINE)}
 
 
-def _all() -> set[str]:
-    known = {form for value in secret.known() for form in forms(value)}
-    return _concealed | known | set(_of_this_process())
+def _secrets() -> set[str]:
+    return _concealed | {form for value in secret.known() for form in forms(value)}
 
 
 def _of_this_process() -> Iterator[str]:

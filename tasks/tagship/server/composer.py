@@ -84,9 +84,8 @@ class Composer:
         except TagshipError as error:
             if cut := self._engine.cut():  # the connection broke, so the program's message isn't the cause
                 raise cut from None
-            hidden = type(error)(redaction.hide(error.problem, self._secrets), hint=error.hint)
-            hidden.output = redaction.hide(error.output, self._secrets)
-            raise hidden from None
+            error.replace(lambda text: redaction.hide(text, self._secrets))
+            raise error from None
 
     def _runnable(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """The model with its secrets, and the images' names on the engine."""
