@@ -1,6 +1,7 @@
 """Typed reading of environment variables that reports every problem at once, at boot."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,14 +20,25 @@ class Environment:
         self._malformed: list[str] = []
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Return a variable as it is; without a default it is required and may not be empty."""
-        value = self._variables.get(name, "")
+        """Return a variable, or the content of the file that NAME_FILE names.
+
+        Without a default it is required and may not be empty.
+        """
+        value = self._variables.get(name, "") or self._in_file(name)
         if value:
             return value
         if default is None:
             self._missing.append(name)
             return ""
         return default
+
+    def _in_file(self, name: str) -> str:
+        path = self._variables.get(f"{name}_FILE", "")
+        try:
+            return Path(path).read_text() if path else ""
+        except (OSError, UnicodeDecodeError):
+            self._malformed.append(f"{name}_FILE must name a readable file")
+            return ""
 
     def words(self, name: str, default: str | None = None) -> list[str]:
         """Return a comma-separated variable as a list, without blanks."""

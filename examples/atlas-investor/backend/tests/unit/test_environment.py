@@ -1,5 +1,7 @@
 """Reading the environment."""
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -62,3 +64,14 @@ def test_reads_words_switches_and_numbers() -> None:
     assert env.share("RATE", 0.1) == 0.5
     assert env.share("OTHER_RATE", 0.1) == 0.1
     env.check()
+
+
+def test_a_secret_may_be_in_a_file_that_its_variable_names(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_text("s3cr3t")
+    env = Environment({"SECRET_KEY_FILE": str(file), "OTHER_FILE": str(tmp_path / "none")})
+
+    assert env.text("SECRET_KEY") == "s3cr3t"
+    env.text("OTHER", "x")
+    with pytest.raises(ImproperlyConfigured, match="OTHER_FILE must name a readable file"):
+        env.check()
