@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from tagship.errors import SecretsError
 from tagship.secret import Secret
 
-_JSON = 'make it an object of names and texts: {"DB_PASSWORD": "…"}'  # fmt: skip
+_JSON = 'write an object of names and texts: {"DB_PASSWORD": "…"}'
 
 
 def secrets(text: str, wanted: frozenset[str], uri: str) -> dict[str, Secret]:
@@ -31,7 +31,7 @@ def value(found: object, name: str, uri: str) -> Secret:
         found = json.dumps(found)
     if not isinstance(found, str):
         kind = {dict: "an object", list: "a list", type(None): "null"}.get(type(found), "not text")
-        raise SecretsError(f"{name} in {uri} is {kind}.", hint="store it as text")
+        raise SecretsError(f"{name} in {uri} is {kind}.", hint="write it as text")
     if "\0" in found:
         raise SecretsError(
             f"{name} in {uri} has a NUL character, which no variable can hold.", hint="encode it in base64"

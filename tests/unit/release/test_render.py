@@ -351,7 +351,7 @@ def configured(**changed: Any) -> str:  # noqa: ANN401 - one of the parts
         {"model": {"a": 2}},
         {"files": {"f": "y"}},
         {"images": {"web": "j"}},
-        {"secrets": {"S": "rotated"}},
+        {"secrets": {"S": Secret("rotated")}},
     ],
 )
 def test_a_configuration_is_another_when_any_part_of_it_is(changed: dict[str, Any]) -> None:

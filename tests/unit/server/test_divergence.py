@@ -90,7 +90,7 @@ def test_what_the_engine_does_not_show_is_told_by_the_label(changed: dict[str, A
 
 
 def test_a_rotated_secret_differs_and_is_not_shown() -> None:
-    container = made(project(), {**SECRETS, "DB": "old-one"})
+    container = made(project(), {**SECRETS, "DB": Secret("old-one")})
 
     assert told(project(), container) == ["environment (PASSWORD)"]
     assert "hunter2" not in str(made(project())["Config"]["Labels"])

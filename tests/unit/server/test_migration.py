@@ -253,7 +253,7 @@ def test_a_secret_that_compose_takes_from_its_environment_is_there_and_no_other(
     commands(composed, show=f"env > {composed}/env")
     model = {**RELEASE.model, "secrets": {"token": {"environment": "TOKEN"}}}
 
-    migrate(engine, dataclasses.replace(RELEASE, model=model), {"TOKEN": "t0k3n"})
+    migrate(engine, dataclasses.replace(RELEASE, model=model), {"TOKEN": Secret("t0k3n")})
 
     environment = (composed / "env").read_text()
     assert "TOKEN=t0k3n\n" in environment

@@ -25,7 +25,7 @@ class CommandStore:
         try:
             self._argv = shlex.split(uri.removeprefix("command://"))
         except ValueError as error:
-            raise ConfigError(f"secrets: {uri!r}: {error}.", hint="quote each word as in a shell") from None
+            raise ConfigError(f"secrets: {uri!r}: {error}.", hint="close the quotes as in a shell") from None
         if not self._argv:
             raise ConfigError("secrets: command:// names no program.", hint="write command://PROGRAM ARGUMENT…")
 
@@ -58,6 +58,6 @@ def _lines(text: str, uri: str) -> Mapping[str, str]:
     found, at = files.plain(text)
     if at:
         raise SecretsError(
-            f"Line {at} of what {uri} printed isn't plain NAME=value.", hint="let it print a JSON object instead"
+            f"Line {at} of what {uri} printed isn't plain NAME=value.", hint="change it to print a JSON object"
         )
     return found
