@@ -14,15 +14,16 @@ Other = TypeVar("Other")
 
 def ahead(call: Callable[[], Result]) -> Callable[[], Result]:
     """Start a call in a thread. The returned function waits for its result, or raises its error."""
-    return _started(call).result
+    return started(call).result
 
 
 def within(seconds: float, call: Callable[[], Result]) -> Result:
     """The result of a call, or its error. Raises TimeoutError if it takes longer; its thread is then left alone."""
-    return _started(call).result(seconds)
+    return started(call).result(seconds)
 
 
-def _started(call: Callable[[], Result]) -> "Future[Result]":
+def started(call: Callable[[], Result]) -> "Future[Result]":
+    """Start a call in a thread that doesn't delay the end of the process."""
     done: Future[Result] = Future()
 
     def work() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tagship.errors import TagshipError, ToolError
 from tagship.system.deadline import POLL, Deadline
+from tagship.system.parallel import started
 
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -96,11 +97,12 @@ def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | N
     """The output; None if the program was killed."""
     if until is None:
         return Output(*process.communicate(stdin))
+    # a second call of communicate() after a timeout wouldn't send the rest of a long input
+    done = started(lambda: process.communicate(stdin))
     while True:
         try:
-            return Output(*process.communicate(stdin, timeout=min(POLL, until.left)))
-        except subprocess.TimeoutExpired:
-            stdin = ""  # sent with the first call
+            return Output(*done.result(min(POLL, until.left)))
+        except TimeoutError:
             if not until.left:
                 process.kill()
                 return None

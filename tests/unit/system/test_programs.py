@@ -45,6 +45,14 @@ def test_secrets_go_by_stdin(tmp_path: Path) -> None:
     assert programs.run(["pwd"], cwd=tmp_path).out == f"{tmp_path}\n"
 
 
+def test_a_long_input_arrives_whole_although_the_program_reads_it_late_and_a_deadline_is_watched() -> None:
+    until = Deadline()
+    until.move(10)
+    text = "0123456789abcdef" * 8192
+
+    assert programs.run(sh("sleep 0.2; cat"), stdin=text, until=until).out == text
+
+
 def test_a_failure_is_of_the_kind_wanted_and_says_the_last_lines() -> None:
     with pytest.raises(BuildError) as caught:
         programs.run(sh("seq 20 >&2; exit 3"), fails_as=BuildError)
