@@ -117,7 +117,9 @@ def lock(session: nox.Session) -> None:
     """Lock the newest versions that pyproject.toml allows, with hashes, for every Python and platform at once."""
     session.install("--require-hashes", "-r", str(LOCKS["lock"]))
     for group, path in LOCKS.items():
-        sources = ["pyproject.toml", "--extra", "sentry", "--extra", "backups"] if group == "dev" else []
+        sources = (
+            ["pyproject.toml", "--extra", "sentry", "--extra", "backups", "--extra", "aws"] if group == "dev" else []
+        )
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
@@ -125,7 +127,7 @@ def lock(session: nox.Session) -> None:
         )  # fmt: skip
 
     # what the action installs: the same versions, but only the package's own dependencies, with and without extras
-    for extras in ((), ("backups",), ("sentry",), ("backups", "sentry")):
+    for extras in ((), ("aws",), ("backups",), ("sentry",), ("aws", "sentry"), ("backups", "sentry")):
         extra = [word for name in extras for word in ("--extra", name)]
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",

@@ -21,6 +21,8 @@ def requirements(config: Path, environment: Mapping[str, str]) -> Path:
     """The requirements of a project. It gets an extra, 15 to 30 MB, only if it uses it."""
     text = config.read_text(errors="replace") if config.is_file() else ""
     used = [extra for extra, variable in EXTRAS.items() if _has(text, extra) or environment.get(variable)]
+    if "backups" not in used and re.search(r"\baws-s?sm://", text):  # the backups' extra includes that of AWS's stores
+        used.insert(0, "aws")
     return REQUIREMENTS.with_stem("-".join(["requirements", *used]))
 
 

@@ -25,8 +25,11 @@ from tests.rig.registry import Registries, Registry
 from tests.rig.s3 import S3
 from tests.rig.sentry import Sentry
 from tests.rig.shell import together
+from tests.rig.vault import Vault
 
-__all__ = ["S3", "Browser", "Host", "Laptop", "MissingError", "Registry", "Rig", "RigError", "Sentry", "leftovers"]
+__all__ = [
+    "S3", "Browser", "Host", "Laptop", "MissingError", "Registry", "Rig", "RigError", "Sentry", "Vault", "leftovers"
+]  # fmt: skip
 
 HOSTS = (engine.NEW, engine.OLD)
 PROGRAMS = ("apt-get", "dpkg", "nsenter", "perl", "ssh", "ssh-keygen", "unshare")
@@ -59,6 +62,7 @@ class Rig:
         self._browser = Browser(self.folder, self._network, self._packages)
         self._sentry = Sentry(self.folder, self._network, self._packages)
         self._s3 = S3(self.folder, self._network)
+        self._vault = Vault(self.folder, self._network)
 
     def __enter__(self) -> Self:
         """Wait for the rig to be free, then use or start it."""
@@ -103,6 +107,12 @@ class Rig:
         """An S3 server, started when first asked for."""
         self._s3.start()
         return self._s3
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        """A Vault server, started when first asked for."""
+        self._vault.start()
+        return self._vault
 
     @functools.cached_property
     def browser(self) -> Browser:

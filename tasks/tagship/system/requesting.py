@@ -66,10 +66,11 @@ class _Adapter(HTTPAdapter):
 class Session(requests.Session):
     """A session that never takes a password from ~/.netrc, which would replace the token."""
 
-    def __init__(self, again: Sequence[str]) -> None:
-        """`again`: the methods that may be retried."""
+    def __init__(self, again: Sequence[str], authority: str = "") -> None:
+        """`again`: the methods that may be retried. `authority`: a file with the only certificates to trust."""
         super().__init__()
         self._again, self._mounting = again, threading.Lock()
+        self._authority = authority
         self.auth = lambda asked: asked  # with this set, requests doesn't read ~/.netrc
         self.mount("http://", _Adapter(again))
         del self.adapters["https://"]
@@ -78,5 +79,7 @@ class Session(requests.Session):
         """HTTPS's is made when it is needed: reading the machine's certificates takes 50 ms."""
         with self._mounting:
             if "https://" not in self.adapters and url.lower().startswith("https:"):
-                self.mount("https://", _Adapter(self._again, ssl.create_default_context()))
+                self.mount(
+                    "https://", _Adapter(self._again, ssl.create_default_context(cafile=self._authority or None))
+                )
         return super().get_adapter(url)

@@ -36,13 +36,16 @@ _sessions: dict[tuple[str, ...], requests.Session] = {}
 """A check of the answer's certificate is always made."""
 
 
-def session() -> requests.Session:
-    """The session for all requests but those to engines. It repeats reads by itself."""
-    trusted = tuple(os.environ.get(name, "") for name in _TRUST)
+def session(authority: str = "") -> requests.Session:
+    """The session for all requests but those to engines. It repeats reads by itself.
+
+    `authority`: a file with the only certificates to trust; by default, the machine's.
+    """
+    trusted = (*(os.environ.get(name, "") for name in _TRUST), authority)
     if trusted not in _sessions:
         from tagship.system import requesting  # noqa: PLC0415 - requests is slow to import
 
-        _sessions[trusted] = requesting.Session(FOLLOWED)
+        _sessions[trusted] = requesting.Session(FOLLOWED, authority)
     return _sessions[trusted]
 
 
@@ -60,8 +63,9 @@ def request(  # noqa: PLR0913 - one door
     *,
     within: float,
     auth: AuthBase | None = None,
+    authority: str = "",
 ) -> Reply:
-    """Ask. Raises OSError; `within`: seconds for everything, redirects included.
+    """Ask. Raises OSError; `within`: seconds for everything, redirects included. `authority`: as `session` has it.
 
     Only what is read follows redirects, and credentials don't go along to another host. With `auth`, which has
     credentials to give when it is asked for them, nothing does.
@@ -70,10 +74,10 @@ def request(  # noqa: PLR0913 - one door
     sent, data = dict(headers), None if body is None else body.encode()
     try:
         for _ in range(_HOPS):
-            reply, elsewhere = _once(method, url, sent, data, end, auth)
+            reply, elsewhere = _once(session(authority), method, url, sent, data, end, auth)
             if not elsewhere or method not in FOLLOWED or auth is not None:
                 return reply
-            if session().should_strip_auth(url, elsewhere):  # type: ignore[no-untyped-call]
+            if session(authority).should_strip_auth(url, elsewhere):  # type: ignore[no-untyped-call]
                 sent.pop("Authorization", None)
             url = elsewhere
         raise OSError(f"it redirects more than {_HOPS} times")  # noqa: TRY301 - as any other
@@ -82,13 +86,19 @@ def request(  # noqa: PLR0913 - one door
 
 
 def _once(  # noqa: PLR0913, PLR0917 - one request
-    method: str, url: str, headers: Mapping[str, str], data: bytes | None, end: float, auth: AuthBase | None
+    over: requests.Session,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    data: bytes | None,
+    end: float,
+    auth: AuthBase | None,
 ) -> tuple[Reply, str]:
     """The answer of one address, and the URL that it redirects to, if it does. `end`: on the monotonic clock."""
     # a proxy is never meant for this machine itself
     proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
     left = max(0.001, end - time.monotonic())
-    with session().request(
+    with over.request(
         method, url, headers=headers, data=data, timeout=left, stream=True, proxies=proxies, auth=auth,
         allow_redirects=False,
     ) as response:  # fmt: skip
@@ -97,7 +107,7 @@ def _once(  # noqa: PLR0913, PLR0917 - one request
             read += part
             if time.monotonic() > end:
                 raise TimeoutError("the answer didn't end in time")
-        target = session().get_redirect_target(response)
+        target = over.get_redirect_target(response)
         reply = Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(read))
         return reply, urljoin(url, target) if target else ""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from tagship.errors import ConfigError, SecretsError
+from tagship.errors import ConfigError, SecretsError, ToolError
 from tagship.secret import Secret
 from tagship.system.parallel import together, within
 from tagship.variables.store import Found, Store
@@ -16,7 +16,7 @@ WITHIN = 35.0
 FORMS = {
     "env": "env://[PREFIX_]",
     "dotenv": "dotenv://PATH",
-    "aws-sm": "aws-sm://NAME[?region=REGION]",
+    "aws-sm": "aws-sm://NAME[/][?region=REGION]",
     "aws-ssm": "aws-ssm://PATH[?region=REGION]",
     "vault": "vault://MOUNT/PATH[?address=URL]",
     "sops": "sops://FILE",
@@ -61,6 +61,16 @@ def open_store(uri: str, folder: Path) -> Store:
             from tagship.variables.stores.command import CommandStore
 
             return CommandStore(uri, folder)
+        case "vault":
+            from tagship.variables.stores.vault import VaultStore
+
+            return VaultStore(uri)
+        case "aws-sm" | "aws-ssm":
+            return _aws(uri)
+        case "sops":
+            from tagship.variables.stores.sops import SopsStore
+
+            return SopsStore(uri, folder)
     forms = ", ".join(FORMS.values())
     raise ConfigError(f"secrets: {uri!r} isn't a known store.", hint=f"use one of {forms}")
 
@@ -91,6 +101,15 @@ def values(uris: Sequence[str], wanted: Iterable[str], folder: Path) -> dict[str
 def shown(uris: Sequence[str]) -> str:
     """The stores, for a hint."""
     return ", ".join(uris) or "nowhere"
+
+
+def _aws(uri: str) -> Store:
+    try:
+        from tagship.variables.stores.aws_sm import SecretsManagerStore
+        from tagship.variables.stores.aws_ssm import ParameterStore
+    except ModuleNotFoundError as error:
+        raise ToolError(f"{error.name} is not installed.", hint="run pip install 'tagship[aws]'") from None
+    return SecretsManagerStore(uri) if uri.startswith("aws-sm:") else ParameterStore(uri)
 
 
 def _read(wanted: frozenset[str], store: Store) -> Mapping[str, Found]:

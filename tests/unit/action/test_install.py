@@ -12,8 +12,9 @@ import pytest
 from action import install
 from action.errors import ActionError
 
-SENTRY, BACKUPS, BOTH = (
-    install.REQUIREMENTS.with_name(f"requirements-{extras}.txt") for extras in ("sentry", "backups", "backups-sentry")
+SENTRY, BACKUPS, BOTH, AWS, AWS_SENTRY = (
+    install.REQUIREMENTS.with_name(f"requirements-{extras}.txt")
+    for extras in ("sentry", "backups", "backups-sentry", "aws", "aws-sentry")
 )
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -89,6 +90,9 @@ def test_a_package_that_the_runners_python_has_is_installed_all_the_same(
         ("app: shop\n", "https://key@sentry.example.com/1", SENTRY),
         ("app: shop\nbackups: {store: file:///srv}\n", "", BACKUPS),
         ("app: shop\nbackups: {store: file:///srv}\nsentry: {org: acme}\n", "", BOTH),
+        ("app: shop\nsecrets: aws-sm://shop/production\n", "", AWS),
+        ("app: shop\nsecrets: [env://, 'aws-ssm://shop']\nsentry: {org: acme}\n", "", AWS_SENTRY),
+        ("app: shop\nsecrets: aws-sm://shop\nbackups: {store: file:///srv}\n", "", BACKUPS),
     ],
 )
 def test_what_an_extra_needs_is_installed_only_where_it_is_spoken_of(

@@ -1,0 +1,202 @@
+"""Speaks to Vault or OpenBao over HTTP: logs in, asks, and says in one line what went wrong."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from tagship.errors import ConfigError, SecretsError, TagshipError
+from tagship.secret import Secret
+from tagship.system import web
+from tagship.system.deadline import Deadline
+
+WITHIN = 12.0
+"""Seconds for everything that one read asks, login included."""
+FORM = "vault://MOUNT/PATH[?address=URL&namespace=NAME&role=NAME&login=PATH&audience=TEXT]"
+_OPTIONS = frozenset({"address", "namespace", "role", "login", "audience"})
+_FORBIDDEN, _MISSING = 403, 404
+
+
+@dataclass(frozen=True)
+class Where:
+    """A path in a Vault server, and how to log in there; empty options are taken from Vault's own variables."""
+
+    path: str
+    address: str
+    namespace: str = ""
+    role: str = ""
+    """Of the JWT login of GitHub Actions."""
+    login: str = ""
+    """Where the login method is mounted, if not under its own name."""
+    audience: str = ""
+
+    @classmethod
+    def of(cls, uri: str) -> "Where":
+        """Read a URI. Raises ConfigError, also for an address that would send tokens in clear over a network."""
+        parts = urlsplit(uri)
+        given = dict(parse_qsl(parts.query, keep_blank_values=True))
+        path = f"{parts.netloc}{parts.path}".strip("/")
+        if "@" in parts.netloc or parts.fragment or "/" not in path or given.keys() - _OPTIONS:
+            raise ConfigError(f"secrets: {_harmless(uri)!r} names no secret of Vault.", hint=f"write {FORM}")
+        address = (given.pop("address", "") or os.environ.get("VAULT_ADDR", "")).rstrip("/")
+        if not address:
+            raise ConfigError(
+                f"secrets: {uri} doesn't say which Vault.", hint="set VAULT_ADDR, or add ?address=https://…"
+            )
+        host = urlsplit(address)
+        if host.scheme not in {"http", "https"} or not host.hostname or "@" in host.netloc:
+            raise ConfigError("Vault's address isn't a URL of http or https.", hint="write https://HOST:8200")
+        if host.scheme == "http" and not web.is_loopback(address):
+            raise ConfigError(f"{address} would get Vault's token in clear.", hint="use https://")
+        given.setdefault("namespace", os.environ.get("VAULT_NAMESPACE", ""))
+        return cls(path, address, **given)
+
+
+class Client:
+    """A login. As a context manager it revokes the token at the end if it got one by logging in."""
+
+    def __init__(self, where: Where) -> None:
+        self._where = where
+        self._until = Deadline()
+        self._token: Secret | None = None
+        self._own = False
+
+    def __enter__(self) -> Self:
+        """Raises SecretsError if Vault can't be reached or refuses the login."""
+        self.allow(WITHIN)
+        self._token = self._login()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The answers are there already, so nothing depends on this one."""
+        if self._own and self._token:
+            self.allow(2)
+            with contextlib.suppress(SecretsError):  # it expires by itself
+                self._send("POST", "auth/token/revoke-self", {})
+
+    def allow(self, seconds: float) -> None:
+        """Set the time for the requests that follow."""
+        self._until.move(seconds)
+
+    def prolong(self) -> None:
+        """Renew the token itself, for all leases end with it; a token that can't be renewed stays as it is."""
+        if self._own:
+            self._send("POST", "auth/token/renew-self", {})
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """What Vault answers; None if there is nothing at that path. Raises SecretsError."""
+        status, said = self._send(method, path, body)
+        if status < 300:  # noqa: PLR2004 - HTTP's successes
+            return said
+        if status == _MISSING:
+            return said if said.get("data") else None  # of a deleted version, it tells the number
+        if status == _FORBIDDEN:
+            raise self._denied(path, "create and update" if body else "read")
+        if "check-and-set" in str(said.get("errors")):
+            raise SecretsError(f"Somebody else changed {self._where.path} at the same time.", hint="repeat it")
+        raise self._failed(f"doesn't answer {path}", status, said)
+
+    def _denied(self, path: str, capability: str) -> TagshipError:
+        """Tell a token that has expired from one that isn't allowed to do this."""
+        status, _ = self._send("GET", "auth/token/lookup-self")
+        if status == _FORBIDDEN:
+            return SecretsError(
+                f"The token for Vault at {self._where.address} has expired, or was revoked.",
+                hint="run `vault login` again, or set VAULT_TOKEN to a new one",
+            )
+        return SecretsError(
+            f"Vault denies access to {path}.", hint=f"add that path with `{capability}` to the policy of its token"
+        )
+
+    def _login(self) -> Secret:
+        """By VAULT_TOKEN, AppRole, a GitHub Actions job's identity, or what `vault login` left, in this order."""
+        if token := os.environ.get("VAULT_TOKEN"):
+            return Secret(token)
+        if role := os.environ.get("VAULT_ROLE_ID"):
+            secret = Secret(os.environ.get("VAULT_SECRET_ID", ""))
+            return self._logged_in("approle", {"role_id": role, "secret_id": secret.reveal()})
+        if self._where.role:
+            return self._logged_in("jwt", {"role": self._where.role, "jwt": self._job().reveal()})
+        file = Path.home() / ".vault-token"
+        if file.is_file() and (kept := file.read_text().strip()):
+            return Secret(kept)
+        raise SecretsError(
+            f"There is no login for Vault at {self._where.address}.",
+            hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or run `vault login`; in GitHub Actions add "
+            "&role=NAME to the URI",
+        )
+
+    def _logged_in(self, method: str, body: Mapping[str, str]) -> Secret:
+        mount = self._where.login or method
+        status, said = self._send("POST", f"auth/{quote(mount)}/login", body)
+        found = (said.get("auth") or {}).get("client_token")
+        if not found:
+            hint = "check VAULT_ROLE_ID and VAULT_SECRET_ID" if method == "approle" else "check the role's bound claims"
+            raise self._failed(f"refuses the login at auth/{mount}", status, said, hint)
+        self._own = True
+        return Secret(found)
+
+    def _job(self) -> Secret:
+        """The token by which GitHub says who this job is."""
+        url, token = (os.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}") for name in ("URL", "TOKEN"))
+        if not url or not token:
+            raise SecretsError(
+                "This job has no identity token.",
+                hint="add `permissions: {id-token: write}` to the job; outside of GitHub Actions, set VAULT_TOKEN",
+            )
+        audience = quote(self._where.audience or self._where.address, safe="")
+        headers = {"Authorization": f"Bearer {Secret(token).reveal()}"}
+        try:
+            reply = web.request("GET", f"{url}&audience={audience}", headers, within=self._until.left)
+            return Secret(str(json.loads(reply.body)["value"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise SecretsError("GitHub gave this job no identity token.", hint="repeat the job") from None
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """The status and what the answer says. The token is never repeated to another host that it redirects to."""
+        where = self._where
+        headers = {"X-Vault-Request": "true"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        if where.namespace:
+            headers["X-Vault-Namespace"] = where.namespace
+        text = None if body is None else json.dumps(body)
+        authority = os.environ.get("VAULT_CACERT", "")
+        try:
+            reply = web.request(
+                method, f"{where.address}/v1/{path}", headers, text,
+                within=max(0.1, self._until.left), authority=authority,
+            )  # fmt: skip
+        except OSError as error:
+            raise SecretsError(
+                f"Vault at {where.address} can't be reached: {_reason(error)}.", hint="check VAULT_ADDR and the network"
+            ) from None
+        try:
+            said = json.loads(reply.body) if reply.body else {}
+        except ValueError:
+            said = {}
+        return reply.status, said if isinstance(said, dict) else {}
+
+    def _failed(self, what: str, status: int, said: Mapping[str, Any], hint: str = "") -> TagshipError:
+        """An error with what Vault itself says about it."""
+        lines = "; ".join(" ".join(str(line).split()) for line in said.get("errors") or ())
+        if status == 503:  # noqa: PLR2004 - HTTP's "unavailable"
+            return SecretsError(f"Vault at {self._where.address} is sealed.", hint="run `vault operator unseal`")
+        reason = lines or f"HTTP {status}"
+        return SecretsError(f"Vault at {self._where.address} {what}: {reason}.", hint=hint or "see its log")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).rstrip(".")
+
+
+def _harmless(uri: str) -> str:
+    """A malformed URI without what may be a password or a token."""
+    return f"{uri.partition('://')[0]}://…{urlsplit(uri).path}"
