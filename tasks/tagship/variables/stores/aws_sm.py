@@ -73,7 +73,7 @@ class SecretsManagerStore:
                 return str(client.create_secret(Name=self._name, SecretString=text)["VersionId"])
             values = json.loads(_text(kept, self._name))
             if not isinstance(values, dict):
-                raise SecretsError(f"{self.uri} holds no JSON object.", hint="make it an object of names and texts")
+                raise SecretsError(f"{self.uri} holds no JSON object.", hint="write an object of names and texts")
             return self._replace(client, kept["VersionId"], json.dumps({**values, name: value.reveal()}))
 
     def _replace(self, client: "SecretsManagerClient", before: str, text: str) -> str:
@@ -116,5 +116,5 @@ def _put(client: "SecretsManagerClient", name: str, text: str) -> str:
 
 def _text(kept: Mapping[str, Any], name: str) -> str:
     if "SecretString" not in kept:
-        raise SecretsError(f"{name} in AWS Secrets Manager is binary.", hint="store it as text")
+        raise SecretsError(f"{name} in AWS Secrets Manager is binary.", hint="save it as text")
     return str(kept["SecretString"])
