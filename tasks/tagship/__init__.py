@@ -8,6 +8,8 @@ from tagship.commands import backups_kept as kept_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands import pitr as pitr_tasks
+from tagship.commands import secrets as secret_tasks
+from tagship.commands import secrets_written as written_tasks
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
@@ -37,6 +39,10 @@ namespace = Collection(
     Collection(
         "pitr", status=pitr_tasks.status, base=pitr_tasks.base, recover=pitr_tasks.recover, drill=pitr_tasks.drill
     ),
+    Collection(
+        "secrets", check=secret_tasks.check, list=secret_tasks.listing, diff=secret_tasks.diff,
+        set=written_tasks.set_, rotate=written_tasks.rotate,
+    ),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
 
@@ -64,6 +70,7 @@ JOURNEY = {
         "pitr.recover",
         "pitr.drill",
     ),
+    "Secrets": ("secrets.check", "secrets.list", "secrets.diff", "secrets.set", "secrets.rotate"),
     "Server": ("lock.status", "lock.release"),
 }
 """Every task by purpose, in the order of use."""

@@ -20,6 +20,7 @@ WIDEST = 100
 """The most columns that the overview uses."""
 _MARGIN = 2
 _VALUELESS = re.compile(r"Flag <Argument: (\w[\w-]*).*needed value")
+_ABSENT = re.compile(r"'(.+)' did not receive required positional arguments: (.+)")
 _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 
@@ -37,6 +38,10 @@ class Console(Program):
 
     def parse_tasks(self) -> None:
         """Parse the command line. Raises UsageError."""
+        for name, word in itertools.pairwise(self.core.unparsed):
+            if word in {"--help", "-h"} and name in namespace.task_names:  # Invoke would take it for a missing word
+                self.core[0].args.help.value, self.core.unparsed = name, []
+                break
         try:
             super().parse_tasks()
         except ParseError as error:
@@ -57,7 +62,8 @@ class Console(Program):
 
     def print_task_help(self, name: str) -> None:
         """Show a task's help, wrapped to the terminal; Invoke doesn't wrap the description."""
-        print(f"Usage: tagship {name} [--option …]\n")
+        words = "".join(f" {word.upper()}" for word in self.collection[name].positional)
+        print(f"Usage: tagship {name}{words} [--option …]\n")
         for paragraph in (inspect.getdoc(self.collection[name]) or "").split("\n\n"):
             print("\n".join(_wrapped(" ".join(paragraph.split()))), end="\n\n")
         options = self.parser.contexts[name].help_tuples()
@@ -105,6 +111,9 @@ def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
     context = error.context if error.context and error.context.name else None
     task = context.name if context else ""
     unknown = _UNKNOWN.search(str(error))
+    if absent := _ABSENT.search(str(error)):
+        words = absent[2].replace("'", "").replace(",", "").upper()
+        return UsageError(f"{absent[1]} needs {words}.", hint=f"see tagship {absent[1]} --help")
     if lacking := _VALUELESS.search(str(error)):
         return UsageError(f"--{lacking[1]} needs a value.", hint=f"see tagship {task} --help")
     if not unknown:

@@ -115,6 +115,8 @@ def opened(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]
         wanted = looked.accessories
         place = settings.place
         resolved = resolve.of_services(settings, sources, wanted, version.tag, here.folder())
+        for line in resolved.notes:
+            progress.note(line)
         # notes, not errors: an accessory often keeps its data in a host folder
         for line in findings.of(place, version, resolved.model, looked, services=wanted, allow=settings.allow):
             progress.note(line)

@@ -125,7 +125,7 @@ def ship(  # noqa: PLR0913 - its options
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks
-    from tagship.commands.orders import RunOptions, bring, just, meant, of_branch, order, preview_ship, reach
+    from tagship.commands.orders import RunOptions, bring, just, meant, of_branch, order, preview_ship, reach, tell
     from tagship.engine import local
     from tagship.images import build, commit, digests, embedded
     from tagship.project import here
@@ -146,6 +146,7 @@ def ship(  # noqa: PLR0913 - its options
         lambda: build.resolve(found, config),
     )
     how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
+    tell(resolved, how.progress)
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
         return

@@ -76,10 +76,17 @@ def released(
         found = commit.of(settings, version, folder, repository=here.folder())
         known = ahead(partial(_digests_to_plan_with, settings, found) if planned else found.digests)
         resolved = commit.checked(found, settings, here.folder())
+    tell(resolved, progress)
     session = reach(opening, progress)
     with progress.step(f"Resolve {version.short} to digests"):
         release = digests.release(found, session.engine, known, planned=planned)
     return session, just(release, resolved)
+
+
+def tell(resolved: Resolution, progress: Progress) -> None:
+    """Show what is wrong with the variables and secrets, but refuses no deploy."""
+    for line in resolved.notes:
+        progress.note(line)
 
 
 def order(settings: Environment, action: Action, choose: Choice) -> Order:

@@ -3,25 +3,27 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tagship.engine.client import Engine
-from tagship.errors import BuildError, ConfigError
+from tagship.errors import BuildError
 from tagship.images import definition
 from tagship.images.commit import Images
 from tagship.images.registry import UnreachableRegistryError
 from tagship.project import here
 from tagship.project.schema import Config, Environment
-from tagship.release import references, selection
+from tagship.release import selection
 from tagship.release.markers import Model
 from tagship.release.references import Need
 from tagship.secret import Secret
 from tagship.source import compose_file, git
 from tagship.system import programs
 from tagship.system.parallel import ahead
+from tagship.variables import check
 from tagship.variables import files as variables
-from tagship.variables import secrets as stored
+from tagship.variables import values as collected
 
 
 def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, Secret] | None = None) -> None:
@@ -42,22 +44,8 @@ def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, Secret
 
 def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
     """What building lacks, one problem per line. A variable that is empty in one build stays empty under that SHA."""
-    part = selection.build_part(images.sources)
-    known = _known(images, settings)
-    kept = {item.get("environment") for item in (part.model.get("secrets") or {}).values()}
-    lacking = [
-        name
-        for name, need in references.of(part.model, {}).items()
-        if name not in kept and ((need >= Need.SET and name not in known) or (need is Need.FILLED and not known[name]))
-    ]
-    if not lacking:
-        return []
-    files = ", ".join(settings.variables) or "a file that `variables` names"
-    problem = (
-        f"The build has no value for {', '.join(sorted(lacking))}. An image is the same in every environment, so a "
-        f"build gets TAGSHIP_SHA and the top level's variables ({files}), but no environment's."
-    )
-    return [problem]
+    model = selection.build_part(images.sources).model
+    return [problem.text for problem in check.build_arguments(model, _known(images, settings), settings)]
 
 
 def _known(images: Images, settings: Config | Environment) -> dict[str, str]:
@@ -82,14 +70,11 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
     if not wanted:
         return []
     needed = definition.secret_variables(resolved)
-    secrets = stored.values(settings.secrets, needed, here.folder())
-    if lacking := sorted(needed - secrets.keys()):
-        raise ConfigError(
-            f"The build needs {', '.join(lacking)}.", hint=f"set it in the secrets: {stored.shown(settings.secrets)}"
-        )
+    values = collected.read(settings, dict.fromkeys(needed, Need.SET), here.folder(), {}, {})
+    check.refuse(check.problems(values, settings, datetime.now(UTC)), settings)
     buildx(
         engine.socket,
         definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),
-        secrets,
+        values.secrets,
     )
     return sorted(set(wanted.values()))

@@ -210,6 +210,10 @@ class Settings(Table):
         description="Where secrets come from, one URI or several, of which later ones override earlier ones: env://, "
         "dotenv://, aws-sm://, aws-ssm://, vault://, sops:// or command://.",
     )
+    rotate_after: Duration = Field(
+        default=0,
+        description="A secret older than this is reported, e.g. `90d`, if its store knows its age. 0 for never.",
+    )
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="What a deploy replaces.")
     routes: Routes = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")
     allow: Strings = Field(

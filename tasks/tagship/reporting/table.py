@@ -18,10 +18,10 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def wrapped(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
-    """The same for a last column of text, which wraps below itself in a terminal."""
+def wrapped(rows: Sequence[Sequence[str]], head: Sequence[str], margin: int = 0) -> str:
+    """The same for a last column of text, which wraps below itself in a terminal. `margin`: columns left of it."""
     indent = sum(max(len(row[column]) for row in (head, *rows)) + 2 for column in range(len(head) - 1))
-    room = max(width(), indent + 20)
+    room = max(width() - margin, indent + 20)
     lines = table(rows, head).splitlines()
     return "\n".join(
         part

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from tagship.release import markers, references, render, selection
 from tagship.release.identity import configuration, keyed
 from tagship.release.markers import Model
 from tagship.release.model import Configuration, Record, Release, Rendered, Shape, Sources
-from tagship.release.references import Need
 from tagship.reporting import redaction
 from tagship.secret import Secret
 from tagship.source import compose_file
+from tagship.variables import check
 from tagship.variables import files as variables
-from tagship.variables import secrets as stored
+from tagship.variables import values as collected
 
 _HASHED = 16
 """Hex digits of a secret's keyed hash: enough to see a change, too few for anything else."""
@@ -36,6 +37,8 @@ class Resolution:
     secrets: Mapping[str, Secret]
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values from files, for the variables that the Compose file refers to."""
+    notes: tuple[str, ...] = ()
+    """What is wrong with these values, but refuses no deploy."""
 
     def rendered(self, release: Release, key: bytes) -> Rendered:
         """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
@@ -117,13 +120,15 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     place = settings.place
     wanted = selection.select(sources, services)
     needed = references.of(wanted.model, wanted.files)
-    given = variables.read(settings.variables, folder)
-    given |= recorded or {}
-    given |= _own(settings, tag)
-    secrets = stored.values(settings.secrets, (name for name in needed if name not in given), folder)
+    own, plain = _own(settings, tag), variables.read(settings.variables, folder)
+    if recorded is None:
+        values = collected.read(settings, needed, folder, plain, own)
+        notes = check.refuse(check.problems(values, settings, datetime.now(UTC)), settings)
+    else:  # a rollback brings back what ran, whatever is found fault with today
+        values = collected.read(settings, needed, folder, {}, {**plain, **recorded, **own})
+        notes = check.refuse(check.absent(values, settings), settings)
+    given, secrets = values.plain, values.secrets
     files = _secret_files(wanted, folder)
-    filled = {name: value.reveal() for name, value in secrets.items()}
-    _refuse_missing(place, settings, needed, {**filled, **given})
     known = {name: value for name, value in given.items() if name in needed}
     # an empty secret needs no hiding, and Compose must see that `${NAME:-x}` is empty
     model = compose_file.interpolate(
@@ -131,26 +136,9 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     )
     taken = {name: Secret(given[name]) for name in markers.named(wanted.model) if name in given}
     # values of Compose secrets aren't stored, even if a variables file defines them
-    plain = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
-    kept = {name: given[name] for name in plain if name in given}
-    return Resolution(place, model, wanted.files, secrets | taken | files, kept)
-
-
-def _refuse_missing(place: Place, settings: Environment, needed: references.Needs, given: Mapping[str, str]) -> None:
-    missing = sorted(name for name, need in needed.items() if need >= Need.SET and name not in given)
-    empty = sorted(name for name, need in needed.items() if need is Need.FILLED and given.get(name) == "")
-    lines = []
-    if missing:
-        lines.append(f"{place.environment} has no value for {', '.join(missing)}, which the Compose file needs.")
-    if empty:
-        lines.append(f"{', '.join(empty)} is empty in {place.environment}, but the Compose file says `:?`.")
-    if lines:
-        files = ", ".join(settings.variables) or "a file named by `variables`"
-        raise ConfigError(
-            "\n".join(lines),
-            hint=f"add it to {files}, or to the secrets ({stored.shown(settings.secrets)}); "
-            "${NAME:-} allows it to be empty",
-        )
+    ours = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
+    kept = {name: given[name] for name in ours if name in given}
+    return Resolution(place, model, wanted.files, secrets | taken | files, kept, notes)
 
 
 def _secret_files(sources: Sources, folder: Path) -> dict[str, Secret]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from tagship.errors import ConfigError, SecretsError, ToolError
@@ -13,6 +12,8 @@ from tagship.variables.store import Found, Store
 
 WITHIN = 35.0
 """Seconds after which a store counts as out of reach, whatever it is doing."""
+AMBIENT = "env://"
+"""The environment without a prefix, which has more than an app's secrets."""
 FORMS = {
     "env": "env://[PREFIX_]",
     "dotenv": "dotenv://PATH",
@@ -75,17 +76,17 @@ def open_store(uri: str, folder: Path) -> Store:
     raise ConfigError(f"secrets: {uri!r} isn't a known store.", hint=f"use one of {forms}")
 
 
-def read(uris: Sequence[str], wanted: Iterable[str], folder: Path) -> dict[str, Given]:
+def read(uris: Sequence[str], wanted: Iterable[str], folder: Path, given: Iterable[str] = ()) -> dict[str, Given]:
     """The wanted secrets that the stores have; later stores override earlier ones. Raises SecretsError, ConfigError.
 
-    All stores are asked at once.
+    All stores are asked at once. `given`: names that files give, too; the shell's own environment isn't asked for them.
     """
-    names = frozenset(wanted)
+    names, known = frozenset(wanted), frozenset(given)
     stores = [open_store(uri, folder) for uri in uris]
-    if not names:
-        return {}
+    asked = [(store, names if store.uri == AMBIENT else names | known) for store in stores]
+    asked = [(store, wanted) for store, wanted in asked if wanted]
     found: dict[str, Given] = {}
-    for store, values in zip(stores, together(partial(_read, names), stores), strict=True):
+    for (store, _), values in zip(asked, together(lambda one: _read(*one), asked), strict=True):
         for name in sorted(values):
             before = found.get(name)
             earlier = (*before.overridden, before.origin) if before and before.value != values[name].value else ()
@@ -112,7 +113,7 @@ def _aws(uri: str) -> Store:
     return SecretsManagerStore(uri) if uri.startswith("aws-sm:") else ParameterStore(uri)
 
 
-def _read(wanted: frozenset[str], store: Store) -> Mapping[str, Found]:
+def _read(store: Store, wanted: frozenset[str]) -> Mapping[str, Found]:
     try:
         return within(WITHIN, lambda: store.read(wanted))
     except TimeoutError:
