@@ -97,6 +97,20 @@ class Vault:
         secret = self.api("POST", f"auth/approle/role/{name}/secret-id", {})["data"]["secret_id"]
         return {"VAULT_ROLE_ID": str(role), "VAULT_SECRET_ID": str(secret)}
 
+    def database(self, name: str, at: str, login: tuple[str, str], statements: Iterable[str], *, seconds: int) -> None:
+        """Let `database/creds/NAME` make roles in a PostgreSQL at HOST:PORT/DATABASE, each for so many seconds."""
+        if "database/" not in self.api("GET", "sys/mounts")["data"]:
+            self.api("POST", "sys/mounts/database", {"type": "database"})
+        self.api("POST", f"database/config/{name}", {
+            "plugin_name": "postgresql-database-plugin", "allowed_roles": name, "username": login[0],
+            "password": login[1], "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{at}?sslmode=disable",
+        })  # fmt: skip
+        gone = ['DROP ROLE IF EXISTS "{{name}}"']
+        self.api("POST", f"database/roles/{name}", {
+            "db_name": name, "creation_statements": list(statements), "revocation_statements": gone,
+            "default_ttl": f"{seconds}s", "max_ttl": "1h",
+        })  # fmt: skip
+
     def github(self, role: str, policy: str) -> None:
         """A role for jobs of GitHub Actions in one repository and environment."""
         claims = {"repository": REPOSITORY, "environment": "production"}

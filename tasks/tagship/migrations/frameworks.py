@@ -77,8 +77,14 @@ def limited(model: Mapping[str, Any], how: Migrations, image: Mapping[str, str])
     own = environment.get(_OPTIONS) or image.get(_OPTIONS, "").replace("$", "$$")
     statement = f" -c statement_timeout={how.statement_timeout}" if how.statement_timeout else ""
     options = f"{own} -c lock_timeout={how.lock_timeout}{statement}".strip()
-    changed = {**settings, "environment": {**environment, _OPTIONS: options}}
-    return {**model, "services": {**model["services"], how.service: changed}}
+    return given(model, how.service, {_OPTIONS: options})
+
+
+def given(model: Mapping[str, Any], service: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Set variables of one service."""
+    settings = model["services"][service]
+    changed = {**settings, "environment": {**(settings.get("environment") or {}), **variables}}
+    return {**model, "services": {**model["services"], service: changed}}
 
 
 def one_off(

@@ -39,6 +39,19 @@ class MigrationLint(Table):
     )
 
 
+class CredentialSettings(Table):
+    """Credentials that Vault's database engine makes for one migration, and revokes after it."""
+
+    lease: str = Field(
+        pattern=r"^vault://\S+$", description="vault://MOUNT/creds/ROLE, with the options of a `vault://` secret."
+    )
+    variables: dict[str, str] = Field(
+        min_length=1,
+        description="Variable → text with {username} and {password}, set only where migrations are applied or "
+        "reversed. In a text with `://`, both are percent-encoded.",
+    )
+
+
 class MigrationSettings(Table):
     """How the app's database migrations are listed and applied."""
 
@@ -61,6 +74,9 @@ class MigrationSettings(Table):
     )
     sql: str = Field(default="", description="A command that prints the SQL of the pending migrations.")
     lint: MigrationLint | None = Field(default=None, description="Judges the SQL of pending migrations.")
+    credentials: CredentialSettings | None = Field(
+        default=None, description="Database credentials that exist only while migrations are applied."
+    )
     compatible: Strings = Field(
         default=(), description="Migrations after which the release before runs, although they do more than add."
     )

@@ -10,6 +10,7 @@ from tagship.engine.client import Engine
 from tagship.errors import TagshipError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
+from tagship.migrations import frameworks
 from tagship.release import markers
 from tagship.release.model import Rendered
 from tagship.reporting import redaction
@@ -22,7 +23,7 @@ class Composer:
 
     def __init__(self, engine: Engine, secrets: Mapping[str, Secret]) -> None:
         self._engine = engine
-        self._secrets = secrets
+        self._secrets = dict(secrets)
         self._names: dict[str, str] = {}
         """Image → its name on the engine."""
         self._images: dict[str, dict[str, Any]] = {}
@@ -61,11 +62,25 @@ class Composer:
         with self.hiding(), self._socket(rendered) as socket:
             compose.create(socket, self._runnable(rendered.model), self.variables(rendered))
 
-    def run_once(self, rendered: Rendered, model: Mapping[str, Any], service: str, argv: tuple[str, ...]) -> str:
-        """The output of a command in a one-off container. Raises RolloutError if it fails."""
-        filled = self._runnable(quirks.adapt(model, (0, 0)))
+    def run_once(
+        self,
+        rendered: Rendered,
+        model: Mapping[str, Any],
+        service: str,
+        argv: tuple[str, ...],
+        given: Mapping[str, Secret],
+    ) -> str:
+        """The output of a command in a one-off container. Raises RolloutError if it fails.
+
+        `given`: variables that only this command gets, in place of the service's own.
+        """
+        named = markers.named(model)
+        variables = self.variables(rendered) | {n: value.reveal() for n, value in given.items() if n in named}
+        self._secrets |= {f"given.{name}": value for name, value in given.items()}
+        shown = {name: redaction.marker(f"given.{name}") for name in given if name not in named}
+        filled = self._runnable(quirks.adapt(frameworks.given(model, service, shown), (0, 0)))
         with self.hiding():
-            return compose.run_once(self._engine.socket, filled, service, argv, self.variables(rendered)).out
+            return compose.run_once(self._engine.socket, filled, service, argv, variables).out
 
     def filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """The model with its secrets, adapted to this engine."""

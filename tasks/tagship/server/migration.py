@@ -1,7 +1,8 @@
 """Runs a release's migrations on a server, each command in a one-off container of the new image."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from tagship.checks import migration_lint
 from tagship.deploy.observed import Migrated
@@ -17,6 +18,7 @@ from tagship.names import Place
 from tagship.project import here
 from tagship.project.schema import MigrationLint
 from tagship.release.model import Migrations, Rendered
+from tagship.secret import Secret
 from tagship.server.composer import Composer
 from tagship.system.parallel import ahead
 
@@ -33,6 +35,10 @@ BackUp = Callable[[str], str]
 """Makes a backup before migrating to a commit, given by its first digits. Returns the backup's id."""
 
 
+Given = Callable[[Callable[[str], object]], AbstractContextManager[Mapping[str, Secret]]]
+"""Holds variables for the commands that change the schema, as long as its context lasts; tells remarks."""
+
+
 class Migration:
     """The migrations of a release, which run on the release's and the environment's networks."""
 
@@ -46,6 +52,7 @@ class Migration:
         prepared: bool = True,
         lint: MigrationLint | None = None,
         back_up: BackUp | None = None,
+        credentials: Given | None = None,
     ) -> None:
         """`prepared`: the release's own network exists. `back_up` is called before anything is applied."""
         self._engine = engine
@@ -55,6 +62,7 @@ class Migration:
         self._prepared = prepared
         self._lint = lint
         self._back_up = back_up
+        self._credentials = credentials
         self._asked: Callable[[], str] | None = None
         """Waits for the list of pending migrations, if it was started in advance."""
 
@@ -147,12 +155,17 @@ class Migration:
         return frameworks.last(self._once(how, how.list)) if how.list else ()
 
     def _repeat(self, how: Migrations, argv: tuple[str, ...], listeners: Listeners) -> None:
-        """Run a command that changes the schema; after a lock timeout pause and repeat it, and after nothing else."""
+        """Run a command that changes the schema, with credentials of its own if there are any."""
+        with self._credentials(listeners.tell) if self._credentials else nullcontext({}) as given:
+            self._try(how, argv, listeners, given)
+
+    def _try(self, how: Migrations, argv: tuple[str, ...], listeners: Listeners, given: Mapping[str, Secret]) -> None:
+        """Run it; after a lock timeout pause and repeat it, and after nothing else."""
         began = time.monotonic()
         waits = locks.pauses(how.lock_retries)
         while True:
             try:
-                self._once(how, argv, limited=True)
+                self._once(how, argv, limited=True, given=given)
             except MigrationError as error:
                 if not locks.timed_out(error.output):
                     raise
@@ -166,7 +179,14 @@ class Migration:
             else:
                 return
 
-    def _once(self, how: Migrations, argv: tuple[str, ...], *, limited: bool = False) -> str:
+    def _once(
+        self,
+        how: Migrations,
+        argv: tuple[str, ...],
+        *,
+        limited: bool = False,
+        given: Mapping[str, Secret] | None = None,
+    ) -> str:
         release = self._rendered.release
         model = frameworks.one_off(
             self._rendered.model, how.service, str(self._place), release.shape, prepared=self._prepared
@@ -175,7 +195,7 @@ class Migration:
             name = self._composer.name(release.images.get(how.service, ""))
             model = frameworks.limited(model, how, images.image_variables(self._engine, name))
         try:
-            return self._composer.run_once(self._rendered, model, how.service, argv)
+            return self._composer.run_once(self._rendered, model, how.service, argv, given or {})
         except RolloutError as error:
             failed = MigrationError(error.problem)
             failed.output = error.output

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tagship import names
@@ -26,7 +27,7 @@ from tagship.errors import RolloutError, SmokeTestError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.names import Holder
-from tagship.project.schema import Environment
+from tagship.project.schema import CredentialSettings, Environment
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
@@ -36,7 +37,7 @@ from tagship.server.attach import attachments
 from tagship.server.composer import Composer
 from tagship.server.drain import drain
 from tagship.server.lease import Lease
-from tagship.server.migration import BackUp, Migration
+from tagship.server.migration import BackUp, Given, Migration
 from tagship.server.observe import Reader
 from tagship.system.parallel import ahead, settled
 
@@ -189,7 +190,10 @@ class Server:
         settings = self._settings.release.migrations
         lint = settings.lint if settings else None
         back_up = self._environment.back_up
-        return Migration(self._engine, self._composer, self._place, rendered, lint=lint, back_up=back_up)
+        return Migration(
+            self._engine, self._composer, self._place, rendered, lint=lint, back_up=back_up,
+            credentials=_leased(settings.credentials) if settings and settings.credentials else None,
+        )  # fmt: skip
 
     def reverse(self, rendered: Rendered, plan: RollbackPlan, listeners: Listeners = NOBODY) -> Migrated:
         """Reverse with the newer image, on the newer release's network, which is made again if it is gone."""
@@ -275,3 +279,10 @@ class Server:
         asking = self._migration is not None and self._migration.only_asked
         containers.remove(self._engine, release, one_offs=asking)
         self._environment.gone(release)
+
+
+def _leased(settings: CredentialSettings) -> Given:
+    """Vault's credentials for the commands that change the schema."""
+    from tagship.variables.lease import leased  # noqa: PLC0415 - few deploys need it
+
+    return partial(leased, settings)
