@@ -11,7 +11,7 @@ from invoke.context import Context
 from tagship.commands.task import CHECK_IN, DRY_RUN, ENV, JSON, WAIT, task
 
 if TYPE_CHECKING:
-    from tagship.commands.data import DrillOrder
+    from tagship.commands.drill import DrillOrder
 
 IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY, which holds the key itself."
 
@@ -34,7 +34,7 @@ def create(
     """
     from tagship.backups import create as backups
     from tagship.backups.stores import open_store
-    from tagship.commands.data import configured, origin
+    from tagship.commands.backup_inputs import configured, origin
     from tagship.project import here
     from tagship.reporting import events, table, telemetry
     from tagship.reporting.progress import Progress
@@ -82,8 +82,8 @@ def verify(_: Context, env: str = "", at: str = "", identity: str = "", json: bo
 
     from tagship.backups import create as backups
     from tagship.backups.stores import open_store
-    from tagship.commands.data import IDENTITY as VARIABLE
-    from tagship.commands.data import configured, identities, manifest_of
+    from tagship.commands.backup_inputs import IDENTITY as VARIABLE
+    from tagship.commands.backup_inputs import configured, identities, manifest_of
     from tagship.project import here
     from tagship.reporting.progress import Progress
 
@@ -130,7 +130,7 @@ def restore(  # noqa: PLR0913 - its options
     Loads it into a new database, compares it with the backup, then swaps both; the site answers 503 meanwhile. The old
     database is kept under another name.
     """
-    from tagship.commands.data import RestoreOrder, restored
+    from tagship.commands.restore import RestoreOrder, restored
     from tagship.project import here
     from tagship.reporting import events
     from tagship.reporting.progress import Progress
@@ -182,7 +182,7 @@ def drill(  # noqa: PLR0913 - its options
     Restores the newest backup into a throwaway container without a network, compares it with its manifest, lets the
     live release use it, and asks your own questions.
     """
-    from tagship.commands.data import DrillOrder
+    from tagship.commands.drill import DrillOrder
     from tagship.project import here
     from tagship.reporting import telemetry
 
@@ -195,7 +195,7 @@ def _drill(order: DrillOrder, receipt: str, *, json: bool) -> None:
     """Drill, and show the receipt. Raises BackupError if it doesn't pass."""
     from pathlib import Path
 
-    from tagship.commands.data import drilled
+    from tagship.commands.drill import drilled
     from tagship.errors import BackupError
     from tagship.reporting import events
     from tagship.reporting.progress import Progress

@@ -130,7 +130,7 @@ def unpin(_: Context, env: str = "", at: str = "", dry_run: bool = False, json: 
 def opened(env: str) -> tuple[Place, BackupSettings, Store]:
     """An environment's backups and their store. Raises ConfigError."""
     from tagship.backups.stores import open_store
-    from tagship.commands.data import configured
+    from tagship.commands.backup_inputs import configured
     from tagship.project import here
 
     settings = here.config().environment(env)

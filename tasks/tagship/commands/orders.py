@@ -158,7 +158,7 @@ def before_migrating(session: Session, choice: str, progress: Progress) -> BackU
                 hint=f"remove that option, or set {NO_BACKUP}={settings.name} if there is no other way",
             )
         return None
-    from tagship.commands.data import back_up
+    from tagship.commands.backup_inputs import back_up
 
     return partial(back_up, session, settings.backups, progress)
 
@@ -269,7 +269,7 @@ def bring_back(session: Session, what: Order, how: RunOptions, *, identity: str,
         lost = f"{error.problem}\nWhat was written since will be lost."
         if how.dry_run or not _agrees(settings, lost, yes=yes):
             raise
-        from tagship.commands.data import RestoreOrder, restored
+        from tagship.commands.restore import RestoreOrder, restored
 
         agreed = settings.name
         order = RestoreOrder(settings, settings, error.at, "", identity, agreed, how.dry_run, how.wait, hold=True)
