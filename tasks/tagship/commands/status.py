@@ -149,6 +149,8 @@ def _told(overview: Overview) -> Iterator[str]:
     yield overview.live
     if overview.since:
         yield f"since {overview.since[:16].replace('T', ' ')} UTC" + (f" by {overview.by}" if overview.by else "")
+    if overview.held:
+        yield "held: answers 503, for a restore; if none runs, the next deploy, rollback or restore ends that"
     if overview.edge in {"stopped", "gone"}:
         yield f"the edge is {overview.edge}, so no request is served; the next deploy repairs this"
     if overview.containers == "gone":

@@ -28,6 +28,8 @@ class Overview:
     containers: str = ""
     idle: Sequence[str] = field(default_factory=list)
     """Services with stopped containers."""
+    held: bool = False
+    """Whether the edge answers 503 for it, as during a restore, or after one that was killed."""
     lock: str = ""
     problem: str = ""
     """Why its state is unknown; empty if it was reached."""
@@ -41,8 +43,8 @@ def read(session: Session) -> Overview:
             if files is None:
                 found, observed = _without_edge(session)
             else:
-                observed = Reader(session.engine, files, session.place).observe()
-                found = Overview(session.settings.name, edge="running")
+                observed = Reader(session.engine, files, session.place, session.settings.url).observe()
+                found = Overview(session.settings.name, edge="running", held=observed.routing.held)
         locked = _lock(held(), session.engine.now())
     except EngineError as error:
         return Overview(session.settings.name, problem=error.problem)

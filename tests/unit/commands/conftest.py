@@ -10,6 +10,7 @@ import pytest
 
 from tagship import namespace
 from tagship.cli import Console
+from tagship.edge import routes
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
@@ -55,6 +56,8 @@ class Reach:
     ledger: list[str] = field(default_factory=list)
     records: dict[str, bytes] = field(default_factory=dict)
     credentials: Credentials = nobody
+    http: routes.Json = field(default_factory=dict)
+    """Caddy's configuration."""
 
     def session(self) -> "Reach":
         """Connect. Raises ConnectionFailedError for any other environment."""
@@ -75,7 +78,7 @@ class Reach:
     def read(self, *, prepare: bool = False) -> Files:
         """The names of all rows."""
         assert not prepare, "who only looks makes nothing"
-        return Files(self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40)
+        return Files(self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40, http=self.http)
 
     def lines(self) -> tuple[str, ...]:
         """The whole ledger."""

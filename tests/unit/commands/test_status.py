@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tagship.edge import sites
 from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.server import connection
@@ -67,6 +68,14 @@ def test_status_shows_what_runs_where_and_an_environment_out_of_reach(run: Run) 
     assert lock.startswith("            locked by ci for ")
     assert production == "production  unreachable: SSH failed."
     assert (done.code, done.err.splitlines()[0]) == (8, "Not reached: production.")
+
+
+def test_status_says_that_a_site_is_held(deployed: Reach, run: Run) -> None:
+    route = {"@id": "shop-staging", "match": [{"host": ["staging.example.com"]}], "handle": [sites.maintenance()]}
+    deployed.http = {"servers": {"http": {"listen": [":80"], "routes": [route]}}}
+
+    assert "held: answers 503" in run("status", "--env", "staging").out
+    assert json.loads(run("status", "--env", "staging", "--json").out)[0]["held"]
 
 
 @pytest.mark.usefixtures("deployed")
