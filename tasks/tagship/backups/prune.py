@@ -41,13 +41,14 @@ def remove(store: Store, place: Place, decisions: Iterable[Decision], removed: C
     A backup that was pinned since the decision stays. Its manifest goes first, so that a backup that is half removed
     isn't taken for a good one.
     """
-    for decision in sorted(decisions, key=lambda each: each.backup.id):
-        backup = decision.backup
-        if any(now.pinned for now in catalogue.backups(store.names(folder(place, backup)), place)):
-            continue
-        for name in sorted(backup.objects, key=lambda name: not name.endswith(f"/{MANIFEST}")):
-            store.delete(name)
-        removed(decision)
+    with store.together():
+        for decision in sorted(decisions, key=lambda each: each.backup.id):
+            backup = decision.backup
+            if any(now.pinned for now in catalogue.backups(store.names(folder(place, backup)), place)):
+                continue
+            for name in sorted(backup.objects, key=lambda name: not name.endswith(f"/{MANIFEST}")):
+                store.delete(name)
+            removed(decision)
 
 
 def sweep(store: Store, place: Place, now: datetime) -> int:

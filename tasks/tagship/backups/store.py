@@ -64,6 +64,9 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Remove an object. Does nothing if it doesn't exist."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Calls in here share a connection, where the store has one of its own for each."""
+
     def sweep(self, prefix: str, before: datetime) -> int:
         """Remove what killed uploads below a prefix left behind before a time. Returns how many there were."""
 

@@ -44,6 +44,10 @@ class MemoryStore:
         self._fail("delete")
         self.objects.pop(name, None)
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """See Store."""
+        return contextlib.nullcontext()
+
     def sweep(self, prefix: str, before: datetime) -> int:
         """See Store."""
         del prefix, before

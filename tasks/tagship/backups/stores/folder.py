@@ -45,7 +45,8 @@ class Folder:
             with self._explained(f"store {name}"):
                 _name(part, final)
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # `sweep` finds it
+                part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def get(self, name: str) -> Iterator[Source]:
@@ -75,6 +76,10 @@ class Folder:
                     (self._root / parent).rmdir()
                 except OSError:  # not empty, or gone already
                     break
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """See Store."""
+        return contextlib.nullcontext()
 
     def sweep(self, prefix: str, before: datetime) -> int:
         """See Store."""

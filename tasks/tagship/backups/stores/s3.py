@@ -59,6 +59,10 @@ class S3:
         with self._explained(f"delete {name}"):
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(name))
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """See Store."""
+        return contextlib.nullcontext()
+
     def sweep(self, prefix: str, before: datetime) -> int:
         """See Store."""
         swept = 0

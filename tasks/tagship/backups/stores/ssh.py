@@ -1,6 +1,7 @@
 """Backups in a folder of another server, reached by OpenSSH."""
 
 import contextlib
+import os
 import secrets
 import shlex
 import subprocess
@@ -36,7 +37,8 @@ rm -f "./$2" && rmdir -p "$(dirname "$2")" 2>/dev/null
 [ ! -e "./$2" ]
 """
 _READ = '[ -e "./$2" ] || exit 82; printf . && exec cat "./$2"'
-_LIST = "[ ! -d \"./$2\" ] || exec find \"./$2\" -type f ! -name '.part-*' -exec stat -c '%s %n' {} +"
+_LIST = """[ ! -d "./$2" ] || exec find "./$2" -type f ! -name '.part-*' ! -path '*
+*' -exec stat -c '%s %n' {} +"""
 _SWEEP = '[ ! -d "./$2" ] || exec find "./$2" -type f -name \'.part-*\' ! -newermt "@$3" -print -exec rm -f {} +'
 
 
@@ -55,6 +57,8 @@ class Ssh:
         except ValueError:
             raise ConfigError(f"{url!r} has no valid port.", hint=hint) from None
         self._root = unquote(parts.path) or "/"
+        self._shared: list[str] = []
+        """Options of ssh that share a connection, while there is one."""
 
     def put(self, name: str, source: Source) -> None:
         """See Store. What has reached the server's disk whole gets its name; until then it isn't listed."""
@@ -79,14 +83,35 @@ class Ssh:
 
     def names(self, prefix: str) -> Iterator[Stored]:
         """See Store."""
-        lines = self._output("list its files", _LIST, prefix.rpartition("/")[0]).splitlines()
-        pairs = (line.split(" ", 1) for line in lines)
+        lines = self._output("list its files", _LIST, prefix.rpartition("/")[0]).split("\n")
+        pairs = (line.split(" ", 1) for line in lines if line)
         found = [Stored(path.removeprefix("./").lstrip("/"), int(size)) for size, path in pairs]
         return iter(sorted((each for each in found if each.name.startswith(prefix)), key=lambda each: each.name))
 
     def delete(self, name: str) -> None:
         """See Store. Folders that become empty go, too."""
         self._output(f"delete {name}", _REMOVE, safe(name))
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """See Store. Without the shared connection, or once it is cut, each command makes one of its own."""
+        with tempfile.TemporaryDirectory(prefix="tagship-") as folder:
+            shared = ["-o", f"ControlPath={folder}/ssh"]
+            # it ends with its input, so with us
+            argv = [*self._ssh(*shared, "-o", "ControlMaster=yes"), "echo && exec cat"]
+            with subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=programs.environment(),
+            ) as connection:  # fmt: skip
+                connected = connection.stdout and connection.stdout.readline()
+                self._shared = [*shared, "-o", "ControlMaster=no"] if connected else []
+                try:
+                    yield
+                finally:
+                    self._shared = []
+
+    def _ssh(self, *options: str) -> list[str]:
+        return [openssh.program(), "-T", *options, *self._options, "--", self._host]
 
     def sweep(self, prefix: str, before: datetime) -> int:
         """See Store."""
@@ -111,13 +136,13 @@ class Ssh:
         with self._command(what, script, *words) as command:
             output = command.out.read()
             command.end()
-        return output.decode()
+        return os.fsdecode(output)  # names may be in any encoding
 
     @contextlib.contextmanager
     def _command(self, what: str, script: str, *words: str) -> "Iterator[_Command]":
         remote = " ".join(map(shlex.quote, ["sh", "-c", _BEGIN + script, "sh", self._root, *words]))
         with tempfile.TemporaryFile() as errors:
-            command = _Command(what, [openssh.program(), "-T", *self._options, "--", self._host, remote], errors)
+            command = _Command(what, [*self._ssh(*self._shared), remote], errors)
             try:
                 yield command
             finally:
