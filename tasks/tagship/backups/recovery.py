@@ -127,6 +127,11 @@ def recover(  # noqa: PLR0913 - what it consists of
         raise
 
 
+def suffix(at: datetime | None) -> str:
+    """What is put behind a volume's name for its database as of a moment, `at-20261127t101530z`, in UTC."""
+    return f"at-{at.astimezone(UTC):%Y%m%dt%H%M%Sz}" if at else "recovered"
+
+
 def remove(engine: Engine, volume: str) -> None:
     """Remove a volume, as soon as the engine has removed the container that used it."""
     for pause in _RELEASED:

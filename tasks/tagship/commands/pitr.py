@@ -94,7 +94,7 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
     moment = _moment(at)
     with Progress(quiet=json) as progress, _opened(env, progress) as (session, of):
         fresh = not _exists(session, of.volume)
-        volume = of.volume if fresh else f"{of.volume}-{f'at-{moment:%Y%m%dt%H%M%Sz}' if moment else 'recovered'}"
+        volume = of.volume if fresh else f"{of.volume}-{recovery.suffix(moment)}"
         if dry_run:
             print(f"Would recover {of.service} {f'at {moment}' if moment else 'as archived'} into volume {volume}.")
             return

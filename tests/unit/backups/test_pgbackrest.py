@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tagship.backups import pgbackrest
+from tagship.backups import pgbackrest, recovery
 from tagship.errors import BackupError, StoreError
 
 MB16 = 16 << 20
@@ -110,3 +110,10 @@ def test_segments_are_read_from_a_listing() -> None:
     )
 
     assert pgbackrest.segments(listing) == ["000000010000000000000003", "000000010000000000000004"]
+
+
+def test_a_recovered_volume_is_named_after_the_moment_in_utc_whatever_zone_it_was_given_in() -> None:
+    at = datetime.fromisoformat("2026-11-27T10:15:30+02:00")
+
+    assert recovery.suffix(at) == "at-20261127t081530z"
+    assert recovery.suffix(None) == "recovered"
