@@ -70,7 +70,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
     names = ", ".join(settings.name for settings in shipped)
     deploy = known | {"branches": f"[{', '.join(dict.fromkeys(s.branch for s in shipped))}]"}
     jobs = [_fill("deploy-environment", known | _environment(s, config, secrets or {})) for s in shipped]
-    back = [_fill("rollback-environment", known | _environment(s, config, secrets or {})) for s in shipped]
+    back = [_fill("rollback-environment", known | _rollback(s, config, secrets or {})) for s in shipped]
     first = [_fill("deploy-test", known)]
     if not _embedded(config):
         first.append(_fill("deploy-build", known | _registry(config)))
@@ -128,6 +128,15 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
 def _prefix(settings: Environment) -> list[str]:
     """The prefix of variables with secrets; none if secrets come from elsewhere."""
     return prefixes(settings.secrets)[:1]
+
+
+def _rollback(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """As for a deploy; to restore a backup, and only then, it also gets the private key."""
+    found = _environment(settings, config, secrets)
+    if not settings.backups:
+        return found
+    key = _lines(["TAGSHIP_IDENTITY: ${{ inputs.lose-data && secrets.TAGSHIP_IDENTITY || '' }}"])
+    return found | {"secrets": (found["secrets"] or "        env:\n") + key}
 
 
 def _backups(known: Mapping[str, str], shipped: Sequence[Environment], config: Config) -> dict[str, str]:

@@ -124,6 +124,16 @@ def test_a_backup_waits_for_nobody_and_has_no_private_key() -> None:
     assert shlex.split(drill["steps"][-1]["with"]["run"]) == ["backup.drill", "--check-in", starters.MONTHLY]
 
 
+def test_a_rollback_that_loses_data_does_so_only_if_asked_to_and_has_the_private_key_only_then() -> None:
+    parsed = yaml.safe_load(rendered("embedded")[".github/workflows/rollback.yml"])
+    step = parsed["jobs"]["production"]["steps"][-1]
+
+    asked = parsed[True]["workflow_dispatch"]["inputs"]["lose-data"]  # YAML 1.1 reads `on` as true
+    assert (asked["type"], asked["default"]) == ("boolean", False)
+    assert step["with"]["run"] == "rollback${{ inputs.lose-data && ' --yes' || '' }}"
+    assert step["env"]["TAGSHIP_IDENTITY"] == "${{ inputs.lose-data && secrets.TAGSHIP_IDENTITY || '' }}"
+
+
 def test_a_managed_databases_url_is_given_to_its_backup() -> None:
     managed = BackupSettings(
         store="file:///srv", recipients=("age1",), database=DatabaseSettings(url="DATABASE_URL", image="postgis")
