@@ -25,6 +25,8 @@ class Backup:
     whole: bool = True
     """Whether it has a manifest, which is written last."""
     pinned: bool = False
+    way_back: str = ""
+    """The release that was live when it was made before migrating; empty for other backups."""
     objects: tuple[str, ...] = ()
     """The names of its objects in the store."""
 
@@ -80,11 +82,13 @@ def _newest(whole: Sequence[Backup], at: str) -> Backup:
 
 def _backup(backup: str, at: datetime, stored: Sequence[Stored]) -> Backup:
     files = {each.name.rpartition("/")[2] for each in stored}
+    ways = [file for file in files if file.startswith(manifest.WAY_BACK)]
     return Backup(
         id=backup,
         at=at,
         size=sum(each.size for each in stored),
-        whole=manifest.MANIFEST in files and len(files - {manifest.PINNED}) > 1,
+        whole=manifest.MANIFEST in files and len(files - {manifest.PINNED, *ways}) > 1,
         pinned=manifest.PINNED in files,
+        way_back=ways[0].removeprefix(manifest.WAY_BACK) if ways else "",
         objects=tuple(each.name for each in stored),
     )

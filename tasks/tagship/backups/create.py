@@ -8,11 +8,11 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from tagship.backups import encryption, manifest, postgres, sources
 from tagship.backups.encryption import CHUNK, Counted
-from tagship.backups.manifest import MANIFEST, Manifest, Part
+from tagship.backups.manifest import MANIFEST, WAY_BACK, Manifest, Part
 from tagship.backups.store import ReadDeniedError, Source, Store
 from tagship.backups.workbench import Program, Workbench
 from tagship.engine.client import Engine
@@ -37,18 +37,20 @@ class Origin:
     """The release that is live."""
 
 
-def create(origin: Origin, store: Store, reason: str) -> Manifest:
-    """Make a backup and return its manifest.
+def create(origin: Origin, store: Store, reason: str, *, migrating: bool = False) -> Manifest:
+    """Make a backup and return its manifest. `migrating`: the live release may need it as its way back.
 
     Raises BackupError, StoreError, or LockedError if another one runs; then nothing in the store counts as a backup.
     """
     name, database = f"tagship-backup-{origin.place}", origin.database
     with Workbench(origin.engine, name, database.image, database.host) as bench:
         started = _now(origin.engine)
-        writer = Writer(store, str(origin.place), manifest.new_id(started), origin.settings.recipients)
-        try:
-            with postgres.snapshot(bench, database.access) as snapshot:
+        with postgres.snapshot(bench, database.access) as snapshot:
+            backup = manifest.new_id(datetime.fromisoformat(snapshot.at))
+            writer = Writer(store, str(origin.place), backup, origin.settings.recipients)
+            with writer:
                 dumped, rows = _dump(bench, origin, snapshot, writer)
+        with writer:
             whole = Manifest(
                 id=writer.id,
                 app=origin.place.app,
@@ -62,10 +64,9 @@ def create(origin: Origin, store: Store, reason: str) -> Manifest:
                 verified=writer.verified,
                 reason=reason,
             )
-            store.put(f"{writer.folder}/{MANIFEST}", io.BytesIO(manifest.encode(whole)))
-        except BaseException:
-            writer.discard()
-            raise
+            if migrating and origin.release:
+                writer.note(f"{WAY_BACK}{origin.release}")
+            writer.note(MANIFEST, manifest.encode(whole))
     return whole
 
 
@@ -94,7 +95,7 @@ def _others(origin: Origin, writer: "Writer") -> Iterator[Part]:
 
 
 class Writer:
-    """Writes the parts of one backup, and reads each back."""
+    """Writes the parts of one backup, and reads each back. As a context, removes them again if that fails."""
 
     def __init__(self, store: Store, place: str, backup: str, recipients: tuple[str, ...]) -> None:
         self.id = backup
@@ -119,9 +120,17 @@ class Writer:
             self.verified = CHECKSUMS
         return part
 
-    def discard(self) -> None:
+    def note(self, file: str, content: bytes = b"") -> None:
+        """Store a small object beside the parts."""
+        self._written.insert(0, f"{self.folder}/{file}")
+        self._store.put(self._written[0], io.BytesIO(content))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         """Remove what was written of a backup that failed, if the identity may; else a later prune does it."""
-        for name in (f"{self.folder}/{MANIFEST}", *self._written):  # without a manifest it counts for nothing
+        for name in self._written if failed else ():  # the manifest first: without it, nothing counts
             with contextlib.suppress(TagshipError):
                 self._store.delete(name)
 

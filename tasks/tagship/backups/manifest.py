@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tagship.errors import BackupError
@@ -14,6 +14,9 @@ MANIFEST = "manifest.json"
 """Written last: a backup without it is unfinished."""
 PINNED = "pinned"
 """An object beside the manifest that keeps `backup.prune` from removing the backup; it holds the reason."""
+WAY_BACK = "way-back-to-"
+"""Begins the name of an object beside the manifest of a backup that was made before migrating: the rest is the release
+that was live then, which a rollback may have to go back to."""
 _ID = re.compile(r"(?P<at>\d{8}T\d{6}Z)-(?P<random>[0-9a-f]{6})")
 _AT = "%Y%m%dT%H%M%SZ"
 
@@ -82,8 +85,12 @@ class Manifest:
 
 
 def new_id(at: datetime) -> str:
-    """`20261127T101530Z-a1b2c3`: the time in UTC, and six random digits."""
-    return f"{at.astimezone(UTC).strftime(_AT)}-{secrets.token_hex(3)}"
+    """`20261127T101530Z-a1b2c3`: the first full second in UTC that isn't before a moment, and six random digits.
+
+    So a backup that is the newest before a time holds nothing written after that time.
+    """
+    full = at.astimezone(UTC) + timedelta(microseconds=-at.microsecond % 1_000_000)
+    return f"{full.strftime(_AT)}-{secrets.token_hex(3)}"
 
 
 def taken(backup: str) -> datetime | None:

@@ -4,8 +4,8 @@ Generations follow the calendar in UTC: of each of the newest N days, weeks and 
 backup stays. So time alone removes nothing: without a new backup, pruning again removes no whole one, however far the
 clock has gone. Whatever order backups come in, pruning each day leaves what pruning once at the end would leave.
 
-Never removed: pinned backups, the newest `last`, backups of the future (some clock was wrong; they don't count as new
-either), and unfinished ones that may still run.
+Never removed: pinned backups, the newest `last`, those that a rollback of the last migration may restore, backups of
+the future (some clock was wrong; they don't count as new either), and unfinished ones that may still run.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +46,8 @@ def decide(backups: Iterable[Backup], keep: Keep, now: datetime) -> list[Decisio
     ordered = sorted(backups, key=lambda backup: backup.id, reverse=True)
     counted = [backup for backup in ordered if backup.whole and backup.at <= now]
     last = {backup.id for backup in counted[: keep.last]}
+    # several lead back to the same release if migrating failed at first; then a rollback restores the oldest
+    way_back = next((backup.way_back for backup in counted if backup.way_back), "")
     generations = (
         _generation("daily", "day", _day, keep.daily, counted),
         _generation("weekly", "week", _week, keep.weekly, counted),
@@ -57,6 +59,8 @@ def decide(backups: Iterable[Backup], keep: Keep, now: datetime) -> list[Decisio
             return Decision(backup, stays=True, why="pinned")
         if not backup.whole:
             return _unfinished(backup, counted, now)
+        if backup.way_back and backup.way_back == way_back:
+            return Decision(backup, stays=True, why=f"way back to {way_back}")
         if backup.at > now:
             return Decision(backup, stays=True, why="its time is in the future")
         reasons = [f"last {keep.last}"] if backup.id in last else []
@@ -69,7 +73,7 @@ def decide(backups: Iterable[Backup], keep: Keep, now: datetime) -> list[Decisio
 
 
 def most(keep: Keep) -> int:
-    """How many backups stay at most, beside those that are pinned, unfinished, or of the future."""
+    """How many backups stay at most, beside those that are pinned, a way back, unfinished, or of the future."""
     return keep.daily + keep.weekly + keep.monthly + keep.last
 
 

@@ -54,7 +54,8 @@ def back_up(session: Session, wanted: BackupSettings, progress: Progress, to: st
     until, waits = time.monotonic() + WAIT_FOR_ANOTHER, False
     while True:
         try:
-            return create.create(origin(session, wanted), open_store(wanted.store), f"before migrating to {to}").id
+            found, store = origin(session, wanted), open_store(wanted.store)
+            return create.create(found, store, f"before migrating to {to}", migrating=True).id
         except LockedError:
             if time.monotonic() > until:
                 raise

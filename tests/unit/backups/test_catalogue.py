@@ -32,6 +32,16 @@ BACKUPS = catalogue.backups(
 )
 
 
+def test_names_say_which_release_a_backup_leads_back_to() -> None:
+    found = catalogue.backups(
+        stored(NEW, "db.age", "manifest.json", "way-back-to-shop-production-0123abcd-456789"), SHOP
+    )
+    half = catalogue.backups(stored(NEW, "manifest.json", "way-back-to-x", "pinned"), SHOP)
+
+    assert [(b.way_back, b.whole) for b in found] == [("shop-production-0123abcd-456789", True)]
+    assert not half[0].whole
+
+
 def test_lists_backups_from_names_alone_newest_first() -> None:
     assert [(b.id, b.whole, b.pinned, b.size) for b in BACKUPS] == [
         (BROKEN, False, False, 10),

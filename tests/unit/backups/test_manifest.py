@@ -53,6 +53,15 @@ def test_an_id_holds_the_time_in_utc() -> None:
     assert manifest.new_id(AT) != manifest.new_id(AT)
 
 
+def test_a_backup_that_is_older_than_a_time_by_its_id_holds_nothing_written_after_that_time() -> None:
+    snapshot = AT + timedelta(microseconds=1)
+
+    found = manifest.taken(manifest.new_id(snapshot))
+
+    assert found
+    assert snapshot <= found == AT + timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("text", ["", "20261127T101530Z", "20261327T101530Z-a1b2c3", "x20261127T101530Z-a1b2c3"])
 def test_other_names_are_no_ids(text: str) -> None:
     assert manifest.taken(text) is None

@@ -93,6 +93,20 @@ def test_a_pinned_backup_stays_however_old_it_is() -> None:
     assert reasons([*daily(400), old])[f"{old.at:%Y-%m-%d}"] == "pinned"
 
 
+def test_every_backup_that_a_rollback_of_the_last_migration_may_restore_stays() -> None:
+    before, tried, again = (
+        replace(backup(START.replace(hour=hour, day=3)), way_back="shop-production-0123abcd-456789")
+        for hour in (4, 5, 6)
+    )
+    older = replace(backup(START.replace(hour=4, day=2)), way_back="shop-production-ffffffff-456789")
+    later = [backup(START + timedelta(days=day)) for day in range(1, 30)]
+
+    kept = left([older, before, tried, again, *later], KEEP, START + timedelta(days=30))
+
+    assert {before, tried, again} <= set(kept)
+    assert older not in kept
+
+
 def test_an_unfinished_backup_goes_when_it_is_older_than_a_day_and_another_has_succeeded_since() -> None:
     fresh = backup(START - timedelta(hours=23), whole=False)
     stale = backup(START - timedelta(hours=25), whole=False)
