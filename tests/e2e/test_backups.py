@@ -1,14 +1,17 @@
 """A database of real PostGIS is backed up, lost, restored and drilled; whatever is cut off loses nothing."""
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyrage
 import pytest
 
+from tagship.backups import manifest
 from tests.hello import Hello
 from tests.rig import Rig
 
@@ -160,6 +163,54 @@ def test_a_restore_can_go_beside_and_then_changes_nothing(shop: Shop) -> None:
     shop.sql("DROP DATABASE looked_at")
 
 
+def test_a_bare_server_gets_roles_settings_and_grants_back_and_the_store_learns_none(shop: Shop) -> None:
+    shop.sql(
+        "CREATE ROLE auditor NOLOGIN",
+        "GRANT auditor TO reader",
+        "ALTER ROLE auditor SET app.secret = 'it''s geheim'",
+        "GRANT CONNECT ON DATABASE shop TO auditor WITH GRANT OPTION",
+    )
+    made = json.loads(shop.tagship("backup.create", "--json"))
+    shop.sql(
+        "DROP OWNED BY auditor",
+        "DROP ROLE auditor",
+        "ALTER DATABASE shop RESET ALL",
+        "UPDATE pg_database SET datacl = NULL WHERE datname = 'shop'",
+    )
+
+    kept = json.loads(shop.tagship("backup.restore", "--json"))["kept"]
+
+    assert shop.sql("SELECT pg_has_role('reader', 'auditor', 'member')") == "t"
+    assert shop.sql("SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'auditor'::regrole") == (
+        '{"app.secret=it\'s geheim"}'
+    )
+    assert shop.sql("SELECT datacl::text LIKE '%auditor=c*/%' FROM pg_database WHERE datname = 'shop'") == "t"
+    assert (shop.sql("SHOW statement_timeout"), shop.sql("SHOW search_path")) == ("1h", "public, pg_catalog")
+    assert b"geheim" not in b"".join(path.read_bytes() for path in (shop.store / "shop-host1" / made["id"]).iterdir())
+    shop.sql(f"DROP DATABASE {kept}", "DROP OWNED BY auditor", "DROP ROLE auditor")
+
+
+def test_a_backup_of_another_environment_leaves_its_owner_behind(shop: Shop) -> None:
+    shop.sql(
+        "CREATE ROLE stranger NOLOGIN", "ALTER TABLE visit OWNER TO stranger", "ALTER DATABASE shop OWNER TO stranger"
+    )
+    made = json.loads(shop.tagship("backup.create", "--json"))["id"]
+    shop.sql("ALTER TABLE visit OWNER TO shop", "ALTER DATABASE shop OWNER TO shop")
+    other = shop.store / "shop-host2" / made
+    shutil.copytree(shop.store / "shop-host1" / made, other)
+    path = other / "manifest.json"
+    path.chmod(0o600)
+    path.write_bytes(manifest.encode(replace(manifest.decode(path.read_bytes()), environment="host2")))
+
+    kept = json.loads(shop.tagship("backup.restore", "--of", "host2", "--json"))["kept"]
+
+    owners = "SELECT tableowner FROM pg_tables WHERE tablename = 'visit'"
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
+    assert (shop.sql(owners), shop.sql(owner)) == ("shop", "shop")
+    shop.sql(f"DROP DATABASE {kept}", "DROP ROLE stranger")
+    shutil.rmtree(shop.store / "shop-host2")
+
+
 def test_a_drill_measures_and_says_what_it_checked(shop: Shop, tmp_path: Path) -> None:
     shop.tagship("backup.create")
 
@@ -167,7 +218,8 @@ def test_a_drill_measures_and_says_what_it_checked(shop: Shop, tmp_path: Path) -
 
     receipt = json.loads((tmp_path / "receipt.json").read_text())
     assert [(check["name"], check["passed"]) for check in receipt["checks"]] == [
-        ("loads", True), ("rows and migrations", True), ("people", True), ("health of the release", True),
+        ("loads", True), ("roles and settings", True), ("rows and migrations", True), ("people", True),
+        ("health of the release", True),
     ]  # fmt: skip
     assert 0 < receipt["rpo"] < 120
     assert receipt["rows"] == 25000

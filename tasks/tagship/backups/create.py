@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from tagship.backups import encryption, manifest, postgres, sources
+from tagship.backups import encryption, manifest, postgres, rights, sources
 from tagship.backups.encryption import CHUNK, Counted
 from tagship.backups.manifest import MANIFEST, WAY_BACK, Manifest, Part
 from tagship.backups.store import ReadDeniedError, Source, Store
@@ -49,7 +49,9 @@ def create(origin: Origin, store: Store, reason: str, *, migrating: bool = False
             backup = manifest.new_id(datetime.fromisoformat(snapshot.at))
             writer = Writer(store, str(origin.place), backup, origin.settings.recipients)
             with writer:
+                found = rights.read(snapshot.session, snapshot.database.name)
                 dumped, rows = _dump(bench, origin, snapshot, writer)
+                roles = writer.write(rights.KIND, database.service, found.encoded())
         with writer:
             whole = Manifest(
                 id=writer.id,
@@ -57,7 +59,7 @@ def create(origin: Origin, store: Store, reason: str, *, migrating: bool = False
                 environment=origin.place.environment,
                 started=started.isoformat(timespec="seconds"),
                 at=snapshot.at,
-                parts=(dumped, *_others(origin, writer)),
+                parts=(dumped, roles, *_others(origin, writer)),
                 ended=_now(origin.engine).isoformat(timespec="seconds"),
                 release=origin.release,
                 database=replace(snapshot.database, rows=rows),

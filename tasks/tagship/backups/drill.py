@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tagship.backups import restore
+from tagship.backups import restore, rights
 from tagship.backups.manifest import Manifest
 from tagship.backups.postgres import Access, Server, Session, quoted
+from tagship.backups.rights import Rights
 from tagship.backups.store import Store
 from tagship.backups.workbench import Workbench
 from tagship.engine import containers
@@ -106,7 +107,6 @@ class Drill:
         if facts is None:
             raise BackupError(f"Backup {self.backup.id} holds no database.")
         checks: list[Check] = []
-        part = next(part for part in self.backup.parts if part.kind == "postgres")
         with self._server() as bench:
             access = Access(facts.name, self.server.access.user)
             with step(f"Start {self.server.service} without a network"):
@@ -114,8 +114,12 @@ class Drill:
             with step(f"Load backup {self.backup.id}"), _timed(checks, "loads"):
                 with Session(bench, restore.maintenance(access)) as session:
                     session.do(f"DROP DATABASE IF EXISTS {quoted(facts.name)};")  # of the image's own making
+                    bare = rights.read(session, facts.name)
+                    created = restore.create_roles(session, facts)
                     restore.create_database(session, facts.name, facts)
-                restore.fill(bench, access, self.backup, part, self.store, self.identities)
+                restore.fill(bench, access, self.backup, self.store, self.identities)
+            with step("Restore roles and settings"), _noted(checks, "roles and settings"):
+                self._add_rights(bench, access, bare, created)
             with step("Compare rows and migrations"), _timed(checks, "rows and migrations"):
                 restore.check(bench, access, facts)
             for name, question in self.questions.items():
@@ -135,6 +139,14 @@ class Drill:
             release=self.live,
             checks=tuple(checks),
         )
+
+    def _add_rights(self, bench: Workbench, access: Access, bare: Rights, created: Sequence[str]) -> None:
+        with Session(bench, restore.maintenance(access)) as session:
+            refused = restore.add_rights(
+                session, access.database, self.backup, bare, created, self.store, self.identities
+            )
+        if refused:
+            raise BackupError(f"The server refuses {', '.join(refused)}.")
 
     def _server(self) -> Workbench:
         """An empty server of the environment's own image, on a loopback of its own, where all names lead to it."""

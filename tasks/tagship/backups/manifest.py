@@ -26,7 +26,7 @@ class Part:
     """One stream of a backup, compressed by zstd and encrypted by age."""
 
     kind: str
-    """`postgres` (pg_dump's custom format), `redis` (an RDB file) or `volume` (a tar)."""
+    """`postgres` (pg_dump's custom format), `roles` (JSON: rights.py), `redis` (an RDB file) or `volume` (a tar)."""
     name: str
     """The accessory or volume."""
     file: str

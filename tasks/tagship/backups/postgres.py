@@ -225,9 +225,10 @@ def listing(bench: Workbench) -> Program:
     return bench.open(("pg_restore", "--list"))
 
 
-def loader(bench: Workbench, access: Access) -> Program:
+def loader(bench: Workbench, access: Access, *, owners: bool = True) -> Program:
     """pg_restore, waiting for a dump to load into an existing, empty database."""
-    return bench.open((*_RESTORE, f"--dbname={access.database}"), access.environment)
+    mine = () if owners else ("--no-owner",)
+    return bench.open((*_RESTORE, *mine, f"--dbname={access.database}"), access.environment)
 
 
 def quoted(name: str) -> str:

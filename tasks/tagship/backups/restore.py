@@ -7,16 +7,17 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tagship.backups import encryption, postgres
-from tagship.backups.encryption import CHUNK, Counted
-from tagship.backups.manifest import Database, Manifest, Part
+from tagship.backups import parts, postgres, rights
+from tagship.backups.manifest import Database, Manifest
 from tagship.backups.postgres import Access, Session, literal, quoted
-from tagship.backups.store import Source, Store
+from tagship.backups.rights import Rights
+from tagship.backups.store import Store
 from tagship.backups.workbench import Workbench
 from tagship.errors import BackupError, TagshipError
+from tagship.names import Place
 from tagship.reporting.table import size
 
 ROOM = 1.2
@@ -26,11 +27,6 @@ _LONGEST = 63 - len("_restore_20261127t101530z_a1b2c3")
 _LEFT = r"_restore_\d{8}t\d{6}z_[0-9a-f]{6}"
 """How the database of a restore that was killed is named, behind the database's own name."""
 _SWAP_ATTEMPTS = 5
-_LISTS = (
-    "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
-    "temp_tablespaces", "unix_socket_directories",
-)  # fmt: skip
-"""Settings whose stored value is a quoted list already, so it must not be quoted again (pg_dump's dumputils.c)."""
 _SERVER = """
 SELECT jsonb_build_object('version', current_setting('server_version_num')::int,
   'time', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD"t"HH24MISS'),
@@ -70,8 +66,12 @@ class Plan:
     """The old one's name afterwards; empty if there is none, or if nothing is swapped."""
     leftovers: tuple[str, ...] = ()
     """Unfinished databases of restores that were killed."""
+    foreign: bool = False
+    """Whether the backup is another environment's, whose owners and settings have no place here."""
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> list[str]:
+        """The steps."""
         lines = [
             *(f"Drop {name}, left by a restore that was killed" for name in self.leftovers),
             f"Load backup {self.backup.id}, of {self.backup.at[:19]}Z, into the new database {self.loading}",
@@ -81,7 +81,7 @@ class Plan:
             lines.append(f"Swap: {self.database} becomes {self.kept}, {self.loading} becomes {self.database}")
         elif self.loading != self.database:
             lines.append(f"Rename {self.loading} to {self.database}")
-        return "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
+        return lines
 
 
 def maintenance(access: Access) -> Access:
@@ -96,17 +96,18 @@ def observe(bench: Workbench, access: Access, disk_free: int | None) -> Standing
     return Standing(**found, disk_free=disk_free)
 
 
-def plan(backup: Manifest, app: str, name: str, now: Standing, into: str = "") -> Plan:
+def plan(backup: Manifest, place: Place, name: str, now: Standing, into: str = "") -> Plan:
     """Decide how database `name` is replaced, or `into` created. Pure. Raises BackupError with every obstacle."""
-    found = list(_obstacles(backup, app, now, into))
+    found = list(_obstacles(backup, place.app, now, into))
     if found:
         raise BackupError("\n".join(found), hint="solve this first; nothing was changed")
     stamp = backup.id.replace("-", "_").lower()
     leftovers = tuple(other for other in now.databases if re.fullmatch(re.escape(_stem(name)) + _LEFT, other))
+    foreign = backup.environment != place.environment
     if into:
-        return Plan(backup, into, into, "", leftovers)
+        return Plan(backup, into, into, "", leftovers, foreign)
     kept = f"{_stem(name)}_until_{now.time}" if name in now.databases else ""
-    return Plan(backup, name, f"{_stem(name)}_restore_{stamp}", kept, leftovers)
+    return Plan(backup, name, f"{_stem(name)}_restore_{stamp}", kept, leftovers, foreign)
 
 
 def _obstacles(backup: Manifest, app: str, now: Standing, into: str) -> Iterator[str]:
@@ -124,53 +125,87 @@ def _obstacles(backup: Manifest, app: str, now: Standing, into: str) -> Iterator
         yield f"The database {into} exists already."
 
 
-def load(bench: Workbench, access: Access, what: Plan, store: Store, identities: Sequence[Any]) -> None:
-    """Load and check the new database; remove it again if that fails."""
-    part = next(part for part in what.backup.parts if part.kind == "postgres")
+def load(bench: Workbench, access: Access, what: Plan, store: Store, identities: Sequence[Any]) -> list[str]:
+    """Load and check the new database; remove it again if that fails.
+
+    Returns which rights of the backup the server refuses.
+    """
     facts = what.backup.database or Database("", "")
     with Session(bench, maintenance(access)) as server:
         server.do(*(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE);" for name in what.leftovers))
-        create_database(server, what.loading, facts)
+        old = rights.read(server, what.database)
+        created = create_roles(server, facts)
+        create_database(server, what.loading, replace(facts, owner="") if what.foreign else facts)
         try:
-            fill(bench, access.to(what.loading), what.backup, part, store, identities)
-            server.do(*_rights(server, what.database, what.loading))
+            fill(bench, access.to(what.loading), what.backup, store, identities, owners=not what.foreign)
+            server.do(*rights.carried_over(old, what.loading))
+            refused: list[str] = []
+            if not what.foreign:
+                refused = add_rights(server, what.loading, what.backup, old, created, store, identities)
+            elif old.owner not in {"", access.user}:
+                server.do(f"ALTER DATABASE {quoted(what.loading)} OWNER TO {quoted(old.owner)};")
             check(bench, access.to(what.loading), facts)
         except BaseException:
             with contextlib.suppress(TagshipError):  # the cause is what matters; the next restore drops it
                 server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
             raise
+    return refused
+
+
+def create_roles(server: Session, facts: Database) -> list[str]:
+    """Create missing roles, without a login: a dump names them as owners and grantees. Returns their names."""
+    there = server.value("SELECT jsonb_agg(rolname) FROM pg_roles;")
+    missing = dict.fromkeys(role for role in (*facts.roles, facts.owner) if role not in {"", *there})
+    server.do(*(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in missing))
+    return list(missing)
 
 
 def create_database(server: Session, name: str, facts: Database) -> None:
-    """Create an empty database with the encoding and the owner of the backup's.
-
-    Missing roles are created, without a login: a dump names them as owners.
-    """
+    """Create an empty database with the encoding and the owner of the backup's."""
     options = [f"ENCODING {literal(facts.encoding)}"] if facts.encoding else []
     options += [f"LC_COLLATE {literal(facts.collate)}"] if facts.collate else []
     options += [f"LC_CTYPE {literal(facts.ctype)}"] if facts.ctype else []
     options += [f"OWNER {quoted(facts.owner)}"] if facts.owner else []
-    there = server.value("SELECT jsonb_agg(rolname) FROM pg_roles;")
-    missing = dict.fromkeys(role for role in (*facts.roles, facts.owner) if role not in {"", *there})
-    server.do(*(f"CREATE ROLE {quoted(role)} NOLOGIN;" for role in missing))
     server.do(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {' '.join(options)};")
 
 
-def fill(  # noqa: PLR0913, PLR0917 - from where, to where
-    bench: Workbench, access: Access, backup: Manifest, part: Part, store: Store, identities: Sequence[Any]
+def fill(  # noqa: PLR0913 - from where, to where
+    bench: Workbench,
+    access: Access,
+    backup: Manifest,
+    store: Store,
+    identities: Sequence[Any],
+    *,
+    owners: bool = True,
 ) -> None:
-    """Load a dump into an empty database. Raises BackupError if the stored bytes differ from the manifest."""
-    name = f"{backup.app}-{backup.environment}/{backup.id}/{part.file}"
+    """Load a dump into an empty database; without `owners`, all in it belongs to who loads it.
+
+    Raises BackupError if the stored bytes differ from the manifest.
+    """
+    part = next(part for part in backup.parts if part.kind == "postgres")
     with (
-        store.get(name) as stored,
-        encryption.opened(stored, identities) as plain,
-        postgres.loader(bench, access) as program,
+        parts.opened(store, backup, part, identities) as source,
+        postgres.loader(bench, access, owners=owners) as program,
     ):
-        source = Counted(plain)
         program.feed(source)
-        _rest(source)
-    if source.digest.sha256 != part.plain_sha256:
-        raise BackupError(f"{part.file} isn't what was backed up: its checksum differs from the manifest's.")
+
+
+def add_rights(  # noqa: PLR0913, PLR0917 - of what, to what
+    server: Session,
+    database: str,
+    backup: Manifest,
+    old: Rights,
+    created: Sequence[str],
+    store: Store,
+    identities: Sequence[Any],
+) -> list[str]:
+    """Give a restored database and its roles what the server lacks. Returns what the server refuses."""
+    part = next((part for part in backup.parts if part.kind == rights.KIND), None)
+    if part is None:  # of an earlier version
+        return []
+    with parts.opened(store, backup, part, identities) as source:
+        stored = b"".join(iter(source.read, b""))
+    return rights.add(server, database, rights.missing(old, rights.decode(stored), created))
 
 
 def check(bench: Workbench, access: Access, facts: Database) -> None:
@@ -242,42 +277,6 @@ def _evict(session: Session, databases: Sequence[str], done: threading.Event) ->
                 "SELECT to_jsonb(count(pg_terminate_backend(pid))) FROM pg_stat_activity "
                 f"WHERE datname IN ({names}) AND pid <> pg_backend_pid() AND backend_type = 'client backend';"
             )
-
-
-def _rights(server: Session, old: str, new: str) -> list[str]:
-    """Commands that give a database the settings and the rights of another one, if there is one.
-
-    They belong to the database itself, so pg_restore leaves them out. Extensions change them while they are created.
-    """
-    of_old = f"(SELECT oid FROM pg_database WHERE datname = {literal(old)})"
-    lists = ", ".join(map(literal, _LISTS))
-    settings = server.value(f"""
-      SELECT coalesce(jsonb_agg(format('ALTER %s SET %I TO %s;',
-        CASE s.setrole WHEN 0 THEN format('DATABASE %I', {literal(new)})
-          ELSE format('ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), {literal(new)}) END,
-        split_part(c, '=', 1),
-        CASE WHEN split_part(c, '=', 1) IN ({lists}) THEN substr(c, strpos(c, '=') + 1)
-          ELSE quote_literal(substr(c, strpos(c, '=') + 1)) END)), '[]')
-      FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setdatabase = {of_old};""")
-    grants = server.value(f"""
-      SELECT coalesce(jsonb_agg(format('GRANT %s ON DATABASE %I TO %s;', a.privilege_type, {literal(new)},
-        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)), '[]')
-      FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {literal(old)};""")
-    closed = server.value(f"""
-      SELECT to_jsonb(EXISTS (SELECT FROM pg_database WHERE datname = {literal(old)} AND datacl IS NOT NULL));""")
-    there = server.value(f"SELECT to_jsonb(EXISTS (SELECT FROM pg_database WHERE datname = {literal(old)}));")
-    return [
-        *([f"ALTER DATABASE {quoted(new)} RESET ALL;"] if there else []),
-        *([f"REVOKE ALL ON DATABASE {quoted(new)} FROM PUBLIC;"] if closed else []),
-        *grants,
-        *settings,
-    ]
-
-
-def _rest(source: Source) -> None:
-    """Read what pg_restore left, so that the whole stream is checked."""
-    while source.read(CHUNK):
-        pass
 
 
 def _stem(name: str) -> str:

@@ -1,8 +1,10 @@
 """Streams of what isn't in PostgreSQL: Redis data, and named volumes."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from tagship.backups.encryption import CHUNK
 from tagship.backups.store import Source
@@ -13,7 +15,7 @@ from tagship.errors import BackupError, EngineError
 from tagship.names import LABEL, Place
 from tagship.reporting import redaction
 
-_REDIS = ("redis-cli", "--rdb", "-")
+_RDB = ("redis-cli", "--rdb", "-")
 MOUNTED = "/volume"
 """Where a volume is mounted while it is copied."""
 _MISSING = 404
@@ -21,9 +23,33 @@ _END = bytes(1024)
 """Two blocks of zeros end a tar (POSIX, pax)."""
 
 
+@dataclass(frozen=True)
+class Redis:
+    """A Redis accessory, reached from a workbench by its image's redis-cli."""
+
+    bench: Workbench
+    container: Mapping[str, Any]
+    """As the engine inspects it."""
+    environment: Mapping[str, str]
+    """What redis-cli signs in with."""
+
+    def setting(self, name: str) -> str:
+        """A setting's value. Raises BackupError if it isn't told."""
+        name_and_value = self.ask("CONFIG", "GET", name).splitlines()
+        if len(name_and_value) < 2:  # noqa: PLR2004 - see its name
+            raise BackupError(
+                f"Redis doesn't tell its setting {name}: {' '.join(name_and_value)}", hint="give its user CONFIG GET"
+            )
+        return name_and_value[1]
+
+    def ask(self, *words: str) -> str:
+        """What redis-cli prints."""
+        return self.bench.run(("redis-cli", *words), self.environment)
+
+
 @contextmanager
-def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
-    """A Redis accessory's data, as an RDB file that the server makes for us. Raises BackupError."""
+def redis_server(engine: Engine, place: Place, service: str) -> Iterator[Redis]:
+    """A Redis accessory, which has to run. Raises BackupError."""
     found = [c for c in containers.of(engine, place.accessories) if c.service == service and c.running]
     if not found:
         raise BackupError(f"{service} doesn't run.", hint="start it with `tagship accessories.up`")
@@ -32,10 +58,14 @@ def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
     password = next((after for word, after in itertools.pairwise(words) if word == "--requirepass"), "")
     redaction.conceal((password,) if password else ())
     host = {"NetworkMode": f"container:{raw['Id']}"}
-    with (
-        Workbench(engine, f"tagship-backup-{place}-{service}", raw["Image"], host) as bench,
-        bench.open(_REDIS, {"REDISCLI_AUTH": password} if password else None) as program,
-    ):
+    with Workbench(engine, f"tagship-backup-{place}-{service}", raw["Image"], host) as bench:
+        yield Redis(bench, raw, {"REDISCLI_AUTH": password} if password else {})
+
+
+@contextmanager
+def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
+    """A Redis accessory's data, as an RDB file that the server makes for us. Raises BackupError."""
+    with redis_server(engine, place, service) as server, server.bench.open(_RDB, server.environment) as program:
         program.end_input()
         yield program
 

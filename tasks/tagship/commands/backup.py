@@ -11,7 +11,10 @@ from invoke.context import Context
 from tagship.commands.task import CHECK_IN, DRY_RUN, ENV, JSON, WAIT, task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tagship.commands.drill import DrillOrder
+    from tagship.commands.restore import Restored
 
 IDENTITY = "File with age's private key. Default: the variable TAGSHIP_IDENTITY, which holds the key itself."
 
@@ -105,6 +108,7 @@ def verify(_: Context, env: str = "", at: str = "", identity: str = "", json: bo
         "env": ENV,
         "at": "Which backup: its id, or a time, for the newest one before it. Default: the newest.",
         "of": "The environment whose backup to restore. Default: the same.",
+        "part": "What of it: database, redis:NAME, volume:NAME, several with commas between, or all.",
         "into": "Load it into a new database of this name instead, and leave the app's own alone.",
         "identity": IDENTITY,
         "confirm": "The environment's name, where approval is required and nobody can be asked.",
@@ -118,6 +122,7 @@ def restore(  # noqa: PLR0913 - its options
     env: str = "",
     at: str = "",
     of: str = "",
+    part: str = "database",
     into: str = "",
     identity: str = "",
     confirm: str = "",
@@ -125,10 +130,10 @@ def restore(  # noqa: PLR0913 - its options
     wait: int = 0,
     json: bool = False,
 ) -> None:
-    """Restore a backup beside the old database, then swap.
+    """Restore a backup beside the old data, then swap.
 
     Loads it into a new database, compares it with the backup, then swaps both; the site answers 503 meanwhile. The old
-    database is kept under another name.
+    database is kept under another name. The files of volumes and Redis are exchanged likewise, and the old ones kept.
     """
     from tagship.commands.restore import RestoreOrder, restored
     from tagship.project import here
@@ -137,21 +142,30 @@ def restore(  # noqa: PLR0913 - its options
 
     config = here.config()
     order = RestoreOrder(
-        config.environment(env), config.environment(of or env), at, into, identity, confirm, dry_run, wait
+        config.environment(env), config.environment(of or env), at, into, part, identity, confirm, dry_run, wait
     )
     with Progress(quiet=json) as progress:
         done = restored(order, progress)
     if dry_run:
-        print(done.plan)
+        print(done.steps)
         return
     events.tell("restored", environment=env, **done.told)
     if json:
         print(jsonlib.dumps(done.told))
         return
     progress.total()
-    print(f"{done.plan.database} is backup {done.plan.backup.id}, of {done.plan.backup.at[:19]}Z.")
-    if done.plan.kept:
-        print(f"The old database is kept as {done.plan.kept}.")
+    print("\n".join(_said(done)))
+
+
+def _said(done: Restored) -> Iterator[str]:
+    """What was restored, where the old data is, and what else the backup has."""
+    what = ", ".join((*([done.plan.database] if done.plan else []), *done.parts))
+    yield f"{what}: as in backup {done.backup.id}, of {done.backup.at[:19]}Z."
+    if done.plan and done.plan.kept:
+        yield f"The old database is kept as {done.plan.kept}."
+    yield from (f"The old files of {part} are kept in volume {volume}." for part, volume in done.kept.items())
+    if done.left_out:
+        yield f"The backup also has {', '.join(done.left_out)}, which stayed as it is: see --part."
 
 
 @task(

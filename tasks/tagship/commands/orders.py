@@ -269,10 +269,13 @@ def bring_back(session: Session, what: Order, how: RunOptions, *, identity: str,
         lost = f"{error.problem}\nWhat was written since will be lost."
         if how.dry_run or not _agrees(settings, lost, yes=yes):
             raise
+        from tagship.backups.files import DATABASE
         from tagship.commands.restore import RestoreOrder, restored
 
         agreed = settings.name
-        order = RestoreOrder(settings, settings, error.at, "", identity, agreed, how.dry_run, how.wait, hold=True)
+        order = RestoreOrder(
+            settings, settings, error.at, "", DATABASE, identity, agreed, how.dry_run, how.wait, hold=True
+        )
         restored(order, how.progress)
         bring(session, what, how)
 

@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tagship.backups import restore
+from tagship.backups import files, restore
+from tagship.backups.files import Replacement
 from tagship.backups.manifest import Manifest
 from tagship.backups.postgres import Server
 from tagship.backups.store import Store
@@ -16,7 +17,7 @@ from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
 from tagship.commands.backup_inputs import configured, database, identities, manifest_of
 from tagship.commands.recording import entry
-from tagship.errors import CheckError
+from tagship.errors import CheckError, TagshipError, UsageError
 from tagship.github import deployments
 from tagship.project.schema import Environment
 from tagship.proof import ledger
@@ -37,6 +38,8 @@ class RestoreOrder:
     """Whose backup; usually the same."""
     at: str
     into: str
+    part: str
+    """What of it: `database`, `redis:NAME`, `volume:NAME`, several with commas between, or `all`."""
     identity: str
     confirm: str
     dry_run: bool
@@ -49,7 +52,15 @@ class RestoreOrder:
 class Restored:
     """A restore that was done, or only planned."""
 
-    plan: restore.Plan
+    backup: Manifest
+    plan: restore.Plan | None
+    """The database's; None if it was left alone."""
+    parts: tuple[str, ...] = ()
+    """What else, as `--part` names it."""
+    left_out: tuple[str, ...] = ()
+    """What the backup also has."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Part → the volume with its old files; only those that had any."""
     seconds: float = 0
 
     @property
@@ -57,37 +68,62 @@ class Restored:
         """For programs."""
         plan = self.plan
         return {
-            "backup": plan.backup.id,
-            "at": plan.backup.at,
-            "database": plan.database,
-            "kept": plan.kept,
+            "backup": self.backup.id,
+            "at": self.backup.at,
+            "database": plan.database if plan else "",
+            "kept": plan.kept if plan else "",
+            "parts": self.parts,
+            "volumes": self.kept,
+            "left_out": self.left_out,
             "seconds": self.seconds,
         }
 
+    @property
+    def steps(self) -> str:
+        """What it will do, numbered."""
+        lines = [*self.plan.lines] if self.plan else []
+        for part in self.parts:
+            lines += [
+                f"Lay the files of {part} beside the old ones",
+                f"Stop what uses {part}, exchange its files, and start it again",
+                f"Move the old files of {part} into a volume of their own",
+            ]
+        return "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
+
 
 def restored(order: RestoreOrder, progress: Progress) -> Restored:
-    """Restore a backup, or only plan it. Raises BackupError, StoreError, CheckError; then the database is as it was."""
+    """Restore a backup, or only plan it. Raises BackupError, StoreError, CheckError; then all is as it was."""
     settings = order.settings
     wanted = configured(settings)
     store = open_store(configured(order.of).store)
     keys = [] if order.dry_run else identities(order.identity)
     backup = manifest_of(store, order.of, order.at)
+    whole, parts = files.chosen(backup, order.part)
+    if order.into and (parts or not whole):
+        raise UsageError("--into is for the database alone.", hint="use it without --part")
     with connection.connect(settings) as opening:
         with progress.step("Connect"):
             session = opening.session()
         server = database(session, wanted)
+        folders = [files.folder(session.engine, session.place, part, server.image) for part in parts]
+        named = tuple(files.named(part) for part in parts)
+        what = Restored(backup, None, named, tuple(files.left_out(backup, parts)))
         if order.dry_run:
             with _bench(session, server) as bench:
-                return Restored(_planned(session, server, bench, backup, order.into))
-        confirmed(settings, order.confirm, f"The database of {settings.name} will be replaced by backup {backup.id}")
+                return replace(what, plan=_planned(session, server, bench, backup, order.into) if whole else None)
+        replaced = ", ".join((*(["the database"] if whole else []), *named))
+        confirmed(settings, order.confirm, f"Backup {backup.id} will replace {replaced} of {settings.name}")
         supervised = deployments.supervise(settings, action="restore", tag="")
         with (
             supervised,
             session.locked(lock.holder(f"backup.restore {settings.name}"), wait=order.wait) as environment,
             _bench(session, server) as bench,
         ):
-            plan = _planned(session, server, bench, backup, order.into)
-            return _carried_out(environment, server, bench, plan, store, keys, progress, hold=order.hold)
+            plan = _planned(session, server, bench, backup, order.into) if whole else None
+            work = _Work(environment, server, bench, store, keys, progress)
+            within = settings.release.ready_within
+            replacing = [files.Replacement(session.engine, session.place, folder, within) for folder in folders]
+            return work.carry_out(replace(what, plan=plan), replacing, hold=order.hold)
 
 
 def confirmed(settings: Environment, given: str, what: str) -> None:
@@ -104,40 +140,88 @@ def confirmed(settings: Environment, given: str, what: str) -> None:
         raise CheckError(f"{settings.name} was not confirmed.", hint="type its name to confirm; nothing was changed")
 
 
-def _carried_out(  # noqa: PLR0913 - a plan, and all that it needs
-    environment: LockedServer,
-    server: Server,
-    bench: Workbench,
-    plan: restore.Plan,
-    store: Store,
-    keys: list[Any],
-    progress: Progress,
-    *,
-    hold: bool,
-) -> Restored:
-    began = datetime.now(UTC)
-    swaps = plan.loading != plan.database
-    with environment.edge.held(environment.site(environment.observe()), on=hold) if swaps else nullcontext():
-        with progress.step(f"Load backup {plan.backup.id} into {plan.loading} and compare it"):
-            restore.load(bench, server.access, plan, store, keys)
-        if swaps:
+class _Work:
+    """A restore under way, with the environment locked."""
+
+    def __init__(  # noqa: PLR0913 - all that it needs
+        self,
+        environment: LockedServer,
+        server: Server,
+        bench: Workbench,
+        store: Store,
+        keys: list[Any],
+        progress: Progress,
+    ) -> None:
+        self._environment = environment
+        self._server = server
+        self._bench = bench
+        self._store = store
+        self._keys = keys
+        self._progress = progress
+        self._began = datetime.now(UTC)
+
+    def carry_out(self, what: Restored, files_: Sequence[Replacement], *, hold: bool) -> Restored:
+        """Load everything beside what is in use, then replace one after the other."""
+        environment, plan = self._environment, what.plan
+        swaps = plan is not None and plan.loading != plan.database
+        edge = environment.edge
+        with edge.held(environment.site(environment.observe()), on=hold) if swaps or files_ else nullcontext():
+            self._load(what, files_)
             environment.lease.check()
-            with uninterrupted(), progress.step(f"Swap it with {plan.database}"):
-                restore.swap(bench, server.access, plan)
-                why = f"old database kept as {plan.kept}" if plan.kept else ""
-                leaves = plan.backup.database.leaves if plan.backup.database else ()
-                what = {"seconds": _since(began), "why": why, "migrations": leaves, "backup": plan.backup.id}
-                environment.record(entry(environment, Action.RESTORE, ledger.GOOD, what))
-    return Restored(plan, _since(began))
+            if plan and swaps:
+                self._swap(plan)
+            kept = {each.name: self._exchange(each, what.backup) for each in files_}
+        for each in files_:
+            with self._progress.step(f"Move the old files of {each.name} into a volume"):
+                each.keep(kept[each.name])
+        return replace(what, kept={name: volume for name, volume in kept.items() if volume}, seconds=self._seconds)
 
+    @property
+    def _seconds(self) -> float:
+        return round((datetime.now(UTC) - self._began).total_seconds(), 2)
 
-def _since(began: datetime) -> float:
-    return round((datetime.now(UTC) - began).total_seconds(), 2)
+    def _load(self, what: Restored, files_: Sequence[Replacement]) -> None:
+        """Load all beside the old; if anything fails, nothing is left of it."""
+        laid: list[Replacement] = []
+        try:
+            for replacing in files_:
+                with self._progress.step(f"Lay the files of {replacing.name} beside the old ones"):
+                    replacing.lay(what.backup, self._store, self._keys)
+                laid.append(replacing)
+            if what.plan:
+                with self._progress.step(f"Load backup {what.backup.id} into {what.plan.loading} and compare it"):
+                    refused = restore.load(self._bench, self._server.access, what.plan, self._store, self._keys)
+                for each in refused:
+                    self._progress.note(f"the server refuses what the backup has: {each}")
+        except BaseException:
+            for replacing in laid:
+                with suppress(TagshipError):  # the cause is what matters; the next restore clears it
+                    replacing.clear()
+            raise
+
+    def _exchange(self, files_: Replacement, backup: Manifest) -> str:
+        with uninterrupted(), self._progress.step(f"Exchange the files of {files_.name}"):
+            kept = files_.swap()
+            old = f"; old files kept in volume {kept}" if kept else ""
+            # without the backup's id, which would mean its database
+            self._record({"why": f"{files_.name} of backup {backup.id}{old}"})
+        return kept
+
+    def _record(self, what: Mapping[str, object]) -> None:
+        given = {**what, "seconds": self._seconds}
+        self._environment.record(entry(self._environment, Action.RESTORE, ledger.GOOD, given))
+
+    def _swap(self, plan: restore.Plan) -> None:
+        with uninterrupted(), self._progress.step(f"Swap it with {plan.database}"):
+            restore.swap(self._bench, self._server.access, plan)
+            why = f"old database kept as {plan.kept}" if plan.kept else ""
+            leaves = plan.backup.database.leaves if plan.backup.database else ()
+            self._record({"why": why, "migrations": leaves, "backup": plan.backup.id})
 
 
 def _planned(session: Session, server: Server, bench: Workbench, backup: Manifest, into: str) -> restore.Plan:
     now = restore.observe(bench, server.access, _disk_free(session, server))
-    return restore.plan(backup, session.place.app, server.access.database, now, into)
+    return restore.plan(backup, session.place, server.access.database, now, into)
 
 
 def _bench(session: Session, server: Server) -> Workbench:

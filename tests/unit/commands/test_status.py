@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tagship.edge import sites
+from tagship.edge import routes
 from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.server import connection
@@ -71,7 +71,7 @@ def test_status_shows_what_runs_where_and_an_environment_out_of_reach(run: Run) 
 
 
 def test_status_says_that_a_site_is_held(deployed: Reach, run: Run) -> None:
-    route = {"@id": "shop-staging", "match": [{"host": ["staging.example.com"]}], "handle": [sites.maintenance()]}
+    route = {"@id": "shop-staging", "match": [{"host": ["staging.example.com"]}], "handle": [routes.maintenance()]}
     deployed.http = {"servers": {"http": {"listen": [":80"], "routes": [route]}}}
 
     assert "held: answers 503" in run("status", "--env", "staging").out
