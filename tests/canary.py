@@ -20,8 +20,8 @@ _SURE = 8
 """Characters that a form needs, so that it doesn't occur by chance in as many bytes as a rig has."""
 _TICK = 0.02
 """Seconds between two looks at the processes and at temporary files."""
-_LOOKS = 5
-"""Times that one process is looked at: its arguments and variables change when it runs another program."""
+_YOUNG = 0.2
+"""Seconds in which a process is looked at each time, and later once in as many: it changes when it runs a program."""
 
 
 def made() -> dict[str, str]:
@@ -125,14 +125,16 @@ class Watched:
 @contextmanager
 def watching(canaries: Canaries, folders: Iterable[Path]) -> Iterator[Watched]:
     """Look at every process that starts on this machine, its containers' too, and at short-lived files in folders."""
-    seen, before, looks = Watched(), _processes(), dict[int, int]()
+    seen, before, born, looks = Watched(), _processes(), dict[int, float](), dict[int, float]()
     done = threading.Event()
 
     def look() -> None:
         while not done.wait(_TICK):
+            now = time.monotonic()
             for pid in _processes() - before:
-                if looks.setdefault(pid, 0) < _LOOKS:
-                    looks[pid] += 1
+                age, last = now - born.setdefault(pid, now), looks.get(pid, 0.0)
+                if age < _YOUNG or now - last > _YOUNG:
+                    looks[pid] = now
                     _look_at(pid, canaries, seen)
             for path, name in canaries.in_files(folders, time.time() - 1):
                 seen.files.add((str(path), name))
@@ -156,6 +158,6 @@ def _look_at(pid: int, canaries: Canaries, seen: Watched) -> None:
         words = argv.decode(errors="replace").split("\0")
         program = Path(words[0]).name
         if program.startswith("python") and len(words) > 1:
-            program = Path(next((word for word in words[1:] if not word.startswith("-")), "")).name
+            program = "python -c" if words[1] == "-c" else Path(words[1]).name
         for kind, data in (("argv", argv), ("environ", Path(f"/proc/{pid}/environ").read_bytes())):
             seen.processes |= {(program, kind, name) for name in canaries.found(data)}

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from tagship.reporting import redaction
+
 Listener = Callable[[str, Mapping[str, object]], object]
 """Called with an event's kind and its facts, all of them plain JSON values."""
 
@@ -19,6 +21,6 @@ def forget(listener: Listener) -> None:
 
 
 def tell(kind: str, **facts: object) -> None:
-    """Send an event. Costs nothing without a listener."""
+    """Send an event, without the values of secrets. Costs nothing without a listener."""
     for listener in _listeners:
-        listener(kind, facts)
+        listener(kind, redaction.hidden_in(facts))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from tagship.reporting import events
+from tagship.reporting import events, redaction
 
 
 class Progress:
@@ -44,7 +44,7 @@ class Progress:
     def note(self, text: str) -> None:
         """Print a line that isn't a step."""
         if not self._quiet:
-            sys.stderr.write(f"  {text}\n")
+            sys.stderr.write(f"  {redaction.hide_secrets(text)}\n")
 
     def total(self) -> None:
         """Print the last line below the steps: the time since the start."""

@@ -44,9 +44,12 @@ def conceal(values: Iterable[str]) -> None:
 
 def hide_secrets(text: str) -> str:
     """Hide all Secrets and concealed values in a text for people, and nothing else. Each becomes `⟦hidden⟧`."""
-    for form in sorted(_secrets(), key=len, reverse=True):
-        text = text.replace(form, HIDDEN)
-    return text
+    return str(hidden_in(text))
+
+
+def hidden_in(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
+    """The same for any JSON value."""
+    return _replaced(value, sorted(_secrets(), key=len, reverse=True), frozenset(), users=False)
 
 
 def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401 - any part of a JSON document
@@ -78,14 +81,16 @@ def _of_this_process() -> Iterator[str]:
         yield from forms(value, SHORTEST_SECRET if _TELLING.search(name) else SHORTEST_VALUE)
 
 
-def _replaced(value: Any, secrets: list[str], keep: frozenset[str]) -> Any:  # noqa: ANN401 - the same
+def _replaced(value: Any, secrets: list[str], keep: frozenset[str], *, users: bool = True) -> Any:  # noqa: ANN401 - the same
     """Replace longer secrets first, because one may contain another."""
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, HIDDEN)
-        return _USER_INFO.sub(f"://{HIDDEN}@", value)
+        return _USER_INFO.sub(f"://{HIDDEN}@", value) if users else value
     if isinstance(value, Mapping):
-        return {key: item if key in keep else _replaced(item, secrets, keep) for key, item in value.items()}
+        return {
+            key: item if key in keep else _replaced(item, secrets, keep, users=users) for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_replaced(item, secrets, keep) for item in value]
+        return [_replaced(item, secrets, keep, users=users) for item in value]
     return value

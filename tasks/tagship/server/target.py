@@ -104,7 +104,7 @@ class LockedServer(Reader):
 
     def record(self, entry: ledger.Entry) -> None:
         """Append to the ledger, after the line last read or written; with the lock held, nobody else writes."""
-        line = ledger.line(entry, self._last)
+        line = ledger.line(replace(entry, why=redaction.hide_secrets(entry.why)), self._last)
         self.edge.append(line)
         self._last = line
 
