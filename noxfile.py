@@ -117,14 +117,20 @@ def lock(session: nox.Session) -> None:
     """Lock the newest versions that pyproject.toml allows, with hashes, for every Python and platform at once."""
     session.install("--require-hashes", "-r", str(LOCKS["lock"]))
     for group, path in LOCKS.items():
-        sources = (
-            ["pyproject.toml", "--extra", "sentry", "--extra", "backups", "--extra", "aws"] if group == "dev" else []
-        )
+        every = [word for name in ("aws", "backups", "scan", "sentry") for word in ("--extra", name)]
+        sources = ["pyproject.toml", *every] if group == "dev" else []
         session.run(
             "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock",
             *sources, "--group", f"pyproject.toml:{group}", "--output-file", str(path), *session.posargs,
         )  # fmt: skip
+
+    # kingfisher alone, which needs no other package, for `lint`
+    session.run(
+        "uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11",
+        "--generate-hashes", "--upgrade", "--custom-compile-command", "nox -s lock", "--constraint", str(LOCKS["dev"]),
+        "action/requirements-scan.in", "--output-file", "action/requirements-scan.txt", *session.posargs,
+    )  # fmt: skip
 
     # what the action installs: the same versions, but only the package's own dependencies, with and without extras
     for extras in ((), ("aws",), ("backups",), ("sentry",), ("aws", "sentry"), ("backups", "sentry")):

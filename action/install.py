@@ -7,23 +7,27 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.errors import ActionError
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+SCANNER = REQUIREMENTS.with_stem("requirements-scan")
+_UNWANTED = re.compile(r"""secret-scan["']?\s*:\s*\{?\s*["']?when["']?\s*:\s*["']?never""")
+"""What turns the search for committed secrets off."""
 EXTRAS = {"backups": "", "sentry": "TAGSHIP_SENTRY_DSN"}
 """The package's extras: each is needed by the key of tagship.yml with its name, and perhaps by a variable."""
 
 
-def requirements(config: Path, environment: Mapping[str, str]) -> Path:
-    """The requirements of a project. It gets an extra, 15 to 30 MB, only if it uses it."""
+def requirements(config: Path, environment: Mapping[str, str], run: Sequence[str] = ()) -> tuple[Path, ...]:
+    """The requirements of a project, for the tasks to run. It gets an extra, 15 to 50 MB, only if it uses it."""
     text = config.read_text(errors="replace") if config.is_file() else ""
     used = [extra for extra, variable in EXTRAS.items() if _has(text, extra) or environment.get(variable)]
     if "backups" not in used and re.search(r"\baws-s?sm://", text):  # the backups' extra includes that of AWS's stores
         used.insert(0, "aws")
-    return REQUIREMENTS.with_stem("-".join(["requirements", *used]))
+    scans = {"lint", "ship"} & {*run} and not _UNWANTED.search(text)
+    return REQUIREMENTS.with_stem("-".join(["requirements", *used])), *((SCANNER,) if scans else ())
 
 
 def _has(text: str, key: str) -> bool:
@@ -31,7 +35,7 @@ def _has(text: str, key: str) -> bool:
     return bool(re.search(rf"(?:^|[{{,])[ \t]*[\"']?{key}[\"']?[ \t]*:", text, re.MULTILINE))
 
 
-def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIREMENTS) -> Path:
+def install(folder: Path, environment: Mapping[str, str], *wanted: Path) -> Path:
     """Install an environment in its own folder; returns its Python. Raises ActionError with the installer's output.
 
     Leaves the user's Python and PATH alone and resolves nothing: all dependencies are locked, wheels only.
@@ -43,13 +47,13 @@ def install(folder: Path, environment: Mapping[str, str], wanted: Path = REQUIRE
             [uv, "venv", "--quiet", "--no-project", "--no-config", "--python", sys.executable, str(folder)], environment
         )
         sync = [uv, "pip", "sync", "--quiet", "--no-config", "--python", str(python), "--require-hashes"]
-        _run([*sync, "--only-binary", ":all:", str(wanted)], environment)
+        _run([*sync, "--only-binary", ":all:", *map(str, wanted)], environment)
         return python
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [str(python), "-I", _pip(), "install", "--quiet", "--no-input", "--no-deps", "--no-compile"]
     # pip also looks into the folder it is run from, where it would count the user's packages as installed
     options = ["--ignore-installed", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
-    _run([*pip, *options, "--requirement", str(wanted)], environment)
+    _run([*pip, *options, *(word for path in wanted for word in ("--requirement", str(path)))], environment)
     return python
 
 

@@ -75,8 +75,9 @@ class Job:
             self._console.group("Set up Tagship")
             # the key is loaded first, so that a bad one fails before the packages are fetched
             access = {} if self._untrusted else self._access(given, folder, stack)
-            wanted = install.requirements(given.folder / (given.config or "tagship.yml"), self._environment)
-            python = install.install(folder / "venv", self._environment, wanted)
+            config = given.folder / (given.config or "tagship.yml")
+            wanted = install.requirements(config, self._environment, given.run)
+            python = install.install(folder / "venv", self._environment, *wanted)
             self._console.say(f"Ready after {time.monotonic() - self._began:.1f} s.")
             self._console.ungroup()
             argv = [str(python), "-IuB", str(ROOT / "action" / "task.py"), *given.run]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ELSEWHERE = {"ask_django.py"}
 """Modules that run in an app's image, with the app's own libraries."""
-PROGRAMS = {"sentry-cli"}
+PROGRAMS = {"kingfisher-bin", "sentry-cli"}
 """Packages that bring a program and no module."""
 
 

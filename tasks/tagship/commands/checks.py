@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -13,7 +14,10 @@ from tagship.errors import ConfigError, SuiteError
 _ONLY = "Run only this component. Default: all."
 
 if TYPE_CHECKING:
-    from tagship.project.schema import Config, Suite
+    from collections.abc import Mapping
+
+    from tagship.checks.suites import Check
+    from tagship.project.schema import Config, SecretScan, Suite
 
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
@@ -29,35 +33,57 @@ def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named
 
 @task(changes=False, trusts=False, help={"component": _ONLY})
 def lint(_: Context, component: str = "") -> None:
-    """Run the linters of all components in parallel."""
+    """Run the linters of all components in parallel.
+
+    Searches the repository's history for committed secrets, too, if kingfisher is installed: component `secrets`.
+    """
     from tagship.project import here
 
-    _run("lint", here.config().lint, component)
+    config = here.config()
+    _run("lint", config.lint, component, config.secret_scan)
 
 
 def run_all(config: Config) -> None:
     """Run the tests, then lint, for `ship`. Raises SuiteError after the first that fails."""
-    for kind, wanted in (("test", config.test), ("lint", config.lint)):
-        if wanted:
-            _run(kind, wanted, "")
+    if config.test:
+        _run("test", config.test, "")
+    if config.lint:
+        _run("lint", config.lint, "", config.secret_scan)
 
 
-def _run(kind: str, wanted: dict[str, Suite], component: str) -> None:
+def _run(kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan | None = None) -> None:
     from tagship.checks import suites
     from tagship.project import here
     from tagship.reporting import events
     from tagship.reporting.table import table
 
-    if component and component not in wanted:
-        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"use one of: {', '.join(wanted)}")
-    chosen = {component: wanted[component]} if component else wanted
-    if not chosen:
+    built_in = {} if scan is None else _built_in(scan, wanted)
+    known = [*wanted, *built_in]
+    if component and component not in known:
+        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"use one of: {', '.join(known)}")
+    chosen = {name: suite for name, suite in wanted.items() if component in {"", name}}
+    more = [check for name, check in built_in.items() if component in {"", name}]
+    if not chosen and not more:
         print(f"tagship.yml has no {kind} suites.")
         return
-    results = suites.run(chosen, here.folder(), print)
+    results = suites.run(chosen, here.folder(), print, *more)
     for result in results:
-        events.tell("suite", suite=kind, directory=chosen[result.component].directory, **asdict(result))
+        directory = chosen[result.component].directory if result.component in chosen else "."
+        events.tell("suite", suite=kind, directory=directory, **asdict(result))
     print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))
     failed = [result.component for result in results if result.problem]
     if failed:
         raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="read their output above")
+
+
+def _built_in(scan: SecretScan, own: Mapping[str, Suite]) -> dict[str, Check]:
+    """Tagship's own linters that apply here; a component of tagship.yml with the same name replaces one."""
+    from tagship.checks import committed
+    from tagship.project import here
+    from tagship.source import git
+
+    if scan.when == "never" or committed.COMPONENT in own:
+        return {}
+    if scan.when == "auto" and not (committed.program() and git.head(here.folder())):
+        return {}
+    return {committed.COMPONENT: partial(committed.search, scan, here.folder())}

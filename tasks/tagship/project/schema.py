@@ -27,6 +27,22 @@ class Suite(Table):
     junit: str = Field(default="", description="JUnit XML that the suite writes, relative to its directory.")
 
 
+class SecretScan(Table):
+    """The search of the repository's history for committed secrets: `lint`'s component `secrets`."""
+
+    when: Literal["auto", "always", "never"] = Field(
+        default="auto", description="`auto`: if kingfisher is installed, as the extra `tagship[scan]` does."
+    )
+    baseline: str = Field(
+        default=".secrets-baseline",
+        description="A file with what you accept: each line begins with the number of a finding.",
+    )
+    confidence: Literal["low", "medium", "high"] = Field(
+        default="medium", description="How sure kingfisher must be. `low` finds more, and more that is harmless."
+    )
+    exclude: Strings = Field(default=(), description="Patterns of paths to leave out, such as `*/fixtures/*`.")
+
+
 class MigrationLint(Table):
     """A program that judges the SQL of pending migrations before they are applied."""
 
@@ -274,6 +290,9 @@ class Config(Settings):
     app: Slug = Field(description="The application's name: a-z, 0-9 and -.")
     test: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its tests.")
     lint: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its linters.")
+    secret_scan: SecretScan = Field(
+        default_factory=SecretScan, description="Search the history for committed secrets, with `lint`."
+    )
     environments: dict[Word, Environment] = Field(min_length=1, description="Where releases run.")
 
     def environment(self, name: str) -> Environment:

@@ -1,9 +1,11 @@
 """Finds what in a Compose file uses a variable or secret: services, accessories, and builds. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tagship.release import references, selection
+from tagship.release import markers, references, selection
+from tagship.release.markers import Model
 from tagship.release.model import Shape, Sources
 from tagship.release.references import Needs
 
@@ -41,6 +43,16 @@ def usage(sources: Sources, shape: Shape) -> Usage:
         return {service: references.of(found.model, found.files) for service, found in selected.items()}
 
     return Usage(running(shape.services), running(shape.accessories), dict(_builds(sources)))
+
+
+def secrets_of(service: Model, model: Model) -> frozenset[str]:
+    """The secrets that a resolved service uses: in its settings, and as files from Compose's secrets and configs."""
+    found = set(markers.secret_names(json.dumps(service, ensure_ascii=False)))
+    for kind in ("secrets", "configs"):
+        for source in map(selection.source_name, service.get(kind) or ()):
+            item = (model.get(kind) or {}).get(source) or {}
+            found |= {item.get("environment") or markers.file_secret(source)}
+    return frozenset(found)
 
 
 def build_secrets(sources: Sources) -> frozenset[str]:

@@ -70,6 +70,11 @@ def files(version: Version, folder: Path = HERE) -> frozenset[str]:
     return frozenset(_git(*listing, "-z", *named, folder=folder).split("\0"))
 
 
+def top(folder: Path = HERE) -> Path:
+    """The repository's own folder. Raises NoRepositoryError."""
+    return Path(_git("rev-parse", "--show-toplevel", folder=folder).removesuffix("\n"))
+
+
 def head(folder: Path = HERE) -> str:
     """HEAD's SHA; empty outside a repository."""
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from tagship.errors import ConfigError
 from tagship.names import Place, Version
 from tagship.project.schema import Environment
-from tagship.release import markers, references, render, selection
+from tagship.release import markers, references, render, selection, usage
 from tagship.release.identity import configuration, keyed
 from tagship.release.markers import Model
 from tagship.release.model import Configuration, Record, Release, Rendered, Shape, Sources
@@ -54,7 +54,8 @@ class Resolution:
         if how is None or not image:
             return Configuration(self.variables, secrets)
         settings = self.model["services"][how.service]
-        return Configuration(self.variables, secrets, keyed(key, [settings, dict(self.files), image, secrets]))
+        used = {name: secrets[name] for name in usage.secrets_of(settings, self.model) if name in secrets}
+        return Configuration(self.variables, secrets, keyed(key, [settings, dict(self.files), image, used]))
 
 
 def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolution:

@@ -53,7 +53,7 @@ def test_nothing_is_written_to_the_environment_of_later_steps() -> None:
 def test_what_is_installed_is_locked_and_names_no_index() -> None:
     locked = "".join(path.read_text() for path in LOCKED)
 
-    assert len(LOCKED) == 6
+    assert len(LOCKED) == 7
     for requirement in re.findall(r"^[a-z].*?(?=^[a-z#]|\Z)", locked, re.MULTILINE | re.DOTALL):
         assert "==" in requirement
         assert "--hash=sha256:" in requirement

@@ -100,8 +100,29 @@ def test_what_an_extra_needs_is_installed_only_where_it_is_spoken_of(
 ) -> None:
     (tmp_path / "tagship.yml").write_text(config)
 
-    assert install.requirements(tmp_path / "tagship.yml", {"TAGSHIP_SENTRY_DSN": dsn}) == wanted
+    assert install.requirements(tmp_path / "tagship.yml", {"TAGSHIP_SENTRY_DSN": dsn}) == (wanted,)
     assert wanted.is_file()
+
+
+@pytest.mark.parametrize(
+    ("run", "config", "scans"),
+    [
+        (["test", "lint"], "app: shop\n", True),
+        (["ship"], "app: shop\n", True),
+        (["test", "--component", "backend"], "app: shop\n", False),
+        (["lint"], "app: shop\nsecret-scan: {when: never}\n", False),
+        (["lint"], "app: shop\nsecret-scan:\n  when: never\n", False),
+        (["lint"], "app: shop\nsecret-scan: {when: always}\n", True),
+    ],
+)
+def test_the_search_for_secrets_is_installed_for_lint_unless_it_is_turned_off(
+    tmp_path: Path, run: list[str], config: str, *, scans: bool
+) -> None:
+    (tmp_path / "tagship.yml").write_text(config)
+
+    found = install.requirements(tmp_path / "tagship.yml", {}, run)
+
+    assert (install.SCANNER in found, install.SCANNER.is_file()) == (scans, True)
 
 
 def test_a_python_without_pip_takes_the_one_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tagship.checks import suites
-from tagship.checks.suites import Result
+from tagship.checks.running import Result
 from tagship.errors import StoppedError
 from tagship.project.schema import Suite
 from tagship.system.signals import interruptible
