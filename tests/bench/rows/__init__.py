@@ -11,6 +11,7 @@ from tests.bench.rows import (
     migrating,
     near,
     pruning,
+    secret_stores,
     starting,
     three,
 )
@@ -27,6 +28,7 @@ SCENES: tuple[Scene, ...] = (
     large.SCENE,
     pruning.SCENE,
     backup.SCENE,
+    secret_stores.SCENE,
     *many.SCENES,
     *crowded.SCENES,
 )
