@@ -1,16 +1,12 @@
 """Compose, and an environment: in memory, and on a server of the rig."""
 
 import itertools
-import logging
 import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto.secretsmanager.models import FakeSecret
-from moto.server import ThreadedMotoServer
 
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
@@ -27,6 +23,7 @@ from tagship.server.session import Session
 from tagship.server.target import Server
 from tagship.system import programs
 from tagship.testing import MemoryStore, MemoryTarget
+from tests.fakes import aws
 from tests.rig import Host, Rig
 from tests.rig.folder import Folder
 from tests.rig.laptop import PLUGINS
@@ -142,28 +139,9 @@ def backup_server(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[H
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    """The URL of moto's server. It makes each new version the current one, which AWS does only if that is asked for."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    makes_current = FakeSecret.reset_default_version
-
-    def reset(self: FakeSecret, version: dict[str, Any], name: str) -> None:
-        if "AWSCURRENT" in version["version_stages"]:
-            makes_current(self, version, name)
-        else:
-            self.versions[name] = version
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FakeSecret, "reset_default_version", reset)
-        yield from _moto()
-
-
-def _moto() -> Iterator[str]:
-    """Run it in this process."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    """The URL of what stands in for AWS."""
+    with aws.serve() as url:
+        yield url
 
 
 def _remove(engine: Engine, place: Place) -> None:

@@ -16,7 +16,7 @@ from tagship.variables import secrets as stored
 from tagship.variables.secrets import open_store
 from tagship.variables.store import WritableStore
 from tagship.variables.stores import aws, vault_client
-from tests.contract import secret_stores as kinds
+from tests import secret_stores as kinds
 from tests.fakes.servers import Answer, Request, Server, on_port
 from tests.rig import Rig, Vault
 

@@ -8,9 +8,9 @@ from tagship.errors import SecretsError
 from tagship.secret import Secret
 from tagship.variables import secrets as stored
 from tagship.variables.store import WritableStore
-from tests.contract import secret_stores as kinds
-from tests.contract.secret_stores import Backing
+from tests import secret_stores as kinds
 from tests.rig import Rig
+from tests.secret_stores import Backing
 
 VALUES = {
     "plain": "plain-4711",

@@ -4,7 +4,6 @@ A deploy reads them while ssh connects, so this is the most that a store can add
 """
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
-from moto.server import ThreadedMotoServer
 
 from tests.bench.results import Row
 from tests.bench.scene import OURS_ALONE, Bench, Play, Scene
+from tests.fakes import aws
 from tests.rig import Rig
 from tests.rig.network import GATEWAY
 
@@ -71,11 +70,7 @@ def stage(bench: Bench, who: str) -> Iterator[Stage]:
     key = files(folder)
     vault.api("POST", f"secret/data/{PATH}", {"data": VALUES})
     vault.policy("bench", {f"secret/data/{PATH}": ["read"]})
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(GATEWAY, 0, verbose=False)
-    server.start()
-    try:
-        url = "http://{}:{}".format(*server.get_host_and_port())
+    with aws.serve(GATEWAY) as url:
         fill(url)
         keys = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "eu-west-1"}
         programs = f"{Path(sys.executable).parent}:{bench.rig.laptop.environment['PATH']}"
@@ -86,8 +81,6 @@ def stage(bench: Bench, who: str) -> Iterator[Stage]:
             "sops": {"SOPS_AGE_KEY": key, "PATH": programs},
             **{name: {"AWS_ENDPOINT_URL": url, **keys} for name in STORES if name.startswith("aws")},
         })  # fmt: skip
-    finally:
-        server.stop()
 
 
 def files(folder: Path) -> str:
