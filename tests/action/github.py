@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ class GitHub:
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    secrets: dict[str, set[str]] = field(default_factory=dict)
+    """Environment, or an empty text for the repository → names."""
     deployments: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -81,10 +83,10 @@ class GitHub:
 
     def _more(self, method: str, parts: list[str], query: dict[str, list[str]], body: Any) -> Reply:  # noqa: ANN401, PLR0911 - JSON
         match (method, *parts):
-            case ("GET", "environments", name, "variables"):
-                times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
-                known = [{"name": key, "value": value, **times} for key, value in self.variables.get(name, {}).items()]
-                return 200, {"total_count": len(known), "variables": known}
+            case ("GET", "actions" | "environments", *place, "variables" | "secrets" as kind):
+                name = place[0] if place else ""
+                known = self.variables if kind == "variables" else self.secrets
+                return 200, _listed(kind, known.get(name, {}))
             case ("POST", "environments", name, "variables"):
                 self.variables.setdefault(name, {})[body["name"]] = body["value"]
                 return 201, {}
@@ -129,6 +131,14 @@ class GitHub:
         status: dict[str, Any] = DESCRIPTION.example("deployment-status") | body
         self.statuses.setdefault(number, []).insert(0, status)
         return status
+
+
+def _listed(kind: str, known: Mapping[str, str] | set[str]) -> dict[str, Any]:
+    """Names, and values of variables, as GitHub lists them."""
+    times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    values = {name: {"value": value} for name, value in known.items()} if isinstance(known, Mapping) else {}
+    items = [{"name": name, **times, **values.get(name, {})} for name in sorted(known)]
+    return {"total_count": len(items), kind: items}
 
 
 def _rule(kind: str, **facts: object) -> dict[str, Any]:

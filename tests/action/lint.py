@@ -1,4 +1,4 @@
-"""Every workflow and action of ours, and the starters of three apps, through three linters."""
+"""Every workflow and action of ours, and the starters of four apps, through three linters."""
 
 import os
 import shutil
@@ -14,6 +14,8 @@ from tagship.project.schema import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKER = Path(__file__).parent / "languageservice"
+STORES = ("aws-sm://atlas/production", "vault://secret/atlas?role=atlas")
+"""A job that logs in to both."""
 REGISTRIES = {"embedded": "embedded", "ghcr": "ghcr.io/owner/atlas", "other": "registry.example.com/atlas"}
 
 
@@ -41,8 +43,11 @@ def _collect(folder: Path) -> None:
     shutil.copytree(ROOT / ".github", folder / ".github")
     example = with_backups(config_file.load(ROOT / "examples" / "atlas-investor" / "tagship.yml"))
     action = starters.Action(f"OWNER/tagship@{'0' * 40}", "v0.1.0")
-    for name, registry in REGISTRIES.items():
-        for path, text in starters.render(example.model_copy(update={"registry": registry}), action).items():
+    apps = {name: example.model_copy(update={"registry": registry}) for name, registry in REGISTRIES.items()}
+    stored = {n: each.model_copy(update={"secrets": STORES}) for n, each in example.environments.items()}
+    apps["stores"] = example.model_copy(update={"environments": stored})
+    for name, app in apps.items():
+        for path, text in starters.render(app, action).items():
             (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / path).write_text(text)
 

@@ -14,6 +14,8 @@ from tagship.commands.task import JSON, task
 from tagship.errors import ApprovalError, ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from tagship.github import protection
     from tagship.github import workflows as starters
     from tagship.github.api import Repository
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = False) -> None:
     """Write the GitHub workflows that ship this app.
 
-    Renders them from tagship.yml into .github.
+    Renders them from tagship.yml into .github. Lists the secrets and variables that they need on GitHub.
     """
     from tagship.github import workflows as starters
     from tagship.project import here
@@ -47,6 +49,8 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
+    for name, (secrets, variables) in starters.held(files).items():
+        print(_set_on_github(name, secrets, variables))
 
 
 @task(
@@ -85,7 +89,8 @@ def protect(
 def check(_: Context, env: str = "", json: bool = False) -> None:
     """Check that the environments are protected on GitHub.
 
-    Checks those with `approval: required`, or the given one. Fails if one isn't protected.
+    Checks those with `approval: required`, or the given one, and that each has the secrets and variables that the
+    workflows refer to, as far as the token may list their names. Fails if something is missing.
     """
     from tagship.github import api, protection
     from tagship.github import gate as approval
@@ -97,13 +102,16 @@ def check(_: Context, env: str = "", json: bool = False) -> None:
         for settings in _chosen(here.config(), env)
         if env or settings.approval == "required"
     }
+    for name, lines in _lacking(repo, found).items():
+        found[name] += lines
     if json:
         print(jsonlib.dumps(found))
     else:
         for name, lacking in found.items():
             print("\n".join(lacking) or f"{name} is protected.")
     if any(found.values()):
-        raise ApprovalError("Not every environment is protected.", hint="run `tagship github.protect`")
+        hint = "run `tagship github.protect`, and `gh secret set NAME --env ENVIRONMENT`"
+        raise ApprovalError("Not every environment is protected and complete.", hint=hint)
 
 
 def _protect(repo: Repository, name: str, wanted: protection.Protection, *, dry_run: bool) -> None:
@@ -169,6 +177,42 @@ def _secrets(settings: Environment, root: Path) -> list[str]:
 
     known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
     return starters.secret_names(references.in_files(settings.compose, root), known)
+
+
+def _lacking(repo: Repository, environments: Iterable[str]) -> dict[str, list[str]]:
+    """Environment → a line each for the secrets and variables that its jobs refer to and GitHub doesn't have."""
+    from tagship.github import workflows as starters
+    from tagship.github.api import GitHubError
+    from tagship.project import here
+    from tagship.release import references
+    from tagship.release.references import Need
+
+    config, root = here.config(), here.folder()
+    if not any(settings.branch for settings in config.environments.values()):
+        return {}
+    anything = starters.Action.parse(f"OWNER/tagship@{'0' * 40}", "")
+    files = starters.render(
+        config, anything, {name: _secrets(each, root) for name, each in config.environments.items()}
+    )
+    held, lines = starters.held(files), dict[str, list[str]]()
+    for name in environments:
+        settings = config.environments[name]
+        spared = {n for n, need in references.in_files(settings.compose, root).items() if need < Need.SET}
+        secrets, variables = held.get(name, ((), ()))
+        try:
+            lacking = {
+                "secrets": sorted({*secrets} - spared - repo.secret_names(name)),
+                "variables": sorted({*variables} - {"TAGSHIP_SENTRY_DSN"} - repo.variable_names(name)),
+            }
+        except GitHubError:  # a token that may not list them
+            continue
+        lines[name] = [f"{name} lacks the {kind} {', '.join(names)}" for kind, names in lacking.items() if names]
+    return lines
+
+
+def _set_on_github(name: str, secrets: Sequence[str], variables: Sequence[str]) -> str:
+    wanted = [f"{kind} {', '.join(names)}" for kind, names in (("secrets", secrets), ("variables", variables)) if names]
+    return f"{name} needs on GitHub: {'; '.join(wanted) or 'nothing'}."
 
 
 def _action(uses: str, version: str, root: Path) -> starters.Action:

@@ -18,7 +18,8 @@ TRIES = 4
 WITHIN = 20.0
 LONGEST_WAIT = 60.0
 """The longest wait for a rate limit, in seconds. A longer one is an error that gives the time."""
-_PAGE = 100
+_PAGE, _VARIABLES = 100, 30
+"""The most items of a page, and the most of a page of variables."""
 _MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
 
 
@@ -71,8 +72,18 @@ class Repository:
 
     def variables(self, environment: str) -> dict[str, str]:
         """An environment's variables."""
-        found = self._pages(f"environments/{quote(environment, safe='')}/variables", "variables")
+        found = self._pages(f"environments/{quote(environment, safe='')}/variables", "variables", size=_VARIABLES)
         return {variable["name"]: variable["value"] for variable in found}
+
+    def secret_names(self, environment: str) -> frozenset[str]:
+        """The names of the secrets that a job in an environment has: its own, and the repository's."""
+        places = (f"environments/{quote(environment, safe='')}/secrets", "actions/secrets")
+        return frozenset(item["name"] for path in places for item in self._pages(path, "secrets"))
+
+    def variable_names(self, environment: str) -> frozenset[str]:
+        """The same of variables."""
+        items = self._pages("actions/variables", "variables", size=_VARIABLES)
+        return frozenset(self.variables(environment)) | {str(item["name"]) for item in items}
 
     def set_variable(self, environment: str, name: str, value: str, *, exists: bool) -> None:
         """Create or change one variable."""
@@ -113,13 +124,13 @@ class Repository:
         )
         return ("Team" if slash else "User"), int(self._call("GET", path)["id"])
 
-    def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+    def _pages(self, path: str, key: str, size: int = _PAGE, **query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for page in range(1, 11):
-            reply = self._call("GET", f"{path}?{urlencode({**query, 'per_page': _PAGE, 'page': page})}")
+            reply = self._call("GET", f"{path}?{urlencode({**query, 'per_page': size, 'page': page})}")
             items = reply[key] if key else reply
             found += items
-            if len(items) < _PAGE:
+            if len(items) < size:
                 break
         return found
 

@@ -1,6 +1,7 @@
 """Renders the starter workflows from tagship.yml. Pure, so that a difference can be shown first."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
+import yaml
+
 from tagship.errors import ConfigError
+from tagship.github import logins
 from tagship.project.schema import Config, Environment
 from tagship.release.references import Need, Needs
 from tagship.variables.stores.environment import prefixes
@@ -21,6 +25,7 @@ NIGHTLY, MONTHLY = "23 3 * * *", "41 4 2 * *"
 _SSH = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
 _HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # checks that a SHA given by hand is on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
+_HELD = re.compile(r"\$\{\{ (secrets|vars)\.(\w+) \}\}")
 _PIN = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9][\w.-]*")
 _BRANCH = re.compile(r"[\w./-]+")
@@ -85,6 +90,21 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
     }
 
 
+def held(files: Mapping[str, str]) -> dict[str, tuple[list[str], list[str]]]:
+    """Environment on GitHub → the names of the secrets and of the variables that its jobs refer to."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for text in files.values():
+        for job in (yaml.safe_load(text).get("jobs") or {}).values():
+            named = job.get("environment")
+            if named:
+                name = named["name"] if isinstance(named, dict) else named
+                found.setdefault(name, set()).update(_HELD.findall(json.dumps(job)))
+    return {
+        name: (sorted(n for kind, n in names if kind == "secrets"), sorted(n for kind, n in names if kind == "vars"))
+        for name, names in found.items()
+    }
+
+
 def difference(wanted: Mapping[str, str], root: Path) -> str:
     """A unified diff from the existing to the wanted files; empty if they are equal."""
     lines: list[str] = []
@@ -102,15 +122,18 @@ def _embedded(config: Config) -> bool:
 
 def _environment(settings: Environment, config: Config, secrets: Mapping[str, Sequence[str]]) -> dict[str, str]:
     held = "this job waits for its protection rules" if settings.approval == "required" else "its secrets and variables"
-    embedded = _embedded(config)
+    embedded, stores = _embedded(config), logins.stores(settings)
     env = [
         f"{p}{name}: ${{{{ secrets.{name} }}}}" for p in _prefix(settings) for name in secrets.get(settings.name, ())
     ]
-    if settings.backups and settings.backups.store.startswith("s3:"):  # a deploy backs up before it migrates
-        env += [f"{each}: ${{{{ secrets.{each} }}}}" for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    env += [*logins.variables(stores), *_bucket(settings)]  # a deploy backs up before it migrates
     if settings.sentry:
         env.append("SENTRY_AUTH_TOKEN: ${{ secrets.SENTRY_AUTH_TOKEN }}")
-    return _registry(config, read=True) | {
+    registry = _registry(config, read=True)
+    return registry | {
+        "pull-permission": registry["pull-permission"] + logins.permission(stores),
+        "id-token": logins.permission(stores),
+        "login": logins.step(stores),
         "environment": settings.name,
         "branch": settings.branch,
         "needs": "test" if embedded else "build",
@@ -154,8 +177,7 @@ def _backups(known: Mapping[str, str], shipped: Sequence[Environment], config: C
 def _backup(name: str, schedule: str, settings: Environment, config: Config) -> dict[str, str]:
     """A job has only the secrets that it needs: the private key is the drill's alone."""
     assert settings.backups  # noqa: S101 - the caller's condition
-    secrets = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] if settings.backups.store.startswith("s3:") else []
-    env = [f"{each}: ${{{{ secrets.{each} }}}}" for each in secrets]
+    env = [*logins.variables(logins.stores(settings)), *_bucket(settings)]
     if settings.backups.database and (url := settings.backups.database.url):
         env += [f"{prefix}{url}: ${{{{ secrets.{url} }}}}" for prefix in _prefix(settings)]
     env += ["TAGSHIP_IDENTITY: ${{ secrets.TAGSHIP_IDENTITY }}"] if name == "drill" else []
@@ -170,6 +192,13 @@ def _backup(name: str, schedule: str, settings: Environment, config: Config) -> 
         "secrets": "        env:\n" + _lines(env) if env else "",
         "access": _lines(_SSH) if "ssh:" in {settings.engine[:4], settings.backups.store[:4]} else "",
     }
+
+
+def _bucket(settings: Environment) -> list[str]:
+    """The key to backups in S3. A job that takes a role in AWS has none: that role reads and writes the bucket."""
+    if not settings.backups or not settings.backups.store.startswith("s3:") or logins.aws(settings.secrets):
+        return []
+    return [f"{each}: ${{{{ secrets.{each} }}}}" for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
 
 
 def _smoke(shipped: Sequence[Environment]) -> dict[str, str]:

@@ -71,7 +71,26 @@ def test_workflows_are_written_and_keep_their_pin(
     assert run("github.workflows", "--uses", pin, "--dry-run") == 0
     assert not (tmp_path / ".github").exists()
     assert run("github.workflows", "--uses", pin) == 0
-    capsys.readouterr()
+    assert "production needs on GitHub: nothing." in capsys.readouterr().out
     assert run("github.workflows") == 0
-    assert capsys.readouterr().out == "The workflows are up to date with tagship.yml.\n"
+    assert capsys.readouterr().out.startswith("The workflows are up to date with tagship.yml.\n")
     assert pin in (tmp_path / ".github" / "workflows" / "deploy.yml").read_text()
+
+
+def test_a_check_names_the_secrets_and_variables_that_the_jobs_refer_to_and_github_lacks(
+    github: fake.GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tagship.yml").write_text(CONFIG.replace("engine: local", "engine: ssh://deploy@h"))
+    compose = "services: {web: {environment: {A: '${KEY}', B: '${TOKEN:?}', C: '${SPARED:-}'}}}\n"
+    (tmp_path / "docker-compose.yml").write_text(compose)
+    github.protect("production", "main")
+    github.secrets = {"production": {"KEY"}, "": {"SSH_KEY"}}
+
+    assert run("github.check") == 15
+    out = capsys.readouterr().out
+    assert "production lacks the secrets TOKEN\n" in out
+    assert "production lacks the variables KNOWN_HOSTS\n" in out
+
+    github.secrets["production"].add("TOKEN")
+    github.variables["production"] = {"KNOWN_HOSTS": "key"}
+    assert run("github.check") == 0

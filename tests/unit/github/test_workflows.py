@@ -149,6 +149,48 @@ def test_a_managed_databases_url_is_given_to_its_backup() -> None:
     }  # fmt: skip
 
 
+JWT, APPROLE = "vault://secret/atlas?role=atlas&address=https://vault", "vault://secret/atlas"
+
+
+@pytest.mark.parametrize("workflow", ["deploy", "rollback", "backup", "drill"])
+@pytest.mark.parametrize(
+    ("stores", "token", "steps", "wanted"),
+    [
+        (("aws-sm://atlas?region=eu-central-1",), True, {"aws-region": "eu-central-1"}, set()),
+        (("aws-ssm://atlas", JWT), True, {"aws-region": "${{ vars.AWS_REGION }}"}, set()),
+        ((JWT,), True, {}, set()),
+        ((APPROLE,), False, {}, {"VAULT_ADDR", "VAULT_ROLE_ID", "VAULT_SECRET_ID"}),
+        (("sops://secrets.yaml",), False, {}, {"SOPS_AGE_KEY"}),
+        (("env://",), False, {}, set()),
+    ],
+)
+def test_a_job_may_log_in_to_its_stores_and_has_no_key_of_aws_where_it_takes_a_role(
+    workflow: str, stores: tuple[str, ...], *, token: bool, steps: dict[str, str], wanted: set[str]
+) -> None:
+    config = example()
+    environments = {n: e.model_copy(update={"secrets": stores}) for n, e in config.environments.items()}
+
+    files = starters.render(config.model_copy(update={"environments": environments}), ACTION)
+    job = yaml.safe_load(files[f".github/workflows/{workflow}.yml"])["jobs"]["production"]
+    before, last = job["steps"][-2], job["steps"][-1]
+
+    assert job["permissions"].get("id-token") == ("write" if token else None)
+    assert ("configure-aws-credentials@" in before["uses"]) is bool(steps)
+    if steps:
+        assert before["with"] == {"role-to-assume": "${{ vars.AWS_ROLE }}", **steps}
+    assert {name for name in last["env"] if name.startswith(("VAULT", "SOPS"))} == wanted
+    assert ("AWS_ACCESS_KEY_ID" in last["env"]) is not bool(steps)
+
+
+def test_what_each_environment_on_github_must_hold_is_listed() -> None:
+    held = starters.held(rendered("registry.example.com/atlas"))
+
+    assert held["build"] == (["REGISTRY_PASSWORD"], ["REGISTRY_USERNAME"])
+    assert "TAGSHIP_IDENTITY" in held["production-backup"][0]
+    assert {"SECRET_KEY", "SSH_KEY"} < {*held["production"][0]}
+    assert "SECRET_KEY" not in held["staging"][0]
+
+
 def test_a_pull_request_gets_no_secret() -> None:
     text = rendered("registry.example.com/atlas")[".github/workflows/ci.yml"]
 
