@@ -156,7 +156,7 @@ def _look_at(pid: int, canaries: Canaries, seen: Watched) -> None:
     with suppress(OSError):
         argv = Path(f"/proc/{pid}/cmdline").read_bytes()
         words = argv.decode(errors="replace").split("\0")
-        program = Path(words[0]).name
+        program = Path(words[0]).name or Path(f"/proc/{pid}/comm").read_text().strip()
         if program.startswith("python") and len(words) > 1:
             program = "python -c" if words[1] == "-c" else Path(words[1]).name
         for kind, data in (("argv", argv), ("environ", Path(f"/proc/{pid}/environ").read_bytes())):

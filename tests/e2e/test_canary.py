@@ -1,26 +1,34 @@
 """Secrets of five shapes go through everything that Tagship does, and are only where docs/security.md says."""
 
 import base64
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests import canary
+from tests import secret_stores as kinds
 from tests.canary import Canaries, Watched
+from tests.fakes import aws
 from tests.fakes.servers import Answer, Server, on_port
 from tests.hello import Hello
+from tests.rig import Rig
 from tests.rig.network import GATEWAY
 
+Stores = dict[str, str]
+"""URI → the secret in it."""
 PROCESSES = {
     ("tagship", "environ"),  # what CI gives the deploying process
     ("crash", "environ"),
     ("print.py", "environ"),  # a program that is a store gets the whole environment
+    ("sops", "environ"),  # the key that it decrypts with
     ("docker-compose", "environ"),  # Compose `secrets`, from which it takes them
     ("docker-buildx", "environ"),  # build secrets
     ("nsenter", "environ"),  # how a test runs a program on the laptop, before it becomes that program
@@ -59,6 +67,8 @@ class Run:
     said: list[str] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
     store: tuple[Path, ...] = ()
+    """Files that are stores themselves."""
+    stores: Stores = field(default_factory=dict)
     temporary: Path = Path()
 
     def tagship(self, *words: str, code: int = 0, program: str = "") -> str:
@@ -124,17 +134,40 @@ def values() -> dict[str, str]:
     return canary.made()
 
 
-def described(app: Hello, values: dict[str, str], folder: Path) -> tuple[Path, ...]:
-    """Lay the application out, its secrets spread over several stores. Returns the stores' files."""
+def stored(app: Hello, values: Mapping[str, str], folder: Path, url: str, patch: pytest.MonkeyPatch) -> Stores:
+    """Spread the secrets over every kind of store: URI → names."""
     dotenv, printed, script = folder / ".secret", folder / "store.json", folder / "print.py"
     dotenv.touch(0o600)
     dotenv.write_text(f"PLAIN={values['PLAIN']}\n")
-    printed.write_text(json.dumps({name: values[name] for name in ("PEM", "UNICODE", "AWKWARD", "TOKEN")}))
+    printed.write_text(json.dumps({"TOKEN": values["TOKEN"]}))
     script.write_text(f"print(open({str(printed)!r}).read())")
-    app.settings["secrets"] = [f"dotenv://{dotenv}", "env://CANARY_", f"command://{sys.executable} {script}"]
-    names = ("PLAIN", "AWKWARD", "PEM", "SHORT", "UNICODE")
+    kv = kinds.Kv(folder, app.rig.vault, "secret", patch)
+    app.rig.vault.policy("canary", {kv.path: ("read", "create", "update")})
+    patch.delenv("VAULT_TOKEN")
+    for name, value in app.rig.vault.approle("canary", "canary").items():
+        patch.setenv(name, value)
+    backings: dict[str, kinds.Backing] = {
+        "PEM": kv,
+        "AWKWARD": kinds.OneSecret(folder, url, patch),
+        "UNICODE": kinds.Parameters(folder, url, patch),
+        "SOPSED": kinds.Sops(folder, patch),
+    }
+    for name, backing in backings.items():
+        backing.fill({name: values[name]})
+    return {
+        f"dotenv://{dotenv}": "PLAIN",
+        "env://CANARY_": "SHORT",
+        f"command://{sys.executable} {script}": "TOKEN",
+        **{backing.uri.replace("sops://", f"sops://{folder}/"): name for name, backing in backings.items()},
+    }
+
+
+def described(app: Hello, values: Mapping[str, str], stores: Stores) -> None:
+    """Lay the application out, which uses its secrets in every way."""
+    app.settings["secrets"] = [*stores]
+    names = set(stores.values()) - {"TOKEN"}
     web = app.compose["services"]["web"]
-    web["environment"] |= {name: f"${{{name}}}" for name in names} | {"URL": "pg://u:${SHORT}@db"}
+    web["environment"] |= {name: f"${{{name}}}" for name in sorted(names)} | {"URL": "pg://u:${SHORT}@db"}
     web["secrets"] = ["token"]
     web["build"]["secrets"] = ["token"]
     app.compose["secrets"] = {"token": {"environment": "TOKEN"}}
@@ -151,21 +184,23 @@ def described(app: Hello, values: dict[str, str], folder: Path) -> tuple[Path, .
         "TAGSHIP_REGISTRY_USERNAME": private.username,
         "TAGSHIP_REGISTRY_PASSWORD": private.password,
     }
-    return dotenv, printed
 
 
 @pytest.fixture(scope="module")
-def run(rig: object, values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(rig: Rig, values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Everything was done once: deploys that succeed and that fail in every way, a crash of ours, rollbacks."""
-    from tests.rig import Rig  # noqa: PLC0415 - a type
-
-    assert isinstance(rig, Rig)
     folder = tmp_path_factory.mktemp("canary")
     app = Hello(rig, folder / "app", "canary")
-    values["TOKEN"] = canary.made()["AWKWARD"]
-    canaries = Canaries({**values, "REGISTRY": rig.private_registry.password})
-    done = Run(app, canaries)
-    done.store = described(app, values, folder)
+    values |= {"TOKEN": canary.made()["AWKWARD"], "SOPSED": canary.made()["PLAIN"]}
+    patch, cloud = pytest.MonkeyPatch(), contextlib.ExitStack()
+    stores = stored(app, values, folder, cloud.enter_context(aws.serve(GATEWAY)), patch)
+    described(app, values, stores)
+    app.environment |= {n: v for n, v in os.environ.items() if n.startswith(("VAULT_", "AWS_", "SOPS_"))}
+    app.environment["PATH"] = rig.laptop.environment["PATH"]
+    patch.undo()  # what only the deploying process has, this one and its programs don't have
+    logins = {name: app.environment[name] for name in ("VAULT_SECRET_ID", "SOPS_AGE_KEY")}
+    canaries = Canaries({**values, **logins, "REGISTRY": rig.private_registry.password})
+    done = Run(app, canaries, stores=stores, store=(folder / ".secret", folder / "store.json"))
     done.temporary = folder / "tmp"
     done.temporary.mkdir()
     (folder / "crash").write_text(CRASH.format(python=sys.executable))
@@ -179,6 +214,7 @@ def run(rig: object, values: dict[str, str], tmp_path_factory: pytest.TempPathFa
             yield done
         finally:
             app.remove()
+            cloud.close()
 
 
 def everything(run: Run, sentry: Server) -> None:
@@ -190,7 +226,20 @@ def everything(run: Run, sentry: Server) -> None:
     app.commit()
     run.tagship("ship", "--env", "host1")
     run.tagship("rollback", "--env", "host1")
-    for task in (["status", "--env", "host1"], ["history", "--env", "host1", "--json"]):
+    for uri, name in run.stores.items():
+        if not uri.startswith(("env:", "command:")):
+            written = ["secrets.set", name, "--env", "host1", "--store", uri]
+            run.said.append(
+                app.rig.laptop.run(
+                    [app.program, *written], cwd=app.folder, stdin=run.canaries.values[name], env=app.environment
+                ).stdout
+            )
+    for task in (
+        ["secrets.list", "--env", "host1"],
+        ["secrets.check", "--env", "host1"],
+        ["status", "--env", "host1"],
+        ["history", "--env", "host1", "--json"],
+    ):
         run.tagship(*task)
     run.tagship("deploy", "--env", "host1", code=1, program=str(app.folder.parent / "crash"))
     good = (app.folder / "server.py").read_text()
