@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from tagship.errors import ConfigError, SecretsError, ToolError
@@ -281,6 +282,37 @@ def test_an_aws_secret_that_is_no_object_of_texts_is_refused(account: kinds.OneS
     account.client().put_secret_value(SecretId=account.name, SecretString=text or " ")
 
     assert said in refusal(account.uri).problem
+
+
+def test_what_is_no_object_is_not_overwritten(account: kinds.OneSecret) -> None:
+    account.client().put_secret_value(SecretId=account.name, SecretString=f"{VALUE} and notes")
+    store = open_store(account.uri, Path())
+    assert isinstance(store, WritableStore)
+
+    with pytest.raises(SecretsError, match="isn't JSON") as caught:
+        store.write("OTHER", Secret("mine"))
+
+    assert VALUE not in str(caught.value)
+    assert account.client().get_secret_value(SecretId=account.name)["SecretString"] == f"{VALUE} and notes"
+
+
+def test_an_arn_names_a_secret_and_its_region(account: kinds.OneSecret, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = account.client().describe_secret(SecretId=account.name)["ARN"]
+    monkeypatch.delenv("AWS_REGION")
+
+    assert read(f"aws-sm://{arn}") == {"DB_PASSWORD": VALUE}
+
+
+def test_a_parameter_keeps_the_key_that_it_is_encrypted_with(account: kinds.OneSecret) -> None:
+    parameters = boto3.client("ssm", region_name="eu-west-1")
+    parameters.put_parameter(Name="/own/DB_PASSWORD", Value="old", Type="SecureString", KeyId="alias/own")
+    store = open_store("aws-ssm://own", Path())
+    assert isinstance(store, WritableStore)
+
+    store.write("DB_PASSWORD", Secret(VALUE))
+
+    assert [kept.get("KeyId") for kept in parameters.describe_parameters()["Parameters"]][-1:] == ["alias/own"]
+    del account  # whose credentials these are
 
 
 def test_a_change_that_somebody_made_meanwhile_is_not_overwritten_in_secrets_manager(

@@ -11,17 +11,22 @@ _JSON = 'write an object of names and texts: {"DB_PASSWORD": "…"}'
 
 def secrets(text: str, wanted: frozenset[str], uri: str) -> dict[str, Secret]:
     """The wanted secrets of a JSON object. Numbers and booleans are as JSON writes them. Raises SecretsError."""
+    return of(held(text, uri), wanted, uri)
+
+
+def held(text: str, uri: str) -> dict[str, object]:
+    """All that a JSON object holds, as it is. Raises SecretsError."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         raise SecretsError(f"{uri} isn't JSON: {error.msg} at character {error.pos}.", hint=_JSON) from None
-    return of(found, wanted, uri)
-
-
-def of(found: object, wanted: frozenset[str], uri: str) -> dict[str, Secret]:
-    """The wanted secrets of an object that JSON can hold. Raises SecretsError."""
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         raise SecretsError(f"{uri} holds no JSON object.", hint=_JSON)
+    return found
+
+
+def of(found: Mapping[str, object], wanted: frozenset[str], uri: str) -> dict[str, Secret]:
+    """The wanted secrets of an object that JSON can hold. Raises SecretsError."""
     return {name: value(found[name], name, uri) for name in sorted(wanted & found.keys())}
 
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,43 @@ def test_a_migration_that_fails_says_why_and_shows_no_secret(engine: Engine, com
     assert "⟦DB⟧" in caught.value.problem
     for part in ('p"a', "w0rd", "a$s"):
         assert part not in f"{caught.value} {caught.value!r}"
+
+
+LEASED = "p$s-leased-4711"
+
+
+@contextmanager
+def leased(_: object) -> Iterator[Mapping[str, Secret]]:
+    """Credentials for the migration alone."""
+    yield {"DB": Secret(f"pg://v-1:{LEASED}@db"), "FILE": Secret(LEASED)}
+
+
+def test_credentials_of_its_own_reach_what_applies_migrations_and_nothing_else(engine: Engine, composed: Path) -> None:
+    commands(
+        composed, show=f"cat {composed}/pending", apply=f"env >{composed}/env; mv {composed}/none {composed}/pending"
+    )
+    (composed / "pending").write_text("0002_more\n")
+    (composed / "none").write_text("")
+    named = {**RELEASE.model, "secrets": {"file": {"environment": "FILE"}}}
+    composer = Composer(engine, {"DB": Secret(AWKWARD), "FILE": Secret("everyday")})
+    release = dataclasses.replace(RELEASE, model=named)
+
+    Migration(engine, composer, Place("shop", "staging"), release, credentials=leased).run(FIRST, dry_run=False)
+
+    doubled = LEASED.replace("$", "$$")  # as Compose wants it
+    assert (composed / "models").read_text().count(f"pg://v-1:{doubled}@db") == 1
+    assert f"FILE={LEASED}\n" in (composed / "env").read_text()
+    assert LEASED not in (composed / "argv").read_text()
+
+
+def test_the_credentials_of_a_migration_that_fails_are_hidden(engine: Engine, composed: Path) -> None:
+    commands(composed, show="echo 0002_more", apply=f"echo 'no login for {LEASED}' >&2; exit 1")
+    migration = Migration(
+        engine, Composer(engine, {"DB": Secret(AWKWARD)}), Place("shop", "staging"), RELEASE, credentials=leased
+    )
+
+    with pytest.raises(MigrationError, match=r"no login for ⟦given\.FILE⟧"):
+        migration.run(FIRST, dry_run=False)
 
 
 RETRYING = rendered("a", migrations=dataclasses.replace(MIGRATIONS, lock_retries=2, lock_retries_within=60))

@@ -71,9 +71,7 @@ class SecretsManagerStore:
                     raise
                 text = json.dumps({name: value.reveal()})
                 return str(client.create_secret(Name=self._name, SecretString=text)["VersionId"])
-            values = json.loads(_text(kept, self._name))
-            if not isinstance(values, dict):
-                raise SecretsError(f"{self.uri} holds no JSON object.", hint="write an object of names and texts")
+            values = parsing.held(_text(kept, self._name), self.uri)
             return self._replace(client, kept["VersionId"], json.dumps({**values, name: value.reveal()}))
 
     def _replace(self, client: "SecretsManagerClient", before: str, text: str) -> str:
