@@ -34,6 +34,7 @@ class Acted(Hello):
             "staging": {**common, "branch": "staging", "url": f"http://{zeros}{number:o}"},
             "production": {**common, "branch": "main", "url": f"http://0{zeros}{number:o}", "approval": "required"},
         }
+        self.settings["secret-scan"] = {"when": "never"}  # it costs each run some seconds
         self.settings["test"] = {"web": {"run": "python3 test_web.py"}}
         (folder / "test_web.py").write_text('print("fine")\n')
         self.git("remote", "add", "origin", "https://github.com/o/r.git")

@@ -3,7 +3,9 @@
 import base64
 import json
 import re
+import secrets
 import socket
+import string
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.action.act import Act
-from tests.action.conftest import Acted
+from tests.action.conftest import Acted, starter
 from tests.action.github import TOKEN, GitHub
 
 PASSWORD = "Tr0ub4dor&3 /+x"  # noqa: S105 - nobody's
@@ -168,6 +170,22 @@ def test_a_pull_requests_tagship_yml_reaches_no_host(app: Acted, act: Act, githu
             evil.settimeout(60)
             evil.accept()[0].close()
             pushed.communicate(timeout=100)
+
+
+def test_a_key_in_the_history_turns_a_pull_request_red_and_is_not_shown(app: Acted, act: Act, github: GitHub) -> None:
+    key = "sk_" + "live_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32))
+    app.settings["secret-scan"] = {"when": "always"}
+    (app.folder / "settings.py").write_text(f'STRIPE_KEY = "{key}"\n')
+    app.commit()
+    (app.folder / "settings.py").unlink()
+    app.commit()
+
+    run = act.run(app.folder, starter(app, "ci"), github, event="pull_request")
+
+    assert run.results == {"test": "failure"}, run.log
+    assert "one secret in the history" in run.log
+    assert "settings.py:1  stripe-access-token" in run.log
+    assert key not in run.log + run.summary
 
 
 def test_no_host_key_is_accepted_blindly(app: Acted, act: Act, github: GitHub) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, task
+from tagship.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,15 +30,18 @@ def check(_: Context, env: str = "", json: bool = False) -> None:
 
     config, settings, folder = environment(env)
     found = survey(config, settings, folder)
+    refused = [problem for problem in found.problems if problem.refuses]
+    names, stored = len(found.running.needed.keys() | found.building.needed), len(found.secrets)
     if json:
         problems = [{"what": p.what, "names": p.names, "text": p.text, "refuses": p.refuses} for p in found.problems]
         print(jsonlib.dumps({"environment": env, "problems": problems}))
     else:
-        _say(problem.text for problem in found.problems if not problem.refuses)
-    checking.refuse(found.problems, settings)
-    if not json:
-        names, stored = len(found.running.needed.keys() | found.building.needed), len(found.secrets)
-        print(f"{env} has every value that the Compose file needs: {names} names, {stored} of them secrets.")
+        say(f"{'refused' if problem.refuses else 'note'}: {problem.text}" for problem in found.problems)
+        if not refused:
+            print(f"{env} has every value that the Compose file needs: {names} names, {stored} of them secrets.")
+    if refused:
+        many = "one problem" if len(refused) == 1 else f"{len(refused)} problems"
+        raise ConfigError(f"{env} has {many}.", hint=checking.hint(refused, settings))
 
 
 @task(changes=False, help={"env": ENV, "json": JSON})
@@ -57,11 +61,11 @@ def listing(_: Context, env: str = "", json: bool = False) -> None:
         return
     for origin in dict.fromkeys(row.origin for row in rows):
         print(origin or "nowhere, and so without a value")
-        cells = [(row.name, row.version, row.age, ", ".join(row.users)) for row in rows if row.origin == origin]
+        cells = [(row.name, row.short, row.age, ", ".join(row.users)) for row in rows if row.origin == origin]
         print(textwrap.indent(table.wrapped(cells, ("name", "version", "age", "used by"), margin=2), "  "), end="\n\n")
     if not rows:
         print(f"The Compose file of {env} needs no secret.")
-    _say(problem.text for problem in found.problems if problem.what == "old")
+    say(f"note: {problem.text}" for problem in found.problems if problem.what == "old")
 
 
 @task(changes=False, positional=["env", "other"], help={"env": "An environment.", "other": "Another.", "json": JSON})
@@ -93,8 +97,9 @@ def environment(env: str) -> tuple[Config, Environment, Path]:
     return config, config.environment(env), here.folder()
 
 
-def _say(lines: Iterable[str]) -> None:
+def say(lines: Iterable[str]) -> None:
+    """Print lines, wrapped to the terminal."""
     from tagship.reporting import table
 
     for line in lines:
-        print("\n".join(textwrap.wrap(f"- {line}", table.width(), subsequent_indent="  ", break_on_hyphens=False)))
+        print("\n".join(textwrap.wrap(line, table.width(), subsequent_indent="  ", break_on_hyphens=False)))

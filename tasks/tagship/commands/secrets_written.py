@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.secrets import environment
+from tagship.commands.secrets import environment, say
 from tagship.commands.task import DRY_RUN, ENV, task
 from tagship.errors import ConfigError, SecretsError, TagshipError
 
@@ -42,11 +42,11 @@ def set_(_: Context, name: str, env: str = "", store: str = "", dry_run: bool = 
     target = writing.writable(settings.secrets, folder, store)
     told = _told(name, settings, folder, writing.overriding(name, target, settings.secrets, folder))
     if dry_run:
-        print(f"Would set {name} in {target.uri}.\n{told}")
+        say([f"Would set {name} in {target.uri}.", *told])
         return
     value = _asked(name)
     writing.check_value(name, value)
-    print(f"Set {name} in {target.uri}{_version(target.write(name, value))}.\n{told}")
+    say([f"Set {name} in {target.uri}{_version(target.write(name, value))}.", *told])
 
 
 @task(
@@ -76,13 +76,13 @@ def rotate(_: Context, name: str, env: str = "", command: str = "", keep_as: str
     target = writing.writable(settings.secrets, folder, before.origin)
     told = _told(name, settings, folder, "")
     if dry_run:
-        print(f"Would give {name} a new value in {target.uri}.\n{told}")
+        say([f"Would give {name} a new value in {target.uri}.", *told])
         return
     value = _made(name, command, folder, before)
     if keep_as:
         target.write(keep_as, before.value)
-        print(f"Kept the old value as {keep_as} in {target.uri}.")
-    print(f"Rotated {name} in {target.uri}{_version(target.write(name, value))}.\n{told}")
+        say([f"Kept the old value as {keep_as} in {target.uri}."])
+    say([f"Rotated {name} in {target.uri}{_version(target.write(name, value))}.", *told])
 
 
 def _asked(name: str) -> Secret:
@@ -121,7 +121,7 @@ def _version(version: str) -> str:
     return f", version {version}" if version else ""
 
 
-def _told(name: str, settings: Environment, folder: Path, overriding: str) -> str:
+def _told(name: str, settings: Environment, folder: Path, overriding: str) -> list[str]:
     """What a change of this name means, in lines."""
     from tagship.variables import files
     from tagship.variables.survey import used
@@ -134,7 +134,7 @@ def _told(name: str, settings: Environment, folder: Path, overriding: str) -> st
     try:
         usage = used(settings, folder)[1]
     except TagshipError as error:  # the secret can be changed all the same
-        return "\n".join([*lines, f"What uses it is unknown: {error.problem}"])
+        return [*lines, f"What uses it is unknown: {error.problem}"]
     env, services = settings.name, [each for each, needs in usage.services.items() if name in needs]
     steps = {", ".join(services): f"tagship deploy --env {env}"} if services else {}
     accessories = [each for each, needs in usage.accessories.items() if name in needs]
@@ -142,4 +142,4 @@ def _told(name: str, settings: Environment, folder: Path, overriding: str) -> st
     if built := [each for each, needs in usage.builds.items() if name in needs]:
         steps[f"the image of {', '.join(built)}"] = "tagship build, on the next commit"
     lines += [f"To bring it to {who}: {how}" for who, how in steps.items()]
-    return "\n".join(lines or [f"Nothing in the Compose file of {env} uses {name}."])
+    return lines or [f"Nothing in the Compose file of {env} uses {name}."]

@@ -13,11 +13,13 @@ from tagship.release.shape import shape
 from tagship.release.usage import Usage
 from tagship.reporting.table import since
 from tagship.source import compose_file, git
+from tagship.system.parallel import beside
 from tagship.variables import check, files, values
 from tagship.variables.check import Problem, What
 from tagship.variables.secrets import Given
 from tagship.variables.values import Values
 
+_SHORT = 12
 _MISSING = (What.MISSING, What.SHELL)
 
 
@@ -31,6 +33,11 @@ class Row:
     version: str = ""
     changed: datetime | None = None
     users: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The version, or the beginning of a long one."""
+        return self.version if len(self.version) <= _SHORT else self.version[:8]
 
     @property
     def age(self) -> str:
@@ -88,9 +95,11 @@ def survey(config: Config, settings: Environment, folder: Path) -> Survey:
     sources, uses = used(settings, folder)
     own = {"TAGSHIP_SHA": "a SHA", "TAGSHIP_ENVIRONMENT": settings.name, "TAGSHIP_URL": settings.url}
     plain = files.read(settings.variables, folder)
-    running = values.read(settings, uses.running, folder, plain, own)
     secret = dict.fromkeys(usage.build_secrets(sources), Need.SET)
-    building = values.read(config, secret, folder, {}, {})
+    running, building = beside(
+        lambda: values.read(settings, uses.running, folder, plain, own),
+        lambda: values.read(config, secret, folder, {}, {}),
+    )
     now = datetime.now(UTC)
     problems = [*check.problems(running, settings, now), *check.problems(building, config, now)]
     known = {**files.read(config.variables, folder), "TAGSHIP_SHA": "a SHA"}

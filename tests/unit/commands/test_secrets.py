@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,8 +76,9 @@ def test_a_check_reports_everything_at_once_and_fails_like_a_deploy(run: Run, st
     assert [(problem["what"], problem["names"]) for problem in found] == [
         ("missing", ["LEVEL"]), ("example", ["SECRET_KEY"]), ("doubled", ["DB_PASSWORD"])
     ]  # fmt: skip
-    assert all(problem["text"] in ran.err for problem in found)
-    assert not any(value in ran.err + as_json.out for value in (*STORED.values(), "of-a-file"))
+    assert [f"refused: {problem['text']}" for problem in found] == ran.out.splitlines()
+    assert ran.err.startswith("staging has 3 problems.")
+    assert not any(value in ran.out + ran.err + as_json.out for value in (*STORED.values(), "of-a-file"))
 
 
 def test_the_list_says_where_each_secret_comes_from_and_what_uses_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,3 +208,17 @@ def test_help_is_no_name_for_a_secret(run: Run) -> None:
 
     assert ran.code == 0
     assert ran.out.startswith("Usage: tagship secrets.set NAME [--option …]")
+
+
+def test_a_terminal_is_asked_without_echo(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return "typed"
+
+    monkeypatch.setattr("getpass.getpass", ask)
+
+    assert run("secrets.set", "DB_PASSWORD", "--env", "staging").code == 0
+    assert (asked, values(store)["DB_PASSWORD"]) == (["New value of DB_PASSWORD: "], "typed")
