@@ -74,6 +74,8 @@ def test_a_row_written_before_the_time_is_recovered_and_one_written_after_it_is_
 
     assert status["findings"] == []
     assert drilled["passed"]
+    entry = archived.history("host1")[-1]
+    assert (entry["action"], entry["result"], entry["rpo"]) == ("pitr.drill", "ok", drilled["rpo"])
     assert 0 <= drilled["rpo"] < 30
     assert "drill" not in archived.rig.hosts[0].docker("volume", "ls", "-q")
 
@@ -117,6 +119,26 @@ def test_a_lost_servers_database_is_back_on_another_and_a_past_moment_of_it_besi
     # the archive goes on, on a third timeline
     archived.tagship("pitr.base", "--env", "host2")
     assert "wait" in archived.tagship("pitr.status", "--env", "host2")
+
+
+def test_a_recovery_that_was_killed_goes_on_in_the_same_volume(archived: Hello) -> None:
+    sql(archived, "CREATE TABLE listing AS SELECT generate_series(1, 1000) AS id")
+    archived_all(archived)
+    archived.rig.reset(archived.rig.hosts[0])
+    recovering = archived.start("pitr.recover", "--env", "host2")
+    assert recovering.stderr
+    next(line for line in recovering.stderr if "Restore base backup" in line)
+    recovering.kill()
+    recovering.communicate()
+    while "tagship-recovery" in archived.rig.hosts[1].docker("ps", "-a"):
+        time.sleep(0.2)
+
+    told = json.loads(archived.tagship("pitr.recover", "--env", "host2", "--json"))
+
+    assert told["volume"] == f"{archived.name}-host2_postgres"
+    archived.tagship("accessories.up", "--env", "host2")
+    assert sql(archived, "SELECT count(*) FROM listing", host=1) == "1000"
+    assert "-recovered" in archived.tagship("pitr.recover", "--env", "host2", "--dry-run")
 
 
 def test_what_cant_be_recovered_is_refused_in_one_line_and_nothing_is_left(archived: Hello) -> None:

@@ -66,6 +66,11 @@ class Receipt:
         """Whether everything was checked, and right."""
         return all(check.passed for check in self.checks)
 
+    @property
+    def failed(self) -> str:
+        """What wasn't right, and why."""
+        return "; ".join(f"{check.name}: {check.detail}" for check in self.checks if not check.passed)
+
     def __str__(self) -> str:
         rows = [(f"{'✓' if c.passed else '✗'} {c.name}", f"{c.seconds:.1f} s", c.detail) for c in self.checks]
         said = (

@@ -61,6 +61,12 @@ class Receipt:
         return self.kept and self.lost
 
     @property
+    def failed(self) -> str:
+        """What was lost, or wrongly kept."""
+        lost = [] if self.kept else [f"a row written before {self.at} is lost"]
+        return "; ".join(lost if self.lost else [*lost, f"a row written after {self.at} is there"])
+
+    @property
     def told(self) -> dict[str, Any]:
         """As JSON."""
         return {**asdict(self), "passed": self.passed}

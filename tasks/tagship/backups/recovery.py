@@ -24,6 +24,8 @@ from tagship.names import LABEL, Place
 Step = Callable[[str], AbstractContextManager[None]]
 Check = Callable[[Workbench], None]
 DATA = "PGBACKREST_PG1_PATH"
+UNFINISHED = "tagship-recovering"
+"""A file among the database's, from the base backup's arrival until the server has stopped cleanly."""
 _LOG = "/tmp/recovery.log"  # noqa: S108 - in a throwaway container
 _NETWORK = "bridge"
 _PAUSE = 0.2
@@ -113,9 +115,11 @@ def recover(  # noqa: PLR0913 - what it consists of
 ) -> Recovered:
     """Recover into a volume, up to a time or to the archive's end; then run a check and stop the server cleanly.
 
-    The volume is created. One with an unfinished recovery is emptied first. Raises BackupError for one with a database,
-    and for a time that can't be reached; StoreError, LockedError.
+    The volume is created. One with an unfinished recovery is emptied first. Raises BackupError for one in use or with a
+    database, and for a time that can't be reached; StoreError, LockedError.
     """
+    if using := _users(engine, volume):
+        raise BackupError(f"Volume {volume} is in use by {', '.join(using)}.", hint="remove that container first")
     unknown = volume not in volumes.existing(engine)
     labels = {f"{LABEL}.app": of.place.app, f"{LABEL}.environment": of.place.environment}
     engine.call("POST", "/volumes/create", {"Name": volume, "Labels": labels})
@@ -130,6 +134,31 @@ def recover(  # noqa: PLR0913 - what it consists of
 def suffix(at: datetime | None) -> str:
     """What is put behind a volume's name for its database as of a moment, `at-20261127t101530z`, in UTC."""
     return f"at-{at.astimezone(UTC):%Y%m%dt%H%M%Sz}" if at else "recovered"
+
+
+def can_take(engine: Engine, of: Cluster) -> bool:
+    """Whether the accessory's own volume may take a recovery: it is missing, or empty or unfinished and in no use."""
+    if of.volume not in volumes.existing(engine):
+        return True
+    if _users(engine, of.volume):
+        return False
+    mount = {"Type": "volume", "Source": of.volume, "Target": of.target}
+    with Workbench(engine, f"tagship-look-{of.place}", of.image, {"Mounts": [mount], "NetworkMode": "none"}) as bench:
+        return not _finished(bench, of.environment[DATA])
+
+
+def _users(engine: Engine, volume: str) -> list[str]:
+    """The containers with a volume, running or not, except those that recover."""
+    found = engine.get("/containers/json", all=True, filters={"volume": [volume]})
+    return [raw["Names"][0].lstrip("/") for raw in found if f"{LABEL}.workbench" not in (raw["Labels"] or {})]
+
+
+def _finished(bench: Workbench, data: str) -> bool:
+    """Whether a folder has a database, and not one that was still recovering."""
+    script = (
+        'cd "$0" 2>/dev/null && [ -e global/pg_control ] && [ ! -e recovery.signal ] && [ ! -e "$1" ] && echo yes; :'
+    )
+    return bool(archive.run(bench.engine, bench.id, ("sh", "-c", script, data, UNFINISHED)))
 
 
 def remove(engine: Engine, volume: str) -> None:
@@ -191,7 +220,7 @@ class _Recovery:
                 f"No base backup ended before {self._at}." if self._at else "There is no base backup.",
                 hint=f"give a time after {first}" if first else "run `tagship pitr.base`",
             )
-        if self._there("global/pg_control") and not self._there("recovery.signal"):
+        if _finished(self._bench, self._data):
             raise BackupError(f"Volume {volume} already has a database.", hint="use it, or remove it first")
         self._run("sh", "-c", 'mkdir -p "$0" && chmod 700 "$0" && find "$0" -mindepth 1 -delete', self._data)
         room = archive.free(self._run("df", "-Pk", self._data))
@@ -203,6 +232,7 @@ class _Recovery:
         """Restore the base backup. pgBackRest compares each file's checksum."""
         fetch = '--recovery-option=restore_command=sh /run/fetch %f "%p"'
         self._run("pgbackrest", "restore", *pgbackrest.arguments(base, self._at), fetch, *pgbackrest.QUIET)
+        self._run("touch", f"{self._data}/{UNFINISHED}")
 
     def start(self) -> None:
         """Start the server with the accessory's own settings, but alone. Raises BackupError with its reason."""
@@ -242,6 +272,7 @@ class _Recovery:
     def stop(self) -> None:
         """Stop it cleanly, with everything on disk."""
         self._pg_ctl("stop", "--mode=fast", "--timeout=3600")
+        self._run("rm", f"{self._data}/{UNFINISHED}")
 
     def _ask(self, text: str) -> str:
         try:
@@ -268,9 +299,6 @@ class _Recovery:
             )
         told = [line for line in words.splitlines() if re.search("FATAL|PANIC|ERROR", line)] or words.splitlines()
         return BackupError("The database doesn't recover:\n" + "\n".join(told[-5:]))
-
-    def _there(self, path: str) -> bool:
-        return bool(self._run("sh", "-c", 'test ! -e "$0" || echo yes', f"{self._data}/{path}"))
 
     def _pg_ctl(self, *words: str) -> str:
         return self._run("pg_ctl", f"--pgdata={self._data}", "--silent", *words)

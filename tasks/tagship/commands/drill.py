@@ -1,14 +1,13 @@
 """Carries out `backup.drill`, and writes its result into the ledger."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from tagship.backups.drill import Drill, Receipt
 from tagship.backups.stores import open_store
+from tagship.commands import recording
 from tagship.commands.backup_inputs import configured, identities, manifest_of, origin
-from tagship.commands.recording import recorded
-from tagship.errors import BackupError, EngineError, LockedError, StoreError
 from tagship.project.schema import Environment
-from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.reporting.progress import Progress
 from tagship.server import connection
@@ -57,19 +56,8 @@ def drilled(order: DrillOrder, progress: Progress) -> Receipt | None:
             service,
             settings.release.ready_within,
         )
-        try:
-            receipt = drill.run(progress.step)
-        except (BackupError, StoreError, EngineError) as error:
-            recorded(session, order.wait, Action.DRILL, ledger.FAILED, backup=backup.id, why=error.problem)
-            raise
-        result = ledger.GOOD if receipt.passed else ledger.FAILED
-        failed = "; ".join(f"{check.name}: {check.detail}" for check in receipt.checks if not check.passed)
-        measured = {"rpo": receipt.rpo, "rto": receipt.rto, "seconds": receipt.rto}
-        try:
-            recorded(session, order.wait, Action.DRILL, result, backup=backup.id, why=failed, **measured)
-        except LockedError as error:
-            progress.note(f"the ledger doesn't have this drill: {error.problem}")
-        return receipt
+        run = partial(drill.run, progress.step)
+        return recording.drilled(session, order.wait, Action.DRILL, run, progress, backup.id)
 
 
 def _user(session: Session, live: str) -> str:

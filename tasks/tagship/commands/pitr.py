@@ -84,7 +84,7 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
     """Recover the database of a moment into a new volume.
 
     The database in use isn't touched. Needs only the repository and the Compose file, so it works on a new server, too;
-    there it makes the accessory's own volume. Prints what is left to do.
+    there it makes the accessory's own volume, or goes on where it was killed. Prints what is left to do.
     """
     from tagship.backups import recovery
     from tagship.images import pulls
@@ -93,7 +93,9 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
 
     moment = _moment(at)
     with Progress(quiet=json) as progress, _opened(env, progress) as (session, of):
-        fresh = not _exists(session, of.volume)
+        if _exists(session, of.volume):  # by a recovery that was killed, the image is there, too
+            pulls.bring_tagged(session.engine, of.image, session.credentials)
+        fresh = recovery.can_take(session.engine, of)
         volume = of.volume if fresh else f"{of.volume}-{recovery.suffix(moment)}"
         if dry_run:
             print(f"Would recover {of.service} {f'at {moment}' if moment else 'as archived'} into volume {volume}.")
@@ -115,18 +117,24 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
         "env": ENV,
         "receipt": "Also write the receipt to this file, as JSON.",
         "dry-run": DRY_RUN,
+        "wait": "Seconds to wait for a deploy to end, to write the result into the ledger.",
         "json": JSON,
     }
 )
-def drill(_: Context, env: str = "", receipt: str = "", dry_run: bool = False, json: bool = False) -> None:
+def drill(
+    _: Context, env: str = "", receipt: str = "", dry_run: bool = False, wait: int = 600, json: bool = False
+) -> None:
     """Try a recovery to a moment, and measure RPO and RTO.
 
     Writes a row before and a row after that moment, into a database of their own. In a throwaway container, the first
     must be there and the second not. Waits for archive_timeout.
     """
+    from functools import partial
     from pathlib import Path
 
     from tagship.backups import point_in_time
+    from tagship.commands import recording
+    from tagship.proof.ledger import Action
     from tagship.reporting import events
     from tagship.reporting.progress import Progress
 
@@ -135,7 +143,8 @@ def drill(_: Context, env: str = "", receipt: str = "", dry_run: bool = False, j
         if dry_run:
             print(f"Would write two rows into {point_in_time.CANARY} of {of.service}, and recover to between them.")
             return
-        done = point_in_time.drill(session.engine, of, container, progress.step)
+        run = partial(point_in_time.drill, session.engine, of, container, progress.step)
+        done = recording.drilled(session, wait, Action.RECOVERY_DRILL, run, progress)
     told = jsonlib.dumps(done.told, indent=1)
     events.tell("pitr-drill", environment=env, **done.told)
     if receipt:

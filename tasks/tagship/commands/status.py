@@ -108,7 +108,7 @@ def _entry(entry: Entry, place: Place) -> str:
     release = entry.release.removeprefix(f"{place}-")
     at = f"{entry.at[:16].replace('T', ' ')}Z"
     lines = [
-        f"{entry.action:8}  {release:15}  {entry.result}",
+        f"{entry.action:10}  {release:15}  {entry.result}",
         f"{entry.seconds:.1f} s" + (f", by {entry.by}" * bool(entry.by)),
     ]
     return _block(at, [*lines, *([entry.why] if entry.why else [])], len(at) + 2)

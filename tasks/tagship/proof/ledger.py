@@ -161,6 +161,7 @@ class Action(Enum):
     MIGRATE = "migrate"
     RESTORE = "restore"
     DRILL = "drill"
+    RECOVERY_DRILL = "pitr.drill"
 
     @property
     def migrates(self) -> bool:

@@ -177,9 +177,9 @@ def test_history_is_the_ledger_newest_last_within_60_columns(run: Run) -> None:
     lines = run("history", "--env", "staging").out.splitlines()
 
     assert lines == [
-        f"2026-01-01 00:00Z  deploy    {OLD.name[-15:]}  ok",
+        f"2026-01-01 00:00Z  deploy      {OLD.name[-15:]}  ok",
         "                   0.0 s",
-        f"2026-01-01 00:00Z  deploy    {NEW.name[-15:]}  ok",
+        f"2026-01-01 00:00Z  deploy      {NEW.name[-15:]}  ok",
         "                   2.5 s, by me",
     ]
     assert max(map(len, lines)) <= 60
