@@ -1,8 +1,11 @@
 """A database of real PostGIS is backed up, lost, restored and drilled; whatever is cut off loses nothing."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +15,7 @@ import pyrage
 import pytest
 
 from tagship.backups import manifest
+from tests.e2e.test_connection import ssh_of
 from tests.hello import Hello
 from tests.rig import Rig
 
@@ -332,6 +336,40 @@ def test_a_database_that_stops_in_mid_dump_makes_no_backup(shop: Shop) -> None:
     assert backing_up.returncode == 20, errors
     assert "pg_dump failed" in errors
     assert len(shop.backups()) == there
+
+
+def test_a_backup_and_a_deploy_at_once_under_load_disturb_neither_each_other_nor_a_request(shop: Shop) -> None:
+    sha = shop.app.commit()
+    load = shop.app.load("host1")
+    backing_up = shop.start("backup.create", "--json")
+
+    shop.tagship("ship")
+
+    said, errors = backing_up.communicate(timeout=120)
+    requests = load.stop()
+    assert backing_up.returncode == 0, errors
+    assert (requests["failures"], sha in shop.app.get("host1")) == ([], True)
+    assert json.loads(said)["database"]["rows"] == {"public.person": 5000, "public.visit": 20000}
+    shop.tagship("backup.verify", "--at", json.loads(said)["id"])
+
+
+def test_a_restore_whose_connection_is_cut_has_touched_nothing_and_opens_the_site_again(shop: Shop) -> None:
+    shop.tagship("backup.create")
+    with tempfile.TemporaryDirectory(prefix="e2e-", dir="/tmp") as temporary:
+        restoring = shop.app.start("backup.restore", "--env", "host1", env={"TMPDIR": temporary})
+        until(lambda: any("_restore_" in name for name in shop.databases()))
+        for process in ssh_of(Path(temporary)):
+            os.kill(process, signal.SIGKILL)
+        _, said = restoring.communicate(timeout=90)
+
+    assert restoring.returncode == 8, said
+    assert "Traceback" not in said
+    assert "hello" in shop.app.get("host1")
+    assert "Nobody" in shop.tagship("lock.status")
+    until(lambda: not shop.workbenches())
+    kept = json.loads(shop.tagship("backup.restore", "--json"))["kept"]
+    assert [name for name in shop.databases() if "_restore_" in name] == []
+    shop.sql(f"DROP DATABASE {kept}")
 
 
 class blocked:  # noqa: N801 - reads as the block it is

@@ -41,7 +41,7 @@ def test_a_killed_deploy_leaves_nothing_on_its_machine_and_meanwhile_others_may_
         deploying.kill()
         deploying.communicate()
 
-        assert _eventually(lambda: list(temporary.iterdir()) == [] and not _ssh(temporary))
+        assert _eventually(lambda: list(temporary.iterdir()) == [] and not ssh_of(temporary))
         hello.tagship("lock.release", "--env", environment)
         good = hello.commit(**{"time.sleep(30)\nserver = http": "server = http"})
         hello.ship(environment)
@@ -61,7 +61,7 @@ def test_a_deploy_whose_connection_is_cut_goes_on_over_a_new_one_or_says_so_and_
     deploying = hello.start("deploy", "--env", environment, env={"TMPDIR": str(temporary)})
     _wait_for_container(hello, sha)
 
-    for process in _ssh(temporary):
+    for process in ssh_of(temporary):
         os.kill(process, signal.SIGKILL)
     _, said = deploying.communicate(timeout=90)
 
@@ -87,7 +87,7 @@ def test_a_user_who_may_run_no_command_on_the_server_deploys_as_well(hello: Hell
     assert sha in hello.get(environment)
 
 
-def _ssh(temporary: Path) -> list[int]:
+def ssh_of(temporary: Path) -> list[int]:
     """The ssh processes whose near end is in a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
