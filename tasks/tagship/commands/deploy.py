@@ -91,7 +91,8 @@ def rollback(  # noqa: PLR0913 - its options
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import RunOptions, agreed, bring_back, former, order  # while ssh connects
+        from tagship.commands.orders import RunOptions, order  # while ssh connects
+        from tagship.commands.orders_back import agreed, bring_back, former
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 

@@ -3,23 +3,19 @@
 import dataclasses
 import json as jsonlib
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tagship.deploy import story
-from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
+from tagship.deploy.candidate import Again, Candidate, Choice
 from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Observed
-from tagship.deploy.order import Order, disagree
-from tagship.deploy.rollback import choose_rollback, compared
-from tagship.deploy.rollback_plan import RollbackPlan
-from tagship.deploy.rollout import Patience, whole
-from tagship.deploy.story import RestoreNeededError
+from tagship.deploy.order import Order
+from tagship.deploy.rollout import Patience
 from tagship.engine import client
-from tagship.errors import CheckError, ConfigError, SecretsError, SourceError, UsageError
+from tagship.errors import CheckError, ConfigError, UsageError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
 from tagship.images.registry import UnreachableRegistryError
@@ -98,7 +94,7 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
         action,
         holder(f"{action} {settings.name}"),
         choose,
-        _again(settings),
+        again(settings),
         Patience(release.drain_within, release.bake.for_, settings.keep),
         remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
         drilled_since=_drilled_since(settings),
@@ -203,92 +199,14 @@ def just(release: Release, resolved: Resolution) -> Choice:
     return lambda observed, _: Candidate(resolved.rendered(release, observed.key), resolved.secrets)
 
 
-def _again(settings: Environment) -> Again:
+def again(settings: Environment) -> Again:
     """A function that renders the release of a record again."""
 
-    def again(observed: Observed, record: Record) -> Candidate:
+    def render(observed: Observed, record: Record) -> Candidate:
         resolved = resolve.again(settings, record, here.folder())
         return Candidate(resolved.rendered(record.release, observed.key), resolved.secrets)
 
-    return again
-
-
-def former(settings: Environment, to: str, progress: Progress) -> Choice:
-    """A choice of the previous good release that differs from the live one, or of the one that `to` names."""
-    again = _again(settings)
-
-    def choose(observed: Observed, recorded: Recorded) -> Candidate:
-        for name in choose_rollback(observed, to):
-            record = recorded(name)
-            if record is None:
-                hint = "deploy that commit with `tagship deploy --sha …`"
-                raise SourceError(f"The ledger has no record of {name}.", hint=hint)
-            try:
-                candidate = again(observed, record)
-            except SecretsError as error:
-                candidate = _as_it_stands(settings, observed, record, name, error)
-                progress.note(f"{error.problem.rstrip('.')}: {name} starts with the secrets that it had")
-            for line in compared(record.configuration, candidate.rendered.configuration, observed):
-                progress.note(f"{name}: {line}")
-            if candidate.rendered.name != observed.live:
-                return dataclasses.replace(candidate, restores=name)
-            progress.note(f"{name} differs from the live release only in secrets, and their old values are not stored")
-        hint = "list the releases with `tagship history`"
-        raise SourceError("No earlier release differs from the live one.", hint=hint)
-
-    return choose
-
-
-def _as_it_stands(
-    settings: Environment, observed: Observed, record: Record, name: str, error: SecretsError
-) -> Candidate:
-    """The release as its containers have it, without today's secrets. Raises the error if one has to be created."""
-    rendered = resolve.as_it_stands(settings, record, name)
-    standing = observed.standing(name)
-    if standing is None or standing.fresh or not whole(rendered, standing):
-        error.add_hint(f"{name} has to be created again, which needs its secrets")
-        raise error
-    return Candidate(rendered)
-
-
-def agreed(settings: Environment, plan: RollbackPlan, *, yes: bool) -> None:
-    """Ask before a rollback loses data. Raises CheckError unless somebody agrees.
-
-    Where approval is required, `--yes` isn't enough for a terminal: the environment's name must be typed.
-    """
-    if not _agrees(settings, "\n".join(plan.lines), yes=yes):
-        disagree(plan)
-
-
-def bring_back(session: Session, what: Order, how: RunOptions, *, identity: str, yes: bool) -> None:
-    """Run a rollback; first restore the backup that it needs, if somebody agrees to lose what was written since."""
-    settings = session.settings
-    try:
-        bring(session, what, how)
-    except RestoreNeededError as error:
-        lost = f"{error.problem}\nWhat was written since will be lost."
-        if how.dry_run or not _agrees(settings, lost, yes=yes):
-            raise
-        from tagship.backups.files import DATABASE
-        from tagship.commands.restore import RestoreOrder, restored
-
-        agreed = settings.name
-        order = RestoreOrder(
-            settings, settings, error.at, "", DATABASE, identity, agreed, how.dry_run, how.wait, hold=True
-        )
-        restored(order, how.progress)
-        bring(session, what, how)
-
-
-def _agrees(settings: Environment, what: str, *, yes: bool) -> bool:
-    if not sys.stdin.isatty():
-        return yes
-    if yes and settings.approval == "none":
-        return True
-    wanted = settings.name if settings.approval == "required" else "yes"
-    sys.stderr.write(f"{what}\nType {wanted} to lose this: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip() == wanted
+    return render
 
 
 def reach(opening: Opening, progress: Progress) -> Session:
