@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tagship.checks.suites import OURS
 from tagship.migrations.inspection import Change
-from tagship.project.schema import MigrationLint
+from tagship.project.migration_settings import MigrationLint
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 """Colours and links for terminals."""

@@ -18,7 +18,8 @@ from tagship.errors import ConfigError, InconclusiveError, SentryError, SourceEr
 
 if TYPE_CHECKING:
     from tagship.deploy.observed import Observed
-    from tagship.project.schema import Config, Environment, SentrySettings
+    from tagship.project.schema import Config, Environment
+    from tagship.project.sentry_settings import SentrySettings
     from tagship.proof import ledger
     from tagship.release.model import Release
     from tagship.sentry.release import Subject

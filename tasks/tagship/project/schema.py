@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from tagship.errors import ConfigError
 from tagship.names import Place
 from tagship.project.backup_settings import BackupSettings
+from tagship.project.migration_settings import MigrationSettings
+from tagship.project.sentry_settings import SentrySettings
 from tagship.project.values import Duration, Prefix, Range, Routes, Slug, Strings, Table, Word, spelt_out
 
 
@@ -41,76 +43,6 @@ class SecretScan(Table):
         default="medium", description="How sure kingfisher must be. `low` finds more, and more that is harmless."
     )
     exclude: Strings = Field(default=(), description="Patterns of paths to leave out, such as `*/fixtures/*`.")
-
-
-class MigrationLint(Table):
-    """A program that judges the SQL of pending migrations before they are applied."""
-
-    run: str = Field(
-        description="A command for each migration, run here, in tagship.yml's folder. It reads the SQL from stdin, "
-        "prints what it finds, and exits with 0 if that is nothing. MIGRATION has the name."
-    )
-    level: Literal["warn", "block"] = Field(
-        default="warn", description="What happens if it finds something: the deploy shows it, or is refused."
-    )
-
-
-class CredentialSettings(Table):
-    """Credentials that Vault's database engine makes for one migration, and revokes after it."""
-
-    lease: str = Field(
-        pattern=r"^vault://\S+$", description="vault://MOUNT/creds/ROLE, with the options of a `vault://` secret."
-    )
-    variables: dict[str, str] = Field(
-        min_length=1,
-        description="Variable → text with {username} and {password}, set only where migrations are applied or "
-        "reversed. In a text with `://`, both are percent-encoded.",
-    )
-
-
-class MigrationSettings(Table):
-    """How the app's database migrations are listed and applied."""
-
-    service: str = Field(description="The service whose image holds the migrations.")
-    framework: Literal["django", "command"] = Field(
-        default="command", description="`django`, or `command` with the commands below."
-    )
-    pending: str = Field(
-        default="", description="A command that prints one pending migration per line, and nothing if there is none."
-    )
-    apply: str = Field(default="", description="A command that applies pending migrations.")
-    list_: str = Field(
-        default="",
-        alias="list",
-        description="A command that prints the applied migrations, one per line, the last one last.",
-    )
-    reverse: str = Field(
-        default="",
-        description="A command that reverses the last {count} migrations; {target} is the one to go back to.",
-    )
-    sql: str = Field(default="", description="A command that prints the SQL of the pending migrations.")
-    lint: MigrationLint | None = Field(default=None, description="Judges the SQL of pending migrations.")
-    credentials: CredentialSettings | None = Field(
-        default=None, description="Database credentials that exist only while migrations are applied."
-    )
-    compatible: Strings = Field(
-        default=(), description="Migrations after which the release before runs, although they do more than add."
-    )
-    lock_timeout: str = Field(default="5s", description="PostgreSQL's lock_timeout during migrations.")
-    lock_retries: int = Field(
-        default=10, ge=0, description="How often `apply` is repeated after a lock timeout, and after no other error."
-    )
-    lock_retries_within: Duration = Field(default=300, description="Time after which it isn't repeated any more.")
-    statement_timeout: str = Field(
-        default="", description="PostgreSQL's statement_timeout during migrations. Default: the database's own."
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> "MigrationSettings":
-        if self.framework == "command" and not (self.pending and self.apply):
-            msg = "give `framework: django`, or both `pending` and `apply`"
-            raise ValueError(msg)
-        return self
 
 
 class BakeSettings(Table):
@@ -177,53 +109,6 @@ class EdgeSettings(Table):
     https: int = Field(default=443, description="Published port for HTTPS; 0 for none.")
     tls: Literal["acme", "internal"] = Field(default="acme", description="Who signs certificates.")
     networks: Range = Field(default="10.213.0.0/16", description="Address range for Tagship's networks, /19 or wider.")
-
-
-class SourceMaps(Table):
-    """A frontend's source maps, taken from its built image."""
-
-    service: str = Field(description="The service whose image holds them.")
-    project: str = Field(default="", description="The Sentry project they belong to. Default: all.")
-    served: str = Field(
-        pattern="^/", description="Folder of the image that is served. It holds the bundles with debug ids."
-    )
-    maps: str = Field(pattern="^/", description="Folder of the image that holds the maps, outside the served folder.")
-
-
-class WatchSettings(Table):
-    """When a release counts as healthy in Sentry, compared with the previous release."""
-
-    new_issues: int = Field(default=0, ge=0, description="How many issues may be new in this release.")
-    error_factor: float = Field(
-        default=2,
-        ge=1,
-        description="Errors may be this many times those of the previous release in an equally long time.",
-    )
-    min_errors: int = Field(default=10, ge=0, description="Up to this many errors are always accepted.")
-    crash_free_drop: float = Field(
-        default=1, ge=0, le=100, description="How many percentage points lower the rate of crash-free sessions may be."
-    )
-    min_sessions: int = Field(
-        default=50,
-        ge=0,
-        description="With fewer sessions of a release, the verdict is inconclusive. 0 ignores sessions.",
-    )
-
-
-class SentrySettings(Table):
-    """Where errors are tracked. SENTRY_AUTH_TOKEN comes from the environment, never from this file."""
-
-    org: str = Field(default="", description="The organization's slug. SENTRY_ORG overrides it.")
-    projects: Strings = Field(default=(), description="The projects' slugs. SENTRY_PROJECT overrides them.")
-    url: str = Field(
-        default="https://sentry.io", pattern=r"^https?://\S+$", description="The server's URL. SENTRY_URL overrides it."
-    )
-    source_maps: SourceMaps | None = Field(default=None, description="Source maps to upload with each release.")
-    required: bool = Field(
-        default=False, description="Whether a deploy fails, before it changes anything, if Sentry can't be reached."
-    )
-    within: Duration = Field(default=5, description="How long a deploy waits for Sentry at the end, at most.")
-    watch: WatchSettings = Field(default_factory=WatchSettings, description="When a release counts as unhealthy.")
 
 
 class Settings(Table):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tagship.errors import ConfigError
-from tagship.project.schema import MigrationSettings, ReleaseSettings, Settings
+from tagship.project.migration_settings import MigrationSettings
+from tagship.project.schema import ReleaseSettings, Settings
 from tagship.release.model import Migrations, Route, Shape
 
 _DJANGO = "python manage.py"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tagship.errors import ConfigError
-from tagship.project.schema import SentrySettings
+from tagship.project.sentry_settings import SentrySettings
 from tagship.reporting import redaction
 from tagship.secret import Secret
 

@@ -11,7 +11,8 @@ from tagship.deploy.target import Onlooker
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, SentryError
 from tagship.images.credentials import Credentials
-from tagship.project.schema import BakeSettings, Environment, SentrySettings
+from tagship.project.schema import BakeSettings, Environment
+from tagship.project.sentry_settings import SentrySettings
 from tagship.proof.ledger import Action
 from tagship.release.model import Rendered
 from tagship.reporting.progress import Progress

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tagship.project.schema import WatchSettings
+from tagship.project.sentry_settings import WatchSettings
 
 
 class Verdict(StrEnum):

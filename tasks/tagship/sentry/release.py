@@ -10,7 +10,8 @@ from tagship.engine.client import Engine
 from tagship.errors import SourceError, TagshipError
 from tagship.images.credentials import Credentials
 from tagship.project import here
-from tagship.project.schema import Environment, SentrySettings
+from tagship.project.schema import Environment
+from tagship.project.sentry_settings import SentrySettings
 from tagship.release.model import Release
 from tagship.sentry import source_maps
 from tagship.sentry.account import Account

@@ -11,7 +11,7 @@ from tagship.engine.client import Engine
 from tagship.errors import EngineError, SentryError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
-from tagship.project.schema import SourceMaps
+from tagship.project.sentry_settings import SourceMaps
 from tagship.system.deadline import Deadline
 
 BUNDLES, MAP = frozenset({".js", ".cjs", ".mjs"}), ".map"

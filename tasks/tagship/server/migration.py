@@ -16,7 +16,7 @@ from tagship.migrations.frameworks import State
 from tagship.migrations.inspection import Inspection
 from tagship.names import Place
 from tagship.project import here
-from tagship.project.schema import MigrationLint
+from tagship.project.migration_settings import MigrationLint
 from tagship.release.model import Migrations, Rendered
 from tagship.secret import Secret
 from tagship.server.composer import Composer

@@ -27,7 +27,8 @@ from tagship.errors import RolloutError, SmokeTestError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.names import Holder
-from tagship.project.schema import CredentialSettings, Environment
+from tagship.project.migration_settings import CredentialSettings
+from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction

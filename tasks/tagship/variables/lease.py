@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from tagship.errors import SecretsError, TagshipError
-from tagship.project.schema import CredentialSettings
+from tagship.project.migration_settings import CredentialSettings
 from tagship.secret import Secret
 from tagship.system.signals import uninterrupted
 from tagship.variables.stores.vault_client import Client, Where

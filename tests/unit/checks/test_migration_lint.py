@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tagship.checks.migration_lint import findings
 from tagship.migrations.inspection import Change
-from tagship.project.schema import MigrationLint
+from tagship.project.migration_settings import MigrationLint
 
 ADD, DROP = Change("shop.0002", sql="ALTER TABLE a ADD b int;"), Change("shop.0003", sql="ALTER TABLE a DROP b;")
 FINDS_DROPS = """sh -c 'grep -n "DROP" | sed "s/^/$MIGRATION /"; exit 1'"""

@@ -12,7 +12,8 @@ from tagship.errors import ConfigError
 from tagship.github import workflows as starters
 from tagship.project import file as config_file
 from tagship.project.backup_settings import BackupSettings, DatabaseSettings
-from tagship.project.schema import Config, Environment, SentrySettings
+from tagship.project.schema import Config, Environment
+from tagship.project.sentry_settings import SentrySettings
 from tagship.release import references
 from tests.action.lint import with_backups
 

@@ -14,7 +14,8 @@ from tagship.deploy.outcome import Outcome
 from tagship.engine.client import Engine
 from tagship.errors import ConfigError, SentryError
 from tagship.names import Place, Version
-from tagship.project.schema import BakeSettings, Environment, ReleaseSettings, SentrySettings
+from tagship.project.schema import BakeSettings, Environment, ReleaseSettings
+from tagship.project.sentry_settings import SentrySettings
 from tagship.release.model import Release, Shape, Sources
 from tagship.reporting.progress import Progress
 from tagship.sentry import account as sentry_account

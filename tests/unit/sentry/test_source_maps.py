@@ -10,7 +10,7 @@ import pytest
 
 from tagship.engine.client import Engine
 from tagship.errors import EngineError, SentryError
-from tagship.project.schema import SourceMaps
+from tagship.project.sentry_settings import SourceMaps
 from tagship.sentry import source_maps
 from tagship.system.deadline import Deadline
 from tests.fakes.builders import nobody

@@ -14,7 +14,7 @@ from tagship.deploy.target import NOBODY, Listeners
 from tagship.engine.client import Engine
 from tagship.errors import MigrationError
 from tagship.names import Place
-from tagship.project.schema import MigrationLint
+from tagship.project.migration_settings import MigrationLint
 from tagship.release.model import Rendered
 from tagship.secret import Secret
 from tagship.server.composer import Composer

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tagship.errors import MigrationError, SecretsError
-from tagship.project.schema import CredentialSettings
+from tagship.project.migration_settings import CredentialSettings
 from tagship.variables import lease
 from tests.fakes.servers import Answer, Server
 
