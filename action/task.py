@@ -25,7 +25,7 @@ from tagship.system.signals import interruptible
 
 EVENTS, MARK = "TAGSHIP_ACTION_EVENTS", "TAGSHIP_ACTION_MARK"
 ENVIRONMENT, SHA = "TAGSHIP_ACTION_ENVIRONMENT", "TAGSHIP_ACTION_SHA"
-_WITHOUT_SSH = re.compile(r"smoke-test|github\.|backup\.(list|prune|pin|unpin|check)")
+_WITHOUT_SSH = re.compile(r"smoke-test|github\.|secrets\.|backup\.(list|prune|pin|unpin|check)")
 USAGE = 64
 """Exit code when the action is used wrongly (sysexits.h, EX_USAGE)."""
 
@@ -99,8 +99,9 @@ def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) 
 def _tasks() -> Iterator[words.Task]:
     for context in namespace.to_contexts():
         options = {flag: bool(argument.takes_value) for flag, argument in context.flags.items()}
+        task = namespace[str(context.name)]
         for name in (context.name, *context.aliases):
-            yield words.Task(str(name), options, namespace[str(context.name)].trusts)
+            yield words.Task(str(name), options, task.trusts, tuple(task.positional))
 
 
 def _failed(error: ActionError | TagshipError, code: int) -> None:

@@ -15,6 +15,8 @@ class Task:
     options: Mapping[str, bool]
     trusts: bool = True
     """Whether it connects to what tagship.yml names."""
+    positional: tuple[str, ...] = ()
+    """The names of the words that it takes without an option."""
 
     def takes(self, option: str) -> bool:
         """Whether `option` is one of its options and has a value after it."""
@@ -67,7 +69,8 @@ def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
     words: list[str] = []
     for call in found:
         words += [call.task.name, *call.words]
-        if environment and "--env" in call.task.options and not (call.has("--env", "-e") or call.bare):
+        named = call.bare and "env" in (call.task.positional or ("env",))
+        if environment and "--env" in call.task.options and not (call.has("--env", "-e") or named):
             words += ["--env", environment]
         for option in ("--sha", "--to") if sha else ():
             if option in call.task.options and not call.has(option, option[1:3]):

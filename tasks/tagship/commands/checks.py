@@ -57,7 +57,7 @@ def _run(kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan |
     from tagship.reporting import events
     from tagship.reporting.table import table
 
-    built_in = {} if scan is None else _built_in(scan, wanted)
+    built_in = {} if scan is None else _built_in(scan, wanted, component)
     known = [*wanted, *built_in]
     if component and component not in known:
         raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"use one of: {', '.join(known)}")
@@ -76,7 +76,7 @@ def _run(kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan |
         raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="read their output above")
 
 
-def _built_in(scan: SecretScan, own: Mapping[str, Suite]) -> dict[str, Check]:
+def _built_in(scan: SecretScan, own: Mapping[str, Suite], asked: str) -> dict[str, Check]:
     """Tagship's own linters that apply here; a component of tagship.yml with the same name replaces one."""
     from tagship.checks import committed
     from tagship.project import here
@@ -84,6 +84,6 @@ def _built_in(scan: SecretScan, own: Mapping[str, Suite]) -> dict[str, Check]:
 
     if scan.when == "never" or committed.COMPONENT in own:
         return {}
-    if scan.when == "auto" and not (committed.program() and git.head(here.folder())):
+    if scan.when == "auto" and asked != committed.COMPONENT and not (committed.program() and git.head(here.folder())):
         return {}
     return {committed.COMPONENT: partial(committed.search, scan, here.folder())}

@@ -8,7 +8,7 @@ from invoke.context import Context
 
 from tagship.commands.secrets import environment, say
 from tagship.commands.task import DRY_RUN, ENV, task
-from tagship.errors import ConfigError, SecretsError, TagshipError
+from tagship.errors import ConfigError, SecretsError, TagshipError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,9 +91,14 @@ def _asked(name: str) -> Secret:
 
     from tagship.secret import Secret
 
-    if sys.stdin.isatty():
-        return Secret(getpass.getpass(f"New value of {name}: "))
-    return Secret(sys.stdin.read().removesuffix("\n").removesuffix("\r"))
+    try:
+        if sys.stdin.isatty():
+            return Secret(getpass.getpass(f"New value of {name}: "))
+        return Secret(sys.stdin.read().removesuffix("\n").removesuffix("\r"))
+    except EOFError:
+        return Secret("")
+    except UnicodeDecodeError:
+        raise SecretsError(f"The value for {name} isn't text.", hint="encode it in base64") from None
 
 
 def _made(name: str, command: str, folder: Path, before: Given) -> Secret:
@@ -107,7 +112,11 @@ def _made(name: str, command: str, folder: Path, before: Given) -> Secret:
 
     if not command:
         return Secret(random.token_urlsafe(32))
-    value = Secret(output(shlex.split(command), folder).removesuffix("\n"))
+    try:
+        argv = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--command: {error}.", hint="write it as in a shell") from None
+    value = Secret(output(argv, folder).removesuffix("\n"))
     writing.check_value(name, value)
     if value == before.value:
         raise SecretsError(

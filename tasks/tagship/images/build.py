@@ -1,14 +1,15 @@
 """Builds the images of a commit, in one parallel build on this machine's engine."""
 
 import json
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tagship.engine.client import Engine
-from tagship.errors import BuildError
+from tagship.errors import BuildError, ConfigError
 from tagship.images import definition
 from tagship.images.commit import Images
 from tagship.images.registry import UnreachableRegistryError
@@ -24,6 +25,9 @@ from tagship.system.parallel import ahead
 from tagship.variables import check
 from tagship.variables import files as variables
 from tagship.variables import values as collected
+
+_HERE = ("env://", "dotenv://", "command://")
+"""Stores that send nothing to where tagship.yml says."""
 
 
 def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, Secret] | None = None) -> None:
@@ -70,6 +74,8 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
     if not wanted:
         return []
     needed = definition.secret_variables(resolved)
+    if needed:
+        refuse_stores(settings.secrets, os.environ.get("GITHUB_EVENT_NAME", ""))
     values = collected.read(settings, dict.fromkeys(needed, Need.SET), here.folder(), {}, {})
     check.refuse(check.problems(values, settings, datetime.now(UTC)), settings)
     buildx(
@@ -78,3 +84,13 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
         values.secrets,
     )
     return sorted(set(wanted.values()))
+
+
+def refuse_stores(uris: Iterable[str], event: str) -> None:
+    """Raises ConfigError where tagship.yml is a pull request's, and would say whom to send a token of a store to."""
+    remote = [uri for uri in uris if not uri.startswith(_HERE)]
+    if remote and event.startswith("pull_request"):
+        raise ConfigError(
+            f"A pull request's build asks no store: {', '.join(remote)}.",
+            hint="use env:// for build secrets, or build after the merge",
+        )

@@ -124,14 +124,17 @@ def _example(values: Values, settings: Settings) -> Iterator[Problem]:
 
 
 def _doubled(values: Values) -> Iterator[Problem]:
+    overridden: dict[tuple[str, ...], list[str]] = {}
     for name, given in sorted(values.stored.items()):
-        if name in values.plain:
-            if given.value.reveal() != values.plain[name]:
-                text = f"{name} has one value in `variables`, which counts, and another one in {given.origin}."
-                yield Problem(What.DOUBLED, (name,), text)
-        elif given.overridden:
-            text = f"{name} has another value in {', '.join(given.overridden)}, which {given.origin} overrides."
-            yield Problem(What.OVERRIDDEN, (name,), text, refuses=False)
+        if name not in values.plain:
+            if given.overridden:
+                overridden.setdefault((*given.overridden, given.origin), []).append(name)
+        elif given.value.reveal() != values.plain[name]:
+            text = f"{name} has one value in `variables`, which counts, and another one in {given.origin}."
+            yield Problem(What.DOUBLED, (name,), text)
+    for (*earlier, origin), names in overridden.items():
+        text = f"{origin} overrides {', '.join(earlier)} for {', '.join(names)}; the values differ."
+        yield Problem(What.OVERRIDDEN, tuple(names), text, refuses=False)
 
 
 def _listed(values: Values, settings: Settings) -> Iterator[Problem]:
@@ -144,9 +147,13 @@ def _listed(values: Values, settings: Settings) -> Iterator[Problem]:
 
 
 def _old(values: Values, settings: Settings, now: datetime) -> Iterator[Problem]:
+    ages: dict[str, dict[str, float]] = {}
     for name in sorted(values.secrets) if settings.rotate_after else ():
         changed = values.changed(name)
-        if changed and (now - changed).total_seconds() > settings.rotate_after:
-            age, limit = since((now - changed).total_seconds()), since(settings.rotate_after)
-            text = f"{name} in {values.stored[name].origin} is {age} old; `rotate-after` is {limit}."
-            yield Problem(What.OLD, (name,), text, refuses=False)
+        age = (now - changed).total_seconds() if changed else 0
+        if age > settings.rotate_after:
+            ages.setdefault(values.stored[name].origin, {})[name] = age
+    for origin, old in ages.items():
+        listed = ", ".join(f"{name} ({since(age)})" for name, age in old.items())
+        text = f"Older than `rotate-after`, {since(settings.rotate_after)}, in {origin}: {listed}."
+        yield Problem(What.OLD, tuple(old), text, refuses=False)

@@ -13,6 +13,8 @@ TASKS = [
     words.Task("build", {"--dirty": False, "--json": False}, trusts=False),
     words.Task("push", {}),
     words.Task("deploy", {"--env": True, "-e": True, "--sha": True, "-s": True, "--dry-run": False}),
+    words.Task("secrets.rotate", {"--env": True, "--name": True}, positional=("name",)),
+    words.Task("secrets.diff", {"--env": True, "--other": True}, positional=("env", "other")),
     words.Task("rollback", {"--env": True, "-e": True, "--to": True, "-t": True}),
 ]
 
@@ -23,6 +25,13 @@ def complete(*given: str, environment: str = "staging", sha: str = "") -> list[s
 
 def test_the_environment_goes_to_the_tasks_that_take_one() -> None:
     assert complete("test", "build", "deploy") == ["test", "build", "deploy", "--env", "staging"]
+
+
+def test_a_word_that_is_no_environment_leaves_room_for_one() -> None:
+    given = ["secrets.rotate", "SECRET_KEY", "deploy"]
+
+    assert complete(*given) == [*given[:2], "--env", "staging", "deploy", "--env", "staging"]
+    assert complete("secrets.diff", "a", "b") == ["secrets.diff", "a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_without_kingfisher_lint_goes_on_unless_told_otherwise(
 
 
 @pytest.mark.usefixtures("finds")
+def test_who_asks_for_the_search_alone_is_told_how_to_install_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committed, "program", lambda: "")
+
+    ran = run("lint", "--component", "secrets")
+
+    assert (ran.code, "pip install 'tagship[scan]'" in ran.out) == (5, True)
+
+
+@pytest.mark.usefixtures("finds")
 def test_a_linter_of_the_apps_own_takes_its_place(run: Run) -> None:
     Path("tagship.yml").write_text(CONFIG + "lint: {secrets: {run: 'false'}}\n")
 

@@ -175,6 +175,7 @@ def test_a_rotation_makes_a_strong_value_and_can_keep_the_old_one(run: Run, stor
         ("printf 'made by a command\\n'", 0, "made by a command"),
         ("false", 22, STORED["DB_PASSWORD"]),
         ("true", 22, STORED["DB_PASSWORD"]),
+        ("echo 'unclosed", 64, STORED["DB_PASSWORD"]),
         (f"echo {STORED['DB_PASSWORD']}", 22, STORED["DB_PASSWORD"]),
     ],
 )
@@ -222,3 +223,11 @@ def test_a_terminal_is_asked_without_echo(run: Run, store: Path, monkeypatch: py
 
     assert run("secrets.set", "DB_PASSWORD", "--env", "staging").code == 0
     assert (asked, values(store)["DB_PASSWORD"]) == (["New value of DB_PASSWORD: "], "typed")
+
+
+def test_bytes_that_are_no_text_are_refused(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
+
+    ran = run("secrets.set", "DB_PASSWORD", "--env", "staging")
+
+    assert (ran.code, "isn't text" in ran.err, values(store)) == (22, True, STORED)

@@ -7,7 +7,7 @@ import pytest
 
 from tagship.engine import images, local
 from tagship.engine.client import Engine
-from tagship.errors import BuildError, EngineError, RegistryError, ToolError
+from tagship.errors import BuildError, ConfigError, EngineError, RegistryError, ToolError
 from tagship.images import build
 from tagship.images import push as builder
 from tests.fakes.servers import Answer, Server
@@ -66,6 +66,15 @@ def test_a_build_that_fails_says_the_end_of_what_was_said(buildx: Path) -> None:
 
     assert "16" not in caught.value.problem.split()
     assert "17" in caught.value.problem.split()
+
+
+@pytest.mark.parametrize("uri", ["vault://a/b?address=https://evil.example", "aws-sm://a", "sops://a.yaml"])
+def test_a_pull_request_doesnt_say_whom_to_send_a_stores_token_to(uri: str) -> None:
+    with pytest.raises(ConfigError, match="asks no store"):
+        build.refuse_stores(["env://", uri], "pull_request_target")
+
+    build.refuse_stores(["env://", uri], "push")
+    build.refuse_stores(["env://", "dotenv://.env.secret", "command://pass show"], "pull_request")
 
 
 def test_an_image_may_be_there_or_not(daemon: Server, engine: Engine) -> None:
