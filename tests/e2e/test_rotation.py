@@ -37,7 +37,7 @@ def test_a_rotated_secret_waits_for_the_deploy_which_fails_no_request_and_leaves
     seen = load.stop()
 
     assert (lacking.returncode, refused.returncode) == (2, 2)
-    assert "host1 has no value for API_KEY" in lacking.stderr
+    assert "refused: host1 has no value for API_KEY" in lacking.stdout
     assert "host1 has no value for API_KEY" in refused.stderr
     assert "To bring it to web: tagship deploy --env host1" in said
     assert "the-old-key" in before
