@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 from moto.secretsmanager.models import FakeSecret
 from moto.server import ThreadedMotoServer
 
@@ -27,6 +28,8 @@ def serve(address: str = "127.0.0.1") -> Iterator[str]:
         patch.setattr(FakeSecret, "reset_default_version", reset)
         server.start()
         try:
-            yield "http://{}:{}".format(*server.get_host_and_port())
+            url = "http://{}:{}".format(*server.get_host_and_port())
+            requests.post(f"{url}/moto-api/reset", timeout=5)  # what it holds outlives a server in the same process
+            yield url
         finally:
             server.stop()
