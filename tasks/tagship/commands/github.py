@@ -41,7 +41,7 @@ def workflows(_: Context, uses: str = "", version: str = "", dry_run: bool = Fal
     root = here.folder()
     action = _action(uses, version, root)
     config = here.config()
-    files = starters.render(config, action, {name: _secrets(each, root) for name, each in config.environments.items()})
+    files = _rendered(config, action, root)
     different = starters.difference(files, root)
     print(different or "The workflows are up to date with tagship.yml.")
     if dry_run:
@@ -177,6 +177,14 @@ def _secrets(settings: Environment, root: Path) -> list[str]:
 
     known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
     return starters.secret_names(references.in_files(settings.compose, root), known)
+
+
+def _rendered(config: Config, action: starters.Action, root: Path) -> dict[str, str]:
+    from tagship.github import workflows as starters
+    from tagship.release import references
+
+    secrets = {name: _secrets(each, root) for name, each in config.environments.items()}
+    return starters.render(config, action, secrets, references.build_secrets(config.compose, root))
 
 
 def _lacking(repo: Repository, environments: Iterable[str]) -> dict[str, list[str]]:

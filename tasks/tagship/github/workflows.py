@@ -23,6 +23,7 @@ SCHEDULE = "17 */6 * * *"
 NIGHTLY, MONTHLY = "23 3 * * *", "41 4 2 * *"
 """The schedules of backups and of restore drills."""
 _SSH = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
+_BUILD = "    environment:\n      name: build # holds what builds and pushes need\n      deployment: false\n"
 _HISTORY = "fetch-depth: ${{ inputs.sha && '0' || '1' }} # checks that a SHA given by hand is on the branch"
 _USES = re.compile(r"uses: (?P<pin>[\w.-]+/tagship@[0-9a-f]{40})(?: # (?P<version>\S+))?")
 _HELD = re.compile(r"\$\{\{ (secrets|vars)\.(\w+) \}\}")
@@ -63,8 +64,13 @@ def secret_names(needs: Needs, given: Iterable[str]) -> list[str]:
     return sorted(name for name in names - set(given) if not name.startswith("TAGSHIP_"))
 
 
-def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
-    """Path → content of every workflow. `secrets`: environment → the names of its secrets."""
+def render(
+    config: Config,
+    action: Action,
+    secrets: Mapping[str, Sequence[str]] | None = None,
+    build_secrets: Sequence[str] = (),
+) -> dict[str, str]:
+    """Path → content of every workflow. `secrets`: environment → the names of its secrets; `build_secrets`: builds'."""
     shipped = [settings for settings in config.environments.values() if settings.branch]
     if not shipped:
         raise ConfigError("No environment has a branch.", hint="give one `branch: main`")
@@ -78,7 +84,7 @@ def render(config: Config, action: Action, secrets: Mapping[str, Sequence[str]] 
     back = [_fill("rollback-environment", known | _rollback(s, config, secrets or {})) for s in shipped]
     first = [_fill("deploy-test", known)]
     if not _embedded(config):
-        first.append(_fill("deploy-build", known | _registry(config)))
+        first.append(_fill("deploy-build", known | _registry(config) | _build(config, build_secrets)))
     folder = ".github/workflows"
     return {
         f"{folder}/deploy.yml": _fill("deploy", deploy | {"jobs": "".join([*first, *jobs]).rstrip()}),
@@ -145,6 +151,19 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
         "digests": "" if embedded else _lines(["digests: ${{ needs.build.outputs.digests }}"]),
         "access": _lines(_SSH) if settings.engine != "local" else "",
         "secrets": "        env:\n" + _lines(env) if env else "",
+    }
+
+
+def _build(config: Config, names: Sequence[str]) -> dict[str, str]:
+    """What the job that builds needs for build secrets: an environment that holds them, or a login to their stores."""
+    stores = config.secrets if names else ()
+    env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for prefix in prefixes(stores)[:1] for name in names]
+    env += logins.variables(stores)
+    return {
+        "id-token": logins.permission(stores),
+        "login": logins.step(stores),
+        "secrets": "        env:\n" + _lines(env) if env else "",
+        **({"build-environment": _BUILD} if names else {}),
     }
 
 
@@ -220,14 +239,13 @@ def _registry(config: Config, *, read: bool = False) -> dict[str, str]:
         granted = f"      packages: {permission}\n"
     else:
         user, password, granted = "${{ vars.REGISTRY_USERNAME }}", "${{ secrets.REGISTRY_PASSWORD }}", ""
-    own = ["    environment:", "      name: build # holds the registry's credentials", "      deployment: false", ""]
     given = [f"registry-username: {user}", f"registry-password: {password}"]
     credentials = "" if _embedded(config) else _lines(given)
     return {
         "push-permission": granted,
         "pull-permission": granted,
         "credentials": credentials,
-        "build-environment": "" if granted else "\n".join(own),
+        "build-environment": "" if granted else _BUILD,
     }
 
 

@@ -64,6 +64,26 @@ def in_files(compose: Iterable[str], folder: Path) -> Needs:
     YAML, every `${NAME}` counts.
     """
     found: Needs = {}
+    for path, model in _models(compose, folder):
+        _add(found, of(model, {name: _text(path.parent / name) for name in _env_files(model)}))
+    return found
+
+
+def build_secrets(compose: Iterable[str], folder: Path) -> list[str]:
+    """The variables of build secrets in the same files."""
+    known, used = dict[str, str](), set[str]()
+    for _, model in _models(compose, folder):
+        items = (model.get("secrets") or {}).items()
+        known |= {key: str(item["environment"]) for key, item in items if item and item.get("environment")}
+        for service in _services(model):
+            build = service.get("build")
+            wanted = build.get("secrets") if isinstance(build, Mapping) else None
+            used |= {str(item.get("source")) if isinstance(item, Mapping) else str(item) for item in wanted or ()}
+    return sorted({variable for key, variable in known.items() if key in used})
+
+
+def _models(compose: Iterable[str], folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Each document of Compose files and of those that they include or extend, with its file."""
     waiting, seen = [folder / name for name in compose], set[Path]()
     while waiting and len(seen) < _LINKS:
         path = waiting.pop()
@@ -71,10 +91,8 @@ def in_files(compose: Iterable[str], folder: Path) -> Needs:
             continue
         seen.add(path)
         for model in _documents(path):
-            files = {name: _text(path.parent / name) for name in _env_files(model)}
-            _add(found, of(model, files))
+            yield path, model
             waiting += [path.parent / name for name in _linked(model)]
-    return found
 
 
 def _add(found: Needs, more: Mapping[str, Need]) -> None:

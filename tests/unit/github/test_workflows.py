@@ -183,6 +183,29 @@ def test_a_job_may_log_in_to_its_stores_and_has_no_key_of_aws_where_it_takes_a_r
     assert ("AWS_ACCESS_KEY_ID" in last["env"]) is not bool(steps)
 
 
+@pytest.mark.parametrize("registry", ["ghcr.io/owner/atlas", "registry.example.com/atlas"])
+def test_the_job_that_builds_has_build_secrets_and_the_environment_that_holds_them(registry: str) -> None:
+    def job(**settings: object) -> dict[str, Any]:
+        files = starters.render(example(registry).model_copy(update=settings), ACTION, build_secrets=["NPM_TOKEN"])
+        found: dict[str, Any] = yaml.safe_load(files[".github/workflows/deploy.yml"])["jobs"]["build"]
+        return found
+
+    assert job()["steps"][-1]["env"] == {"NPM_TOKEN": "${{ secrets.NPM_TOKEN }}"}
+    assert job()["environment"]["name"] == "build"
+    assert job(secrets=(JWT,))["permissions"]["id-token"] == "write"
+    assert "env" not in job(secrets=(JWT,))["steps"][-1]
+
+
+def test_the_variables_of_build_secrets_are_found_in_the_files(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  web: {build: {context: ., secrets: [npm, {source: key}]}, secrets: [run]}\n  db: {build: ./db}\n"
+        "secrets: {npm: {environment: NPM}, key: {environment: KEY}, run: {environment: RUN}, file: {file: f}}\n"
+    )
+    (tmp_path / "docker-compose.yml").write_text(compose)
+
+    assert references.build_secrets(["docker-compose.yml"], tmp_path) == ["KEY", "NPM"]
+
+
 def test_what_each_environment_on_github_must_hold_is_listed() -> None:
     held = starters.held(rendered("registry.example.com/atlas"))
 
