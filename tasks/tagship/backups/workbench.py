@@ -222,6 +222,7 @@ class Program:
             raise self._engine.unreachable(error) from error
         if not kind:
             self._ended = True
+            self.end_input()  # or a write waits for ever, as the engine can't pass it on
         elif kind == _STDERR:
             self._errors = (self._errors + data)[-10_000:]
         else:
