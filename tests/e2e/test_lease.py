@@ -13,6 +13,7 @@ from tests.shop import Shop
 
 HOST = "host1"
 ROLES = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-%'"
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'"
 MAKE = (
     "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE shop",
     'ALTER ROLE "{{name}}" SET role = shop',
@@ -118,7 +119,7 @@ def test_the_role_of_a_migration_that_is_stopped_is_gone(shop: Managed) -> None:
     shop.git("revert", "--no-edit", "HEAD")
     change(shop, 3, "SELECT pg_sleep(30)")
     deploying = shop.start("ship", "--env", HOST)
-    until(lambda: shop.sql(HOST, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)'") > "1")
+    until(lambda: shop.sql(HOST, SLEEPING).strip() == "1")
     assert shop.sql(HOST, ROLES).strip() == "1"
 
     deploying.send_signal(signal.SIGINT)
