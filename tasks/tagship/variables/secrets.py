@@ -1,17 +1,21 @@
 """An environment's secrets: which store each URI means, and the stores' answers merged in order."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from tagship.errors import ConfigError, SecretsError, ToolError
 from tagship.secret import Secret
-from tagship.system.parallel import together, within
+from tagship.system.parallel import started, within
 from tagship.variables.store import Found, Store
 
 WITHIN = 35.0
 """Seconds after which a store counts as out of reach, whatever it is doing."""
+BRIEFLY = 2.0
+"""Seconds that stores still get after another one failed."""
 AMBIENT = "env://"
 """The environment without a prefix, which has more than an app's secrets."""
 FORMS = {
@@ -86,7 +90,7 @@ def read(uris: Sequence[str], wanted: Iterable[str], folder: Path, given: Iterab
     asked = [(store, names if store.uri == AMBIENT else names | known) for store in stores]
     asked = [(store, wanted) for store, wanted in asked if wanted]
     found: dict[str, Given] = {}
-    for (store, _), values in zip(asked, together(lambda one: _read(*one), asked), strict=True):
+    for (store, _), values in zip(asked, _answers(asked), strict=True):
         for name in sorted(values):
             before = found.get(name)
             earlier = (*before.overridden, before.origin) if before and before.value != values[name].value else ()
@@ -111,6 +115,15 @@ def _aws(uri: str) -> Store:
     except ModuleNotFoundError as error:
         raise ToolError(f"{error.name} is not installed.", hint="run pip install 'tagship[aws]'") from None
     return SecretsManagerStore(uri) if uri.startswith("aws-sm:") else ParameterStore(uri)
+
+
+def _answers(asked: Sequence[tuple[Store, frozenset[str]]]) -> list[Mapping[str, Found]]:
+    """All stores' answers. If one fails, the others get a moment to log out before its error is raised."""
+    running = [started(partial(_read, *one)) for one in asked]
+    failed = [each for each in wait(running, return_when=FIRST_EXCEPTION).done if each.exception()]
+    if failed:
+        wait(running, BRIEFLY)
+    return [each.result() for each in failed or running]
 
 
 def _read(store: Store, wanted: frozenset[str]) -> Mapping[str, Found]:

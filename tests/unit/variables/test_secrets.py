@@ -1,6 +1,7 @@
 """Secrets come from one store or several, and who has which value is known."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,29 @@ def test_later_stores_override_earlier_ones_and_it_is_known_which(
         "KEY": (Secret("same"), "dotenv://.env.secret", ()),
         "ONLY": (Secret("here"), "env://", ()),
     }
+
+
+def test_when_a_store_fails_the_others_may_still_log_out(tmp_path: Path) -> None:
+    script = "import pathlib, time; time.sleep(0.2); pathlib.Path('out').touch(); print('{}')"
+    (tmp_path / "slow.py").write_text(script)
+
+    with pytest.raises(SecretsError, match=r"\.env\.none"):
+        read(tmp_path, f"command://{sys.executable} slow.py", "dotenv://.env.none")
+
+    assert (tmp_path / "out").exists()
+
+
+def test_a_store_that_takes_longer_does_not_delay_anothers_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "BRIEFLY", 0.05)
+    (tmp_path / "slow.py").write_text("import time; time.sleep(2)")
+    begun = time.monotonic()
+
+    with pytest.raises(SecretsError, match=r"\.env\.none"):
+        read(tmp_path, f"command://{sys.executable} slow.py", "dotenv://.env.none")
+
+    assert time.monotonic() - begun < 1
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:

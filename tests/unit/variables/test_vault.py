@@ -1,11 +1,14 @@
 """How Tagship finds Vault, and logs in there."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tagship.errors import SecretsError
+from tagship.secret import Secret
 from tagship.variables.secrets import open_store
+from tagship.variables.store import WritableStore
 from tagship.variables.stores.vault_client import Where
 from tests.fakes.servers import Answer, Server
 
@@ -19,8 +22,8 @@ def _nobodys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in NAMES:
         monkeypatch.delenv(f"VAULT_{name}", raising=False)
-    for name in ("URL", "TOKEN"):
-        monkeypatch.delenv(f"ACTIONS_ID_TOKEN_REQUEST_{name}", raising=False)
+    for name in ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -70,6 +73,20 @@ def test_a_token_goes_before_an_approle_before_a_job_before_what_was_left(
     assert len(vault.asked("POST /v1/auth/token/revoke-self")) == revoked == 2, "only tokens of its own"
 
 
+def test_in_github_actions_a_role_in_the_uri_goes_before_the_approle_of_another_vault(
+    vault: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": "s", "GITHUB_ACTIONS": "true"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SecretsError, match="no identity token"):
+        token(vault, "vault://team/kv/shop?role=deploy&login=github")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"http://127.0.0.1:{vault.port}/token?v=2")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of the runner")
+
+    assert token(vault, "vault://team/kv/shop?role=deploy&login=github") == "by-jwt"
+    assert vault.asked("POST /v1/auth/approle/login") == []
+
+
 def test_a_job_asks_for_a_token_that_only_this_vault_accepts(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"http://127.0.0.1:{vault.port}/token?v=2")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of the runner")
@@ -86,6 +103,45 @@ def test_options_of_the_uri_override_vaults_own_variables(monkeypatch: pytest.Mo
     found = Where.of("vault://kv/shop?address=https://vault.example.com:8200/&namespace=team")
 
     assert (found.path, found.address, found.namespace) == ("kv/shop", "https://vault.example.com:8200", "team")
+
+
+def kept(vault: Server, text: bytes, **metadata: str) -> None:
+    """Let the server have the secret in KV version 2, with these keys."""
+    mount = {"type": "kv", "path": "team/kv/", "options": {"version": "2"}}
+    vault.answers["GET /v1/sys/internal/ui/mounts/team/kv/shop"] = Answer(body={"data": mount})
+    of = json.dumps({"version": 3, **metadata}).encode()
+    vault.answers["GET /v1/team/kv/data/shop"] = Answer(body=b'{"data": {"data": %s, "metadata": %s}}' % (text, of))
+    vault.answers["POST /v1/team/kv/data/shop"] = Answer(body={"data": {"version": 4}})
+
+
+def test_numbers_keep_their_text_also_when_another_key_is_written(
+    vault: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "given")
+    kept(vault, b'{"PIN": 1.10, "LONG": %s}' % (b"9" * 5000))
+    store = open_store("vault://team/kv/shop", Path())
+    assert isinstance(store, WritableStore)
+
+    assert store.read(frozenset({"PIN"}))["PIN"].value.reveal() == "1.10"
+    assert store.write("A", Secret("new")) == "4"
+
+    sent = vault.asked("POST /v1/team/kv/data/shop")[0].body
+    assert sent == b'{"options": {"cas": 3}, "data": {"PIN": 1.10, "LONG": %s, "A": "new"}}' % (b"9" * 5000)
+
+
+def test_a_time_that_is_none_is_not_known(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "given")
+    kept(vault, b'{"DB_PASSWORD": "sesame"}', created_time="yesterday")
+
+    assert open_store("vault://team/kv/shop", Path()).read(WANTED)["DB_PASSWORD"].changed is None
+
+
+def test_an_answer_that_nests_too_deeply_is_no_vaults(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "given")
+    kept(vault, b'{"A": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+    with pytest.raises(SecretsError, match="nests too deeply"):
+        open_store("vault://team/kv/shop", Path()).read(WANTED)
 
 
 def test_a_sealed_vault_is_said(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:

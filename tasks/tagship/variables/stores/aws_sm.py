@@ -1,11 +1,12 @@
 """`aws-sm://NAME`: AWS Secrets Manager. One JSON secret; or, if NAME ends with `/`, one secret for each name."""
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tagship.errors import SecretsError
 from tagship.secret import Secret
@@ -72,10 +73,13 @@ class SecretsManagerStore:
                 text = json.dumps({name: value.reveal()})
                 return str(client.create_secret(Name=self._name, SecretString=text)["VersionId"])
             values = parsing.held(_text(kept, self._name), self.uri)
-            return self._replace(client, kept["VersionId"], json.dumps({**values, name: value.reveal()}))
+            return self._replace(client, kept["VersionId"], parsing.written({**values, name: value.reveal()}))
 
     def _replace(self, client: "SecretsManagerClient", before: str, text: str) -> str:
-        """Store a version under a label of its own, then make it current only if `before` still is."""
+        """Store a version under a label of its own, then make it current only if `before` still is.
+
+        A label that can't be removed afterwards does no harm.
+        """
         label = f"tagship-{secrets.token_hex(8)}"
         made = client.put_secret_value(SecretId=self._name, SecretString=text, VersionStages=[label])["VersionId"]
         try:
@@ -87,7 +91,8 @@ class SecretsManagerStore:
                 raise SecretsError(f"Somebody else changed {self._name} at the same time.", hint="repeat it") from None
             raise
         finally:
-            client.update_secret_version_stage(SecretId=self._name, VersionStage=label, RemoveFromVersionId=made)
+            with contextlib.suppress(ClientError, BotoCoreError):
+                client.update_secret_version_stage(SecretId=self._name, VersionStage=label, RemoveFromVersionId=made)
         return made
 
     def _missing(self) -> SecretsError:

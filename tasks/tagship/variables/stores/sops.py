@@ -72,7 +72,4 @@ class SopsStore:
 def _modified(encrypted: bytes) -> datetime | None:
     """The time that SOPS noted in the file, unencrypted."""
     found = _MODIFIED.search(encrypted.decode(errors="replace"))
-    try:
-        return datetime.fromisoformat(found[1]) if found else None
-    except ValueError:
-        return None
+    return parsing.time(found[1]) if found else None

@@ -83,10 +83,9 @@ class VaultStore:
         if not place.versioned:
             return _Content(dict(data), there=said is not None)
         kept = data.get("metadata") or {}
-        created = kept.get("created_time")
         return _Content(
             dict(data.get("data") or {}),
             int(kept.get("version", 0)),
-            datetime.fromisoformat(created) if created else None,
+            parsing.time(kept.get("created_time")),
             there=said is not None and data.get("data") is not None,
         )

@@ -14,6 +14,7 @@ from tagship.errors import ConfigError, SecretsError, TagshipError
 from tagship.secret import Secret
 from tagship.system import web
 from tagship.system.deadline import Deadline
+from tagship.variables import parsing
 
 WITHIN = 12.0
 """Seconds for everything that one read asks, login included."""
@@ -116,14 +117,19 @@ class Client:
         )
 
     def _login(self) -> Secret:
-        """By VAULT_TOKEN, AppRole, a GitHub Actions job's identity, or what `vault login` left, in this order."""
+        """By VAULT_TOKEN, AppRole, a GitHub Actions job's identity, or what `vault login` left, in this order.
+
+        Within such a job, AppRole's variables may be another Vault's, so a role in the URI goes before them.
+        """
         if token := os.environ.get("VAULT_TOKEN"):
             return Secret(token)
+        if self._where.role and os.environ.get("GITHUB_ACTIONS") == "true":
+            return self._by_job()
         if role := os.environ.get("VAULT_ROLE_ID"):
             secret = Secret(os.environ.get("VAULT_SECRET_ID", ""))
             return self._logged_in("approle", {"role_id": role, "secret_id": secret.reveal()})
         if self._where.role:
-            return self._logged_in("jwt", {"role": self._where.role, "jwt": self._job().reveal()})
+            return self._by_job()
         file = Path.home() / ".vault-token"
         if file.is_file() and (kept := file.read_text().strip()):
             return Secret(kept)
@@ -132,6 +138,9 @@ class Client:
             hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or run `vault login`; in GitHub Actions add "
             "&role=NAME to the URI",
         )
+
+    def _by_job(self) -> Secret:
+        return self._logged_in("jwt", {"role": self._where.role, "jwt": self._job().reveal()})
 
     def _logged_in(self, method: str, body: Mapping[str, str]) -> Secret:
         mount = self._where.login or method
@@ -167,7 +176,7 @@ class Client:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         if where.namespace:
             headers["X-Vault-Namespace"] = where.namespace
-        text = None if body is None else json.dumps(body)
+        text = None if body is None else parsing.written(body)
         authority = os.environ.get("VAULT_CACERT", "")
         try:
             reply = web.request(
@@ -179,9 +188,13 @@ class Client:
                 f"Vault at {where.address} can't be reached: {_reason(error)}.", hint="check VAULT_ADDR and the network"
             ) from None
         try:
-            said = json.loads(reply.body) if reply.body else {}
+            said = parsing.loaded(reply.body) if reply.body else {}
         except ValueError:
             said = {}
+        except RecursionError:
+            raise SecretsError(
+                f"{path} in Vault nests too deeply.", hint="write an object of names and texts"
+            ) from None
         return reply.status, said if isinstance(said, dict) else {}
 
     def _failed(self, what: str, status: int, said: Mapping[str, Any], hint: str = "") -> TagshipError:
