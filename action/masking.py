@@ -40,6 +40,11 @@ def forms(secret: str) -> Iterator[str]:
 
 def _derived(text: str) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
+    yield text.replace("$", "$$")
+    go = json.dumps(text, ensure_ascii=False)[1:-1]
+    for character in "&<>":
+        go = go.replace(character, f"\\u{ord(character):04x}")
+    yield go
     for encode in (quote, quote_plus):
         yield encode(text, safe="")
     for data in (text.encode(), text.encode() + b"\n"):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagship.project.schema import Config, Environment
+from tagship.project.schema import Config, Settings
 from tagship.release import references
 from tagship.variables import files as variables
 from tagship.variables.stores import environment as environment_store
@@ -11,6 +11,7 @@ from tagship.variables.stores.environment import SHELLS_OWN
 
 _OWN = (
     "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN", "TAGSHIP_IDENTITY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    "VAULT_TOKEN", "VAULT_SECRET_ID", "SOPS_AGE_KEY", "TAGSHIP_REGISTRY_PASSWORD",
 )  # fmt: skip
 """Secrets of Tagship itself, which nothing else masks."""
 _TELLING = {"true", "false", "none", "null", "production", "staging", "development"}
@@ -18,9 +19,9 @@ _TELLING = {"true", "false", "none", "null", "production", "staging", "developme
 
 
 def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """The secrets, for every environment of tagship.yml, that this process has."""
+    """The secrets, for builds and for every environment of tagship.yml, that this process has."""
     found: dict[str, None] = {}
-    for settings in config.environments.values():
+    for settings in (config, *config.environments.values()):
         for value in _of(settings, folder, environment):
             found[value] = None
     for name in _OWN:
@@ -28,7 +29,7 @@ def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str
     return [value for value in found if value and value.lower() not in _TELLING]
 
 
-def _of(settings: Environment, folder: Path, environment: Mapping[str, str]) -> list[str]:
+def _of(settings: Settings, folder: Path, environment: Mapping[str, str]) -> list[str]:
     prefixes = environment_store.prefixes(settings.secrets)
     if not prefixes:
         return []

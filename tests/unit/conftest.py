@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tagship import secret
 from tagship.engine.client import Engine
+from tagship.reporting import redaction
 from tagship.system import web as web_
 from tests.fakes import sentries
 from tests.fakes.repositories import Repository
@@ -100,3 +102,10 @@ def repository(_first_commit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = Path(shutil.copytree(_first_commit, tmp_path / "app"))
     monkeypatch.chdir(folder)
     return Repository(folder)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is hidden is known to the process; a test's own secrets must not be hidden in the texts of the next one."""
+    monkeypatch.setattr(secret, "_known", set())
+    monkeypatch.setattr(redaction, "_concealed", set())

@@ -11,7 +11,7 @@ from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import whole
 from tagship.deploy.story import RestoreNeededError
-from tagship.errors import SecretsError, SourceError
+from tagship.errors import ConfigError, SecretsError, SourceError, TagshipError, ToolError
 from tagship.project.schema import Environment
 from tagship.release.model import Record
 from tagship.reporting.progress import Progress
@@ -31,7 +31,7 @@ def former(settings: Environment, to: str, progress: Progress) -> Choice:
                 raise SourceError(f"The ledger has no record of {name}.", hint=hint)
             try:
                 candidate = render(observed, record)
-            except SecretsError as error:
+            except (ConfigError, SecretsError, ToolError) as error:
                 candidate = _as_it_stands(settings, observed, record, name, error)
                 progress.note(f"{error.problem.rstrip('.')}: {name} starts with the secrets that it had")
             for line in compared(record.configuration, candidate.rendered.configuration, observed):
@@ -46,10 +46,10 @@ def former(settings: Environment, to: str, progress: Progress) -> Choice:
 
 
 def _as_it_stands(
-    settings: Environment, observed: Observed, record: Record, name: str, error: SecretsError
+    settings: Environment, observed: Observed, record: Record, name: str, error: TagshipError
 ) -> Candidate:
     """The release as its containers have it, without today's secrets. Raises the error if one has to be created."""
-    rendered = resolve.as_it_stands(settings, record, name)
+    rendered = resolve.as_it_stands(settings, record, name, observed.key)
     standing = observed.standing(name)
     if standing is None or standing.fresh or not whole(rendered, standing):
         error.add_hint(f"{name} has to be created again, which needs its secrets")

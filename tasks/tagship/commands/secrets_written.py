@@ -56,10 +56,19 @@ def set_(_: Context, name: str, env: str = "", store: str = "", dry_run: bool = 
         "env": ENV,
         "command": "A command that prints the new value; split as in a shell. Default: 43 random characters.",
         "keep-as": "Keep the old value under this name, for apps that accept both for a while.",
+        "overwrite": "Let --keep-as replace another value, which is then lost.",
         "dry-run": DRY_RUN,
     },
 )
-def rotate(_: Context, name: str, env: str = "", command: str = "", keep_as: str = "", dry_run: bool = False) -> None:
+def rotate(  # noqa: PLR0913 - its options
+    _: Context,
+    name: str,
+    env: str = "",
+    command: str = "",
+    keep_as: str = "",
+    overwrite: bool = False,
+    dry_run: bool = False,
+) -> None:
     """Give a secret a new value in its store.
 
     Says which services need a deploy. The running release keeps the old value until then, so the old value has to work
@@ -74,11 +83,15 @@ def rotate(_: Context, name: str, env: str = "", command: str = "", keep_as: str
     if before is None:
         raise ConfigError(f"{env} has no secret {name}.", hint=f"run `tagship secrets.set {name} --env {env}`")
     target = writing.writable(settings.secrets, folder, before.origin)
+    if not overwrite:
+        writing.check_kept(keep_as, name, before.value, settings.secrets, folder)
     told = _told(name, settings, folder, "")
     if dry_run:
         say([f"Would give {name} a new value in {target.uri}.", *told])
         return
     value = _made(name, command, folder, before)
+    if secrets.values(settings.secrets, [name], folder).get(name) != before.value:
+        raise SecretsError(f"Somebody else changed {name} meanwhile.", hint="look at it, then repeat the command")
     if keep_as:
         target.write(keep_as, before.value)
         say([f"Kept the old value as {keep_as} in {target.uri}."])

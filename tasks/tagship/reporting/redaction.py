@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from tagship import secret
 from tagship.secret import Secret
@@ -66,7 +67,18 @@ def forms(value: str, shortest: int = SHORTEST_SECRET) -> set[str]:
     That is as it is, as Compose, JSON or Python escape it, and each line of several.
     """
     dollars = value.replace("$", "$$")
-    whole = {value, dollars, json.dumps(value)[1:-1], json.dumps(dollars)[1:-1], repr(value)[1:-1]}
+    go = json.dumps(value, ensure_ascii=False)[1:-1]
+    for character in "&<>":
+        go = go.replace(character, f"\\u{ord(character):04x}")
+    whole = {
+        value,
+        dollars,
+        go,
+        quote(value, safe=""),
+        json.dumps(value)[1:-1],
+        json.dumps(dollars)[1:-1],
+        repr(value)[1:-1],
+    }
     lines = {line.strip() for line in value.splitlines()} if "\n" in value else set()
     found = {form for form in whole if len(form.strip()) >= shortest}
     return found | {line for line in lines if len(line) >= max(shortest, SHORTEST_LINE)}

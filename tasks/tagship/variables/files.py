@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tagship.errors import ConfigError
@@ -24,7 +24,9 @@ _PLAIN = re.compile(
 )
 """A line that every reader of such files reads alike: it looks nothing up, escapes nothing and ends where it began."""
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
-_VALUE = re.compile(r"((?:unterminated quoted value|variable name|Invalid template:)).*", re.DOTALL)
+_VALUE = re.compile(
+    r"((?:unterminated quoted value|variable name|Invalid template:|required variable|missing a value)).*", re.DOTALL
+)
 
 
 def read(files: Iterable[str], folder: Path) -> dict[str, str]:
@@ -76,12 +78,22 @@ def _read_by_compose(names: Iterable[str], folder: Path) -> dict[str, str]:
     except ConfigError as error:
         raise ConfigError(_shown(error.problem, folder), hint="correct that line") from None
     if unset := sorted(set(_UNSET.findall(said.err))):
+        where = ", ".join(_referring(unset, names, folder)) or ", ".join(names)
         raise ConfigError(
-            f"{', '.join(names)}: ${', $'.join(unset)} isn't set.",
+            f"{where} refers to a variable that isn't set.",
             hint="put the value in single quotes if it has a dollar sign of its own",
         )
     found = json.loads(said.out)["services"]["x"].get("environment") or {}
     return {name: value.replace("$$", "$") for name, value in found.items()}
+
+
+def _referring(unset: Iterable[str], names: Iterable[str], folder: Path) -> Iterator[str]:
+    """FILE: line NUMBER, of each line that refers to one of these; what looks like a name may be part of a secret."""
+    reference = re.compile(rf"\$\{{?(?:{'|'.join(map(re.escape, unset))})\b")
+    for name in names:
+        for at, line in enumerate(_text(name, folder).split("\n"), 1):
+            if reference.search(line):
+                yield f"{name}: line {at}"
 
 
 def _shown(said: str, folder: Path) -> str:

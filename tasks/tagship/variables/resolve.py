@@ -71,7 +71,7 @@ def again(settings: Environment, record: Record, folder: Path) -> Resolution:
     return _reporting(resolved, settings, found.version)
 
 
-def as_it_stands(settings: Environment, record: Record, name: str) -> Rendered:
+def as_it_stands(settings: Environment, record: Record, name: str, key: bytes) -> Rendered:
     """A recorded release under the name that it has, its secrets by name alone: enough to start its containers again.
 
     Raises ConfigError if the record is too old to have its variables.
@@ -80,10 +80,11 @@ def as_it_stands(settings: Environment, record: Record, name: str) -> Rendered:
     if kept is None:
         raise ConfigError(f"The variables of {name} were not stored.", hint="deploy that commit again")
     wanted = selection.select(found.sources, found.shape.services)
+    empty = keyed(key, "")[:_HASHED]
     given = {
         **kept.variables,
         **_own(settings, found.version.tag),
-        **{each: redaction.marker(each) for each in kept.secrets},
+        **{each: "" if hashed == empty else redaction.marker(each) for each, hashed in kept.secrets.items()},
     }
     model = compose_file.interpolate(
         wanted, {each: given[each] for each in references.of(wanted.model, wanted.files) if each in given}
@@ -147,7 +148,7 @@ def _secret_files(sources: Sources, folder: Path) -> dict[str, Secret]:
     items = (sources.model.get("secrets") or {}).items()
     try:
         return {
-            markers.file_secret(key): Secret((folder / item["file"]).read_text())
+            markers.file_secret(key): Secret((folder / item["file"]).read_bytes().decode())
             for key, item in items
             if "file" in item
         }

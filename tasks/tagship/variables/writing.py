@@ -54,3 +54,15 @@ def overriding(name: str, store: WritableStore, uris: Sequence[str], folder: Pat
     later = [*uris][[*uris].index(store.uri) + 1 :]
     found = secrets.read(later, [name], folder)
     return found[name].origin if name in found else ""
+
+
+def check_kept(kept: str, name: str, value: Secret, uris: Sequence[str], folder: Path) -> None:
+    """Raises UsageError if a value can't be kept under this name, or if another value would be lost by that."""
+    if kept == name:
+        raise UsageError(f"--keep-as {kept} is the secret itself.", hint=f"give another name, such as {name}_OLD")
+    found = secrets.values(uris, [kept], folder).get(kept) if kept else None
+    if found and found != value:
+        raise UsageError(
+            f"{kept} has another value already, which would be lost.",
+            hint="deploy first if it was kept for that; then pass --overwrite",
+        )

@@ -169,6 +169,28 @@ def test_a_rotation_makes_a_strong_value_and_can_keep_the_old_one(run: Run, stor
     assert after["DB_PASSWORD"] == STORED["DB_PASSWORD"]
 
 
+def test_a_value_that_was_kept_and_may_be_live_is_replaced_only_aloud(run: Run, store: Path) -> None:
+    argv = ("secrets.rotate", "SECRET_KEY", "--env", "staging", "--keep-as", "SECRET_KEY_OLD")
+    assert run(*argv).code == 0
+    kept = values(store)
+
+    again = run(*argv)
+    assert (again.code, "would be lost" in again.err) == (64, True)
+    assert values(store) == kept
+
+    assert run(*argv, "--overwrite").code == 0
+    assert values(store)["SECRET_KEY_OLD"] == kept["SECRET_KEY"]
+
+
+def test_a_secret_isnt_kept_as_itself(run: Run, store: Path) -> None:
+    before = values(store)
+
+    ran = run("secrets.rotate", "SECRET_KEY", "--env", "staging", "--keep-as", "SECRET_KEY")
+
+    assert (ran.code, "is the secret itself" in ran.err) == (64, True)
+    assert values(store) == before
+
+
 @pytest.mark.parametrize(
     ("command", "code", "password"),
     [

@@ -9,6 +9,7 @@ import pytest
 from tagship.errors import ConfigError, SecretsError
 from tagship.secret import Secret
 from tagship.system import programs
+from tagship.system.parallel import together
 from tagship.variables import files, secrets
 from tagship.variables.store import WritableStore
 
@@ -196,3 +197,45 @@ def test_a_file_that_cant_be_changed_line_by_line_is_left_as_it_is(
 
     assert file.read_text() == "DB='a\nOTHER=b'\n"
     assert [path.name for path in tmp_path.iterdir()] == [".env.secret"]
+
+
+def test_a_symbolic_link_stays_one_and_what_is_left_of_a_kill_is_removed(tmp_path: Path) -> None:
+    file = dotenv(tmp_path, "DB=old\n")
+    (tmp_path / "link").symlink_to(file)
+    (tmp_path / ".env.tagship-writes.secret").write_text("DB=old\n")
+    store = secrets.open_store("dotenv://link", tmp_path)
+    assert isinstance(store, WritableStore)
+
+    store.write("DB", Secret("new"))
+
+    assert read(tmp_path, "dotenv://.env.secret") == {"DB": "new"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env.secret", "link"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    dotenv(tmp_path, "")
+
+    def write(name: str) -> None:
+        store = secrets.open_store("dotenv://.env.secret", tmp_path)
+        assert isinstance(store, WritableStore)
+        store.write(name, Secret("x"))
+
+    names = tuple(f"NAME_{at}" for at in range(8))
+    together(write, names)
+
+    assert read(tmp_path, "dotenv://.env.secret", wanted=names) == dict.fromkeys(names, "x")
+
+
+def test_a_link_to_a_file_that_git_tracks_is_refused_and_so_is_git_that_cant_tell(tmp_path: Path) -> None:
+    dotenv(tmp_path, "DB=x\n")
+    outside = tmp_path.parent / f"{tmp_path.name}-link"
+    outside.symlink_to(tmp_path / ".env.secret")
+    programs.run(["git", "init", "-q", str(tmp_path)])
+    programs.run(["git", "-C", str(tmp_path), "add", ".env.secret"])
+    with pytest.raises(SecretsError, match="git tracks"):
+        read(tmp_path, f"dotenv://{outside}")
+
+    (tmp_path / ".git" / "index").write_text("broken")
+    with pytest.raises(SecretsError, match="git:"):
+        read(tmp_path, "dotenv://.env.secret")

@@ -1,18 +1,20 @@
 """`dotenv://PATH`: a file of NAME=value lines that git doesn't track and nobody else can read."""
 
+import fcntl
 import os
 import stat
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tagship.errors import ConfigError, SecretsError
+from tagship.errors import ConfigError, SecretsError, ToolError
 from tagship.secret import Secret
 from tagship.system import programs
 from tagship.variables import files, parsing
 from tagship.variables.store import Found
 
+_BEING_WRITTEN = "tagship-writes"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -34,29 +36,45 @@ class DotenvStore:
         }
 
     def write(self, name: str, value: Secret) -> str:
-        """Replace the file in one step: without this name's lines, and with a new one at the end."""
-        status = self._checked()
-        kept = [line for line in self._path.read_text().splitlines(keepends=True) if not _sets(line, name)]
-        text = "".join(kept)
-        text += ("\n" if text and not text.endswith("\n") else "") + f"{name}={_quoted(value.reveal())}\n"
-        expected = {**self._values(self._path), name: value.reveal()}
-        with tempfile.NamedTemporaryFile(
-            "w", dir=self._path.parent, prefix=f".{self._path.name}.", delete=False
-        ) as file:
-            new = Path(file.name)
+        """Replace the file in one step: without this name's lines, and with a new one at the end. One writer at a time.
+
+        A symbolic link stays one; the file that it leads to is replaced.
+        """
+        real = self._path.resolve()
+        with self._locked(real):
+            status = self._checked()
+            kept = [line for line in real.read_text().splitlines(keepends=True) if not _sets(line, name)]
+            text = "".join(kept)
+            text += ("\n" if text and not text.endswith("\n") else "") + f"{name}={_quoted(value.reveal())}\n"
+            expected = {**self._values(real), name: value.reveal()}
+            # what ignores the file in git ignores this name, too, should a kill leave it
+            new = real.with_name(f"{real.stem}.{_BEING_WRITTEN}{real.suffix}")
+            new.unlink(missing_ok=True)
             try:
-                os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+                    os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
                 if self._values(new) != expected:
-                    raise SecretsError(
-                        f"{self._name} can't be changed line by line.", hint=f"change {name} in an editor"
-                    )
-                new.replace(self._path)
+                    hint = f"change {name} in an editor"
+                    raise SecretsError(f"{self._name} can't be changed line by line.", hint=hint)
+                new.replace(real)
             finally:
                 new.unlink(missing_ok=True)
         return ""
+
+    @contextmanager
+    def _locked(self, real: Path) -> Iterator[None]:
+        """Wait for other writers; each puts another file in this one's place."""
+        while True:
+            self._checked()
+            with real.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_ino == real.stat().st_ino:
+                    yield
+                    return
 
     def _values(self, path: Path) -> dict[str, str]:
         try:
@@ -73,7 +91,7 @@ class DotenvStore:
         if status.st_mode & _OTHERS:
             hint = f"run chmod 600 {self._name}"
             raise SecretsError(f"Others may read {self._name}, which holds secrets.", hint=hint)
-        if _tracked(self._path):
+        if any(map(_tracked, {self._path, self._path.resolve()})):
             hint = f"run git rm --cached {self._name}, add it to .gitignore, and replace every secret in it"
             raise SecretsError(f"git tracks {self._name}, which holds secrets.", hint=hint)
         return status
@@ -93,9 +111,15 @@ def _sets(line: str, name: str) -> bool:
 
 
 def _tracked(path: Path) -> bool:
+    """Whether git tracks a file. Raises SecretsError if git can't tell."""
     argv = ["git", "-C", str(path.parent), "ls-files", "--error-unmatch", "--", path.name]
     try:
-        programs.run(argv, fails_as=SecretsError)
-    except SecretsError:
+        programs.run(argv, env={"LC_ALL": "C"}, fails_as=SecretsError)
+    except SecretsError as error:
+        if any(words in error.output for words in ("did not match any file", "not a git repository")):
+            return False
+        error.add_hint("set git up for that folder, which must say whether it tracks the file")
+        raise
+    except ToolError:  # where git isn't installed
         return False
     return True
