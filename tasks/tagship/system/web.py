@@ -22,6 +22,9 @@ _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE
 FOLLOWED = ("GET", "HEAD")
 """Methods that may be redirected or repeated without doing anything twice."""
 
+_NEVER = ("-",)
+"""No method; urllib3 takes an empty list for all of them."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -36,16 +39,16 @@ _sessions: dict[tuple[str, ...], requests.Session] = {}
 """A check of the answer's certificate is always made."""
 
 
-def session(authority: str = "") -> requests.Session:
-    """The session for all requests but those to engines. It repeats reads by itself.
+def session(authority: str = "", *, again: bool = True) -> requests.Session:
+    """The session for all requests but those to engines. It repeats reads by itself, but for `again=False`.
 
     `authority`: a file with the only certificates to trust; by default, the machine's.
     """
-    trusted = (*(os.environ.get(name, "") for name in _TRUST), authority)
+    trusted = (*(os.environ.get(name, "") for name in _TRUST), authority, str(again))
     if trusted not in _sessions:
         from tagship.system import requesting  # noqa: PLC0415 - requests is slow to import
 
-        _sessions[trusted] = requesting.Session(FOLLOWED, authority)
+        _sessions[trusted] = requesting.Session(FOLLOWED if again else _NEVER, authority)
     return _sessions[trusted]
 
 
@@ -64,8 +67,9 @@ def request(  # noqa: PLR0913 - one door
     within: float,
     auth: AuthBase | None = None,
     authority: str = "",
+    again: bool = True,
 ) -> Reply:
-    """Ask. Raises OSError; `within`: seconds for everything, redirects included. `authority`: as `session` has it.
+    """Ask. Raises OSError; `within`: seconds for everything, redirects included. Others: as `session` has them.
 
     Only what is read follows redirects, and credentials don't go along to another host. With `auth`, which has
     credentials to give when it is asked for them, nothing does.
@@ -74,7 +78,7 @@ def request(  # noqa: PLR0913 - one door
     sent, data = dict(headers), None if body is None else body.encode()
     try:
         for _ in range(_HOPS):
-            reply, elsewhere = _once(session(authority), method, url, sent, data, end, auth)
+            reply, elsewhere = _once(session(authority, again=again), method, url, sent, data, end, auth)
             if not elsewhere or method not in FOLLOWED or auth is not None:
                 return reply
             if session(authority).should_strip_auth(url, elsewhere):  # type: ignore[no-untyped-call]

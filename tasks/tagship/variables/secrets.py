@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from tagship.errors import ConfigError, SecretsError, ToolError
+from tagship.errors import ConfigError, ToolError
 from tagship.secret import Secret
-from tagship.system.parallel import started, within
-from tagship.variables.store import Found, Store
+from tagship.system.parallel import started
+from tagship.variables.store import Found, Store, bounded
 
 WITHIN = 35.0
 """Seconds after which a store counts as out of reach, whatever it is doing."""
@@ -127,9 +127,4 @@ def _answers(asked: Sequence[tuple[Store, frozenset[str]]]) -> list[Mapping[str,
 
 
 def _read(store: Store, wanted: frozenset[str]) -> Mapping[str, Found]:
-    try:
-        return within(WITHIN, lambda: store.read(wanted))
-    except TimeoutError:
-        raise SecretsError(
-            f"{store.uri} gave no answer in {WITHIN:g} s.", hint="check that it can be reached"
-        ) from None
+    return bounded(store.uri, WITHIN, lambda: store.read(wanted))

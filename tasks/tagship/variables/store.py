@@ -1,11 +1,17 @@
 """The port of secret stores. `variables/stores/` has them, and `variables/secrets.py` says which one a URI means."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
+from tagship.errors import SecretsError
 from tagship.secret import Secret
+from tagship.system.parallel import within
+
+Result = TypeVar("Result")
+UNSURE = "look with `tagship secrets.list` whether it was changed, then repeat it"
+"""What to do when a write got no answer."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,16 @@ class WritableStore(Store, Protocol):
     def write(self, name: str, value: Secret) -> str:
         """Set one secret and keep all others. Returns the new version, or an empty text.
 
-        Raises SecretsError; nothing is changed then. Somebody else's change at the same time is never overwritten where
-        the store can tell.
+        Raises SecretsError; nothing is changed then, unless the store gave no answer in time. Somebody else's change at
+        the same time is never overwritten where the store can tell.
         """
+
+
+def bounded(
+    what: str, seconds: float, call: Callable[[], Result], hint: str = "check that it can be reached"
+) -> Result:
+    """The result of asking a store. Raises SecretsError if that takes longer, whatever the network does."""
+    try:
+        return within(seconds, call)
+    except TimeoutError:
+        raise SecretsError(f"{what} gave no answer in {seconds:g} s.", hint=hint) from None

@@ -1,7 +1,9 @@
 """How Tagship finds Vault, and logs in there."""
 
 import json
+import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -9,6 +11,7 @@ from tagship.errors import SecretsError
 from tagship.secret import Secret
 from tagship.variables.secrets import open_store
 from tagship.variables.store import WritableStore
+from tagship.variables.stores import vault as kv
 from tagship.variables.stores.vault_client import Where
 from tests.fakes.servers import Answer, Server
 
@@ -158,3 +161,22 @@ def test_a_gateway_that_answers_html_is_no_vault(vault: Server, monkeypatch: pyt
 
     with pytest.raises(SecretsError, match="HTTP 502"):
         token(vault)
+
+
+def test_a_write_ends_however_slowly_vault_answers(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dripping(_: BinaryIO, answer: BinaryIO) -> None:
+        for _times in range(100):
+            answer.write(b"a")
+            answer.flush()
+            time.sleep(0.05)
+
+    monkeypatch.setenv("VAULT_TOKEN", "given")
+    monkeypatch.setattr(kv, "WRITTEN_WITHIN", 0.2)
+    vault.answers["GET /v1/sys/internal/ui/mounts/team/kv/shop"] = Answer(100, hijack=dripping)
+    store = open_store("vault://team/kv/shop", Path())
+    assert isinstance(store, WritableStore)
+
+    with pytest.raises(SecretsError, match=r"gave no answer in 0\.2 s") as caught:
+        store.write("A", Secret("new"))
+
+    assert "whether it was changed" in caught.value.hint

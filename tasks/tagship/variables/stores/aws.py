@@ -24,6 +24,8 @@ from tagship.errors import ConfigError, SecretsError, TagshipError
 
 CONNECT, ANSWER = 4, 5
 """Seconds for a connection and for an answer; each is tried twice."""
+WRITTEN_WITHIN = 35.0
+"""Seconds for all requests of a write."""
 _LOGIN = "run `aws sso login`, or set AWS_PROFILE; in GitHub Actions use aws-actions/configure-aws-credentials"
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNKNOWN = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"}

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tagship.errors import SecretsError
 from tagship.secret import Secret
 from tagship.variables import parsing
-from tagship.variables.store import Found
-from tagship.variables.stores.aws import Where, explained, is_code
+from tagship.variables.store import UNSURE, Found, bounded
+from tagship.variables.stores.aws import WRITTEN_WITHIN, Where, explained, is_code
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -61,6 +61,9 @@ class SecretsManagerStore:
 
     def write(self, name: str, value: Secret) -> str:
         """Create the secret if there is none. A JSON secret isn't changed if somebody else changed it meanwhile."""
+        return bounded(self.uri, WRITTEN_WITHIN, lambda: self._written(name, value), UNSURE)
+
+    def _written(self, name: str, value: Secret) -> str:
         with explained(self._name, "secretsmanager:PutSecretValue"):
             client: SecretsManagerClient = self._where.client("secretsmanager")
             if self._name.endswith("/"):

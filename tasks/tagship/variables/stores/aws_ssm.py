@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tagship.secret import Secret
 from tagship.system.parallel import together
 from tagship.variables import parsing
-from tagship.variables.store import Found
-from tagship.variables.stores.aws import Where, explained
+from tagship.variables.store import UNSURE, Found, bounded
+from tagship.variables.stores.aws import WRITTEN_WITHIN, Where, explained
 
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
@@ -46,6 +46,9 @@ class ParameterStore:
 
     def write(self, name: str, value: Secret) -> str:
         """As a SecureString, encrypted with the key that the parameter already has; the last writer wins."""
+        return bounded(self.uri, WRITTEN_WITHIN, lambda: self._written(name, value), UNSURE)
+
+    def _written(self, name: str, value: Secret) -> str:
         full = f"{self._path}/{name}"
         with explained(full, "ssm:PutParameter"):
             client: SSMClient = self._where.client("ssm")

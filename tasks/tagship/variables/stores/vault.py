@@ -9,8 +9,11 @@ from urllib.parse import quote
 from tagship.errors import SecretsError
 from tagship.secret import Secret
 from tagship.variables import parsing
-from tagship.variables.store import Found
+from tagship.variables.store import UNSURE, Found, bounded
 from tagship.variables.stores.vault_client import Client, Where
+
+WRITTEN_WITHIN = 15.0
+"""Seconds for a write, login and logout included."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class VaultStore:
 
     def write(self, name: str, value: Secret) -> str:
         """With version 2, only over the version that was read; version 1 can't tell a change made meanwhile."""
+        return bounded(self.uri, WRITTEN_WITHIN, lambda: self._written(name, value), UNSURE)
+
+    def _written(self, name: str, value: Secret) -> str:
         with Client(self._where) as client:
             place = self._place(client)
             before = self._content(client, place)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,6 +67,8 @@ class Client:
         self._until = Deadline()
         self._token: Secret | None = None
         self._own = False
+        self.lasts = inf
+        """Seconds that the token was given for when it was made or renewed."""
 
     def __enter__(self) -> Self:
         """Raises SecretsError if Vault can't be reached or refuses the login."""
@@ -88,12 +91,27 @@ class Client:
 
     def prolong(self) -> None:
         """Renew the token itself, for all leases end with it; a token that can't be renewed stays as it is."""
-        if self._own:
-            self._send("POST", "auth/token/renew-self", {})
+        status, said = self._send("POST", "auth/token/renew-self", {})
+        if status < 300:  # noqa: PLR2004 - HTTP's successes
+            self._note(said)
+        elif status < 500:  # noqa: PLR2004 - HTTP's failures of the server
+            self.lasts = inf
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """What Vault answers; None if there is nothing at that path. Raises SecretsError."""
-        status, said = self._send(method, path, body)
+    def _note(self, said: Mapping[str, Any]) -> None:
+        auth = said.get("auth")
+        if isinstance(auth, dict) and auth.get("renewable", True):
+            self.lasts = seconds(auth.get("lease_duration"), never=inf)
+        else:
+            self.lasts = inf
+
+    def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, again: bool = True
+    ) -> dict[str, Any] | None:
+        """What Vault answers; None if there is nothing at that path. Raises SecretsError.
+
+        `again`: a read may be repeated after its connection broke.
+        """
+        status, said = self._send(method, path, body, again=again)
         if status < 300:  # noqa: PLR2004 - HTTP's successes
             return said
         if status == _MISSING:
@@ -150,6 +168,7 @@ class Client:
             hint = "check VAULT_ROLE_ID and VAULT_SECRET_ID" if method == "approle" else "check the role's bound claims"
             raise self._failed(f"refuses the login at auth/{mount}", status, said, hint)
         self._own = True
+        self._note(said)
         return Secret(found)
 
     def _job(self) -> Secret:
@@ -168,7 +187,9 @@ class Client:
         except (OSError, ValueError, KeyError, TypeError):
             raise SecretsError("GitHub gave this job no identity token.", hint="repeat the job") from None
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, again: bool = True
+    ) -> tuple[int, dict[str, Any]]:
         """The status and what the answer says. The token is never repeated to another host that it redirects to."""
         where = self._where
         headers = {"X-Vault-Request": "true"}
@@ -181,7 +202,7 @@ class Client:
         try:
             reply = web.request(
                 method, f"{where.address}/v1/{path}", headers, text,
-                within=max(0.1, self._until.left), authority=authority,
+                within=max(0.1, self._until.left), authority=authority, again=again,
             )  # fmt: skip
         except OSError as error:
             raise SecretsError(
@@ -199,11 +220,21 @@ class Client:
 
     def _failed(self, what: str, status: int, said: Mapping[str, Any], hint: str = "") -> TagshipError:
         """An error with what Vault itself says about it."""
-        lines = "; ".join(" ".join(str(line).split()) for line in said.get("errors") or ())
+        errors = said.get("errors")
+        lines = "; ".join(" ".join(str(line).split()) for line in (errors if isinstance(errors, list) else ()))
         if status == 503:  # noqa: PLR2004 - HTTP's "unavailable"
             return SecretsError(f"Vault at {self._where.address} is sealed.", hint="run `vault operator unseal`")
         reason = lines or f"HTTP {status}"
         return SecretsError(f"Vault at {self._where.address} {what}: {reason}.", hint=hint or "see its log")
+
+
+def seconds(said: object, never: float) -> float:
+    """A duration that Vault says; `never`: what 0, or none at all, stands for."""
+    try:
+        found = float(str(said))
+    except ValueError:
+        return never
+    return found if 0 < found < inf else never
 
 
 def _reason(error: OSError) -> str:
