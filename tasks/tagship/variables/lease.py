@@ -47,7 +47,8 @@ class Lease:
 
     def _make(self) -> None:
         if self._client.lasts == inf:  # of a token that was given, that tells how long it still lasts
-            self._client.prolong()
+            with contextlib.suppress(SecretsError):  # if Vault is away, the next request says so
+                self._client.prolong()
             self._client.allow(WITHIN)
         # repeated after a broken connection, it would make a second role, which nobody knows
         said = self._client.ask("GET", quote(self.path), again=False) or {}

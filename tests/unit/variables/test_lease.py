@@ -100,6 +100,13 @@ def test_what_makes_no_credentials_is_refused(web: Server, settings: CredentialS
     assert "sesame" not in str(caught.value)
 
 
+def test_a_token_whose_renewal_breaks_off_is_still_good_for_a_lease(web: Server, settings: CredentialSettings) -> None:
+    web.answers["POST /v1/auth/token/renew-self"] = Answer(100, hijack=breaking)
+
+    with lease.leased(settings, print) as given:
+        assert given["DB_USER"].reveal() == "v-1"
+
+
 def test_something_else_that_was_made_is_revoked(web: Server, settings: CredentialSettings) -> None:
     web.answers["GET /v1/db/creds/shop"] = Answer(body={"lease_id": "aws/1", "lease_duration": 9, "data": {"key": "k"}})
 
