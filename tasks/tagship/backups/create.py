@@ -166,6 +166,13 @@ def verify_whole(store: Store, folder: str, backup: Manifest, keys: Sequence[Any
                 raise BackupError(f"{part.file} isn't what was backed up: its checksum differs from the manifest's.")
 
 
+def refuse_wrong_keys(store: Store, folder: str, backup: Manifest, keys: Sequence[Any]) -> None:
+    """Begin to open the smallest part. Raises BackupError if no key fits, StoreError."""
+    part = min(backup.parts, key=lambda part: part.size)
+    with store.get(f"{folder}/{part.file}") as stored, encryption.opened(stored, keys) as plain:
+        plain.read(1)
+
+
 class _Listed:
     """Passes a dump on, and shows it to `pg_restore --list` until that has seen the whole table of contents."""
 

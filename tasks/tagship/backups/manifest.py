@@ -83,6 +83,11 @@ class Manifest:
     """Why it was made: `scheduled`, `before migrating to SHA8`, …"""
     version: int = 1
 
+    @property
+    def commit(self) -> str:
+        """The beginning of the live release's SHA; empty if nothing was live."""
+        return self.release.removeprefix(f"{self.app}-{self.environment}-").partition("-")[0]
+
 
 def new_id(at: datetime) -> str:
     """`20261127T101530Z-a1b2c3`: the first full second in UTC that isn't before a moment, and six random digits.

@@ -98,7 +98,7 @@ def verify(_: Context, env: str = "", at: str = "", identity: str = "", json: bo
         with progress.step(f"Read backup {found.id}{' and open it' if keys else ''}"):
             backups.verify_whole(store, f"{settings.place}/{found.id}", found, keys)
     if json:
-        print(jsonlib.dumps({"backup": found.id, "opened": bool(keys)}))
+        print(jsonlib.dumps({"backup": found.id, "release": found.release, "opened": bool(keys)}))
     else:
         print(f"Backup {found.id} is whole{'' if keys else '; without a private key it was not opened'}.")
 
@@ -154,16 +154,19 @@ def restore(  # noqa: PLR0913 - its options
         print(jsonlib.dumps(done.told))
         return
     progress.total()
-    print("\n".join(_said(done)))
+    print("\n".join(_said(done, env)))
 
 
-def _said(done: Restored) -> Iterator[str]:
+def _said(done: Restored, env: str) -> Iterator[str]:
     """What was restored, where the old data is, and what else the backup has."""
     what = ", ".join((*([done.plan.database] if done.plan else []), *done.parts))
     yield f"{what}: as in backup {done.backup.id}, of {done.backup.at[:19]}Z."
     if done.plan and done.plan.kept:
         yield f"The old database is kept as {done.plan.kept}."
     yield from (f"The old files of {part} are kept in volume {volume}." for part, volume in done.kept.items())
+    if done.backup.commit:
+        bring = f"`tagship deploy --env {env} --sha {done.backup.commit}`"
+        yield f"The release that was live then was of {done.backup.commit}: {bring} brings it."
     if done.left_out:
         yield f"The backup also has {', '.join(done.left_out)}, which stayed as it is: see --part."
 

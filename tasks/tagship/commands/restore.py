@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tagship.backups import files, restore
+from tagship.backups import create, files, restore
 from tagship.backups.files import Replacement
 from tagship.backups.manifest import Manifest
 from tagship.backups.postgres import Server
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
-from tagship.commands.backup_inputs import configured, database, identities, manifest_of
+from tagship.commands.backup_inputs import IDENTITY, configured, database, identities, manifest_of
 from tagship.commands.recording import entry
 from tagship.errors import CheckError, TagshipError, UsageError
 from tagship.github import deployments
@@ -70,6 +70,7 @@ class Restored:
         return {
             "backup": self.backup.id,
             "at": self.backup.at,
+            "release": self.backup.release,
             "database": plan.database if plan else "",
             "kept": plan.kept if plan else "",
             "parts": self.parts,
@@ -96,8 +97,10 @@ def restored(order: RestoreOrder, progress: Progress) -> Restored:
     settings = order.settings
     wanted = configured(settings)
     store = open_store(configured(order.of).store)
-    keys = [] if order.dry_run else identities(order.identity)
+    keys = [] if order.dry_run and not (order.identity or os.environ.get(IDENTITY)) else identities(order.identity)
     backup = manifest_of(store, order.of, order.at)
+    if keys:  # before the site is held for it
+        create.refuse_wrong_keys(store, f"{order.of.place}/{backup.id}", backup, keys)
     whole, parts = files.chosen(backup, order.part)
     if order.into and (parts or not whole):
         raise UsageError("--into is for the database alone.", hint="use it without --part")

@@ -94,8 +94,16 @@ def rotate(  # noqa: PLR0913 - its options
         raise SecretsError(f"Somebody else changed {name} meanwhile.", hint="look at it, then repeat the command")
     if keep_as:
         target.write(keep_as, before.value)
-        say([f"Kept the old value as {keep_as} in {target.uri}."])
+        say([f"Kept the old value as {keep_as} in {target.uri}.", *_unused(keep_as, settings, folder)])
     say([f"Rotated {name} in {target.uri}{_version(target.write(name, value))}.", *told])
+
+
+def _unused(name: str, settings: Environment, folder: Path) -> list[str]:
+    from tagship.variables.survey import used
+
+    usage = used(settings, folder)[1]
+    needed = any(name in needs for each in (usage.services, usage.accessories, usage.builds) for needs in each.values())
+    return [] if needed else [f"Nothing in the Compose file of {settings.name} uses {name}, so the app doesn't get it."]
 
 
 def _asked(name: str) -> Secret:
@@ -161,6 +169,10 @@ def _told(name: str, settings: Environment, folder: Path, overriding: str) -> li
     steps = {", ".join(services): f"tagship deploy --env {env}"} if services else {}
     accessories = [each for each, needs in usage.accessories.items() if name in needs]
     steps |= {each: f"tagship accessories.recreate --env {env} --name {each}" for each in accessories}
+    if accessories:
+        lines.append(
+            f"{', '.join(accessories)} may know the old value alone: a database's password is changed there first."
+        )
     if built := [each for each, needs in usage.builds.items() if name in needs]:
         steps[f"the image of {', '.join(built)}"] = "tagship build, on the next commit"
     lines += [f"To bring it to {who}: {how}" for who, how in steps.items()]

@@ -65,3 +65,8 @@ def test_a_backup_that_is_older_than_a_time_by_its_id_holds_nothing_written_afte
 @pytest.mark.parametrize("text", ["", "20261127T101530Z", "20261327T101530Z-a1b2c3", "x20261127T101530Z-a1b2c3"])
 def test_other_names_are_no_ids(text: str) -> None:
     assert manifest.taken(text) is None
+
+
+def test_the_commit_that_was_live_is_read_from_the_releases_name() -> None:
+    assert MANIFEST.commit == "0123abcd"
+    assert replace(MANIFEST, release="").commit == ""

@@ -116,6 +116,7 @@ def test_a_value_is_set_from_stdin_in_the_last_store_that_can_be_written_to(
     assert values(store) == {**STORED, "DB_PASSWORD": "new password"}
     assert ran.out.splitlines() == [
         "Set DB_PASSWORD in dotenv://.env.secrets.",
+        "db may know the old value alone: a database's password is changed there first.",
         "To bring it to web: tagship deploy --env staging",
         "To bring it to db: tagship accessories.recreate --env staging --name db",
     ]
