@@ -20,6 +20,8 @@ _SURE = 8
 """Characters that a form needs, so that it doesn't occur by chance in as many bytes as a rig has."""
 _TICK = 0.02
 """Seconds between two looks at the processes and at temporary files."""
+CONTAINER = "a container"
+"""The name of every program that runs in one."""
 _YOUNG = 0.2
 """Seconds in which a process is looked at each time, and later once in as many: it changes when it runs a program."""
 
@@ -126,6 +128,7 @@ class Watched:
 def watching(canaries: Canaries, folders: Iterable[Path]) -> Iterator[Watched]:
     """Look at every process that starts on this machine, its containers' too, and at short-lived files in folders."""
     seen, before, born, looks = Watched(), _processes(), dict[int, float](), dict[int, float]()
+    machines = frozenset(map(_namespace, before))
     done = threading.Event()
 
     def look() -> None:
@@ -135,7 +138,7 @@ def watching(canaries: Canaries, folders: Iterable[Path]) -> Iterator[Watched]:
                 age, last = now - born.setdefault(pid, now), looks.get(pid, 0.0)
                 if age < _YOUNG or now - last > _YOUNG:
                     looks[pid] = now
-                    _look_at(pid, canaries, seen)
+                    _look_at(pid, machines, canaries, seen)
             for path, name in canaries.in_files(folders, time.time() - 1):
                 seen.files.add((str(path), name))
 
@@ -152,12 +155,21 @@ def _processes() -> set[int]:
     return {int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()}
 
 
-def _look_at(pid: int, canaries: Canaries, seen: Watched) -> None:
+def _namespace(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _look_at(pid: int, machines: frozenset[str], canaries: Canaries, seen: Watched) -> None:
     with suppress(OSError):
         argv = Path(f"/proc/{pid}/cmdline").read_bytes()
         words = argv.decode(errors="replace").split("\0")
-        program = Path(words[0]).name or Path(f"/proc/{pid}/comm").read_text().strip()
+        program = Path(words[0]).name if _namespace(pid) in machines else CONTAINER
+        if not program:  # it becomes another program just now, and is looked at again then
+            return
         if program.startswith("python") and len(words) > 1:
-            program = "python -c" if words[1] == "-c" else Path(words[1]).name
+            program = Path(words[1]).name
         for kind, data in (("argv", argv), ("environ", Path(f"/proc/{pid}/environ").read_bytes())):
             seen.processes |= {(program, kind, name) for name in canaries.found(data)}
