@@ -168,7 +168,9 @@ def verify_whole(store: Store, folder: str, backup: Manifest, keys: Sequence[Any
 
 def refuse_wrong_keys(store: Store, folder: str, backup: Manifest, keys: Sequence[Any]) -> None:
     """Begin to open the smallest part. Raises BackupError if no key fits, StoreError."""
-    part = min(backup.parts, key=lambda part: part.size)
+    part = min(backup.parts, key=lambda part: part.size, default=None)
+    if part is None:
+        raise BackupError(f"Backup {backup.id} has no parts.", hint="pass another one with --at")
     with store.get(f"{folder}/{part.file}") as stored, encryption.opened(stored, keys) as plain:
         plain.read(1)
 

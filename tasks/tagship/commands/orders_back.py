@@ -49,9 +49,9 @@ def _as_it_stands(
     settings: Environment, observed: Observed, record: Record, name: str, error: TagshipError
 ) -> Candidate:
     """The release as its containers have it, without today's secrets. Raises the error if one has to be created."""
-    rendered = resolve.as_it_stands(settings, record, name, observed.key)
     standing = observed.standing(name)
-    if standing is None or standing.fresh or not whole(rendered, standing):
+    rendered = resolve.as_it_stands(settings, record, name, observed.key) if record.configuration else None
+    if rendered is None or standing is None or standing.fresh or not whole(rendered, standing):
         error.add_hint(f"{name} has to be created again, which needs its secrets")
         raise error
     return Candidate(rendered)

@@ -85,7 +85,7 @@ def rotate(  # noqa: PLR0913 - its options
     target = writing.writable(settings.secrets, folder, before.origin)
     if not overwrite:
         writing.check_kept(keep_as, name, before.value, settings.secrets, folder)
-    told = _told(name, settings, folder, "")
+    told = [*_told(name, settings, folder, ""), *(_unused(keep_as, settings, folder) if keep_as else ())]
     if dry_run:
         say([f"Would give {name} a new value in {target.uri}.", *told])
         return
@@ -94,14 +94,18 @@ def rotate(  # noqa: PLR0913 - its options
         raise SecretsError(f"Somebody else changed {name} meanwhile.", hint="look at it, then repeat the command")
     if keep_as:
         target.write(keep_as, before.value)
-        say([f"Kept the old value as {keep_as} in {target.uri}.", *_unused(keep_as, settings, folder)])
+        say([f"Kept the old value as {keep_as} in {target.uri}."])
     say([f"Rotated {name} in {target.uri}{_version(target.write(name, value))}.", *told])
 
 
 def _unused(name: str, settings: Environment, folder: Path) -> list[str]:
+    """A line if the Compose file has no place for a name, or none if it can't be read."""
     from tagship.variables.survey import used
 
-    usage = used(settings, folder)[1]
+    try:
+        usage = used(settings, folder)[1]
+    except TagshipError:  # _told says so already
+        return []
     needed = any(name in needs for each in (usage.services, usage.accessories, usage.builds) for needs in each.values())
     return [] if needed else [f"Nothing in the Compose file of {settings.name} uses {name}, so the app doesn't get it."]
 

@@ -7,6 +7,9 @@ from tagship.reporting import redaction
 Listener = Callable[[str, Mapping[str, object]], object]
 """Called with an event's kind and its facts, all of them plain JSON values."""
 
+_TEXTS = frozenset({"findings", "hint", "output", "problem", "step", "text", "warnings", "way_back"})
+"""Facts in words. Others are identifiers, which must stay whole, even if a short secret is by chance part of one."""
+
 _listeners: list[Listener] = []
 
 
@@ -21,6 +24,6 @@ def forget(listener: Listener) -> None:
 
 
 def tell(kind: str, **facts: object) -> None:
-    """Send an event, without the values of secrets. Costs nothing without a listener."""
+    """Send an event, with no value of a secret in its texts. Costs nothing without a listener."""
     for listener in _listeners:
-        listener(kind, redaction.hidden_in(facts))
+        listener(kind, {key: redaction.hidden_in(fact) if key in _TEXTS else fact for key, fact in facts.items()})

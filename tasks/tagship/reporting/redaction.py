@@ -15,6 +15,8 @@ SHORTEST_SECRET, SHORTEST_LINE = 4, 8
 SHORTEST_VALUE = 8
 """The minimum for variables of this process whose name doesn't show that they are secret."""
 _TELLING = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|AUTH|PRIVATE", re.IGNORECASE)
+_WORD = re.compile(r"[a-z]{1,11}|[A-Za-z]{1,7}|[0-9]{1,7}")
+"""What also stands in texts that have nothing to do with a secret."""
 _USER_INFO = re.compile(r"://[^/\s@]+@")
 
 _concealed: set[str] = set()
@@ -44,13 +46,17 @@ def conceal(values: Iterable[str]) -> None:
 
 
 def hide_secrets(text: str) -> str:
-    """Hide all Secrets and concealed values in a text for people, and nothing else. Each becomes `⟦hidden⟧`."""
+    """Hide Secrets and concealed values in a text for people, and nothing else. Each becomes `⟦hidden⟧`.
+
+    Values that are plain words or short numbers stay: a user called `atlas` would hide the app's own name.
+    """
     return str(hidden_in(text))
 
 
 def hidden_in(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
     """The same for any JSON value."""
-    return _replaced(value, sorted(_secrets(), key=len, reverse=True), frozenset(), users=False)
+    told = (form for form in _secrets() if not _WORD.fullmatch(form))
+    return _replaced(value, sorted(told, key=len, reverse=True), frozenset(), users=False)
 
 
 def hide_all(value: Any, keep: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401 - any part of a JSON document

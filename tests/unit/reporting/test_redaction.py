@@ -51,3 +51,12 @@ def test_what_is_sent_holds_no_secret_at_any_depth_and_keeps_what_things_are_tol
     hidden = redaction.hide_all(event, keep=frozenset({"id"}))
 
     assert hidden == {"id": "canary-resolved", "spans": [{"op": "x ⟦hidden⟧"}, ["https://⟦hidden⟧@example.com"]]}
+
+
+def test_a_plain_word_or_a_short_number_stays_in_texts_for_people_and_is_hidden_in_what_is_sent() -> None:
+    for value in ("atlas", "production", "5432", "p4ssw0rd"):
+        Secret(value)
+    text = "tagship deploy atlas to production, port 5432, with p4ssw0rd"
+
+    assert redaction.hide_secrets(text) == "tagship deploy atlas to production, port 5432, with ⟦hidden⟧"
+    assert "atlas" not in redaction.hide_all(text)
