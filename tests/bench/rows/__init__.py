@@ -1,6 +1,7 @@
 """The rows of the table, in its order."""
 
 from tests.bench.rows import (
+    backed_up,
     backup,
     crowded,
     example,
@@ -28,6 +29,7 @@ SCENES: tuple[Scene, ...] = (
     large.SCENE,
     pruning.SCENE,
     backup.SCENE,
+    backed_up.SCENE,
     secret_stores.SCENE,
     *many.SCENES,
     *crowded.SCENES,

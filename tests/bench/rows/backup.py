@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyrage
 
@@ -53,7 +54,7 @@ class Stage:
     @property
     def database(self) -> str:
         """The accessory's container."""
-        return f"{_APP}-{ENVIRONMENT}-accessories-db-1"
+        return f"{self.app.name}-{ENVIRONMENT}-accessories-db-1"
 
     def pipe(self, script: str) -> float:
         """Run a pipe on the laptop. Returns its seconds."""
@@ -75,6 +76,26 @@ class Stage:
         self.host.docker("exec", self.database, "dropdb", "-U", "shop", "--if-exists", name)
 
 
+def database(image: str) -> dict[str, Any]:
+    """The accessory, as Compose describes it."""
+    return {
+        "image": image,
+        "environment": {"POSTGRES_USER": "shop", "POSTGRES_PASSWORD": "not-guessed-by-anybody"},
+        "volumes": ["data:/var/lib/postgresql/data"],
+        "shm_size": "256m",
+        "healthcheck": {"test": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "shop"], "interval": "1s"},
+    }
+
+
+def fill(host: Host, container: str, size: float) -> None:
+    """Fill it with so many GB, about, as pg_dump writes them."""
+    host.docker("exec", container, "psql", "-qU", "shop", "-c", "ALTER SYSTEM SET fsync = off")
+    host.docker("restart", container)
+    time.sleep(5)
+    for command in _FILL.format(rows=int(size * _ROWS_A_GB)).strip().split(";\n"):
+        host.docker("exec", container, "psql", "-qU", "shop", "-c", command)
+
+
 @contextmanager
 def stage(bench: Bench, who: str) -> Iterator[Stage]:
     """The database is filled once and stays for later rounds, as that takes minutes."""
@@ -84,13 +105,7 @@ def stage(bench: Bench, who: str) -> Iterator[Stage]:
     app = Hello(bench.rig, bench.fresh("data"), _APP)
     app.program = ours.app.program
     app.settings["environments"] = ours.app.settings["environments"]
-    app.compose["services"]["db"] = {
-        "image": bench.rig.image("postgis"),
-        "environment": {"POSTGRES_USER": "shop", "POSTGRES_PASSWORD": "not-guessed-by-anybody"},
-        "volumes": ["data:/var/lib/postgresql/data"],
-        "shm_size": "256m",
-        "healthcheck": {"test": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "shop"], "interval": "1s"},
-    }
+    app.compose["services"]["db"] = database(bench.rig.image("postgis"))
     app.compose["volumes"] = {"data": {}}
     key = pyrage.x25519.Identity.generate()
     store = bench.fresh("store")
@@ -103,12 +118,7 @@ def stage(bench: Bench, who: str) -> Iterator[Stage]:
     if not bench.host.docker("ps", "-q", "--filter", f"name={ready.database}"):
         bench.rig.reset(bench.host)
         app.tagship("accessories.up", "--env", ENVIRONMENT)
-        rows = int(SIZE * _ROWS_A_GB)
-        bench.host.docker("exec", ready.database, "psql", "-qU", "shop", "-c", "ALTER SYSTEM SET fsync = off")
-        bench.host.docker("restart", ready.database)
-        time.sleep(5)
-        for command in _FILL.format(rows=rows).strip().split(";\n"):
-            bench.host.docker("exec", ready.database, "psql", "-qU", "shop", "-c", command)
+        fill(bench.host, ready.database, SIZE)
     app.run("lock.release", "--env", ENVIRONMENT)
     try:
         yield ready
