@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tagship.backups import archive, recovery
-from tagship.backups.recovery import Cluster, Step
+from tagship.backups import archive, recovering, recovery
+from tagship.backups.cluster import Cluster
+from tagship.backups.recovery import Step
 from tagship.backups.workbench import Workbench
 from tagship.engine.client import Engine
 from tagship.errors import BackupError
@@ -97,8 +98,8 @@ def drill(engine: Engine, of: Cluster, container: str, step: Step) -> Receipt:
     began = time.monotonic()
 
     def check(bench: Workbench) -> None:
-        words = recovery.ask(bench, of, canary.words, CANARY)
-        seen.update(words=words, size=recovery.ask(bench, of, "SELECT sum(pg_database_size(oid)) FROM pg_database"))
+        words = recovering.ask(bench, of, canary.words, CANARY)
+        seen.update(words=words, size=recovering.ask(bench, of, "SELECT sum(pg_database_size(oid)) FROM pg_database"))
         seen["rto"] = f"{time.monotonic() - began:.1f}"
 
     try:

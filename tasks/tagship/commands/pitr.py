@@ -16,7 +16,7 @@ from tagship.errors import BackupError, ConfigError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from tagship.backups.archive import Archive, Limits
-    from tagship.backups.recovery import Cluster
+    from tagship.backups.cluster import Cluster
     from tagship.reporting.progress import Progress
     from tagship.server.session import Session
 
@@ -157,13 +157,13 @@ def drill(
 @contextmanager
 def _opened(env: str, progress: Progress) -> Iterator[tuple[Session, Cluster]]:
     """A connected session, and its database that is set up for pgBackRest. Raises ConfigError."""
-    from tagship.backups import recovery
+    from tagship.backups.cluster import cluster
     from tagship.commands import accessories as commands
     from tagship.server import accessories
 
     with commands.opened(env, progress) as (session, resolved):
         model = accessories.filled(session, resolved)
-        yield session, recovery.cluster(session.place, model, _service(session, model["services"]))
+        yield session, cluster(session.place, model, _service(session, model["services"]))
 
 
 def _service(session: Session, services: Mapping[str, Any]) -> str:
