@@ -37,11 +37,19 @@ class Origin:
     """The release that is live."""
 
 
+def refuse_unfit(origin: Origin) -> None:
+    """Raises ConfigError, BackupError if a key is none, or if something to back up isn't there."""
+    encryption.public(origin.settings.recipients)
+    sources.refuse_missing(origin.engine, origin.place, origin.settings.redis, origin.settings.volumes)
+
+
 def create(origin: Origin, store: Store, reason: str, *, migrating: bool = False) -> Manifest:
     """Make a backup and return its manifest. `migrating`: the live release may need it as its way back.
 
-    Raises BackupError, StoreError, or LockedError if another one runs; then nothing in the store counts as a backup.
+    Raises ConfigError, BackupError, StoreError, or LockedError if another one runs; then nothing in the store counts as
+    a backup.
     """
+    refuse_unfit(origin)
     name, database = f"tagship-backup-{origin.place}", origin.database
     with Workbench(origin.engine, name, database.image, database.host) as bench:
         started = _now(origin.engine)

@@ -75,7 +75,7 @@ def sealed(plain: Source, recipients: Sequence[str]) -> Iterator[Counted]:
 
     Raises ConfigError for a key that is none, and whatever reading the plain stream raises.
     """
-    keys = [_recipient(text) for text in recipients]
+    keys = public(recipients)
     source = _Kept(_Compressed(plain))
     with _pumped(lambda out: pyrage.encrypt_io(source, out, keys), source) as pumped:
         yield Counted(pumped)
@@ -99,6 +99,11 @@ def identities(text: str) -> list[Any]:
     if not found:
         raise ConfigError("The identity holds no private key of age.", hint="give a file that age-keygen wrote")
     return found
+
+
+def public(recipients: Sequence[str]) -> list[Any]:
+    """The public keys. Raises ConfigError for one that is none."""
+    return [_recipient(text) for text in recipients]
 
 
 def _recipient(text: str) -> Any:  # noqa: ANN401 - pyrage's own class

@@ -1,7 +1,7 @@
 """Streams of what isn't in PostgreSQL: Redis data, and named volumes."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from tagship.backups.encryption import CHUNK
 from tagship.backups.store import Source
 from tagship.backups.workbench import Workbench
-from tagship.engine import containers
+from tagship.engine import containers, volumes
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError
 from tagship.names import LABEL, Place
@@ -45,6 +45,27 @@ class Redis:
     def ask(self, *words: str) -> str:
         """What redis-cli prints."""
         return self.bench.run(("redis-cli", *words), self.environment)
+
+
+def refuse_missing(engine: Engine, place: Place, services: Collection[str], names: Collection[str]) -> None:
+    """Raises BackupError with every Redis accessory and volume that isn't there, before a long dump begins."""
+    running = sorted({c.service for c in containers.of(engine, place.accessories) if c.running}) if services else []
+    own = f"{place}_"
+    ours = sorted(n.removeprefix(own) for n in volumes.existing(engine) if n.startswith(own)) if names else []
+    problems = [
+        *(
+            f"backups.redis: no accessory {each} runs; there is {', '.join(running) or 'none'}."
+            for each in services
+            if each not in running
+        ),
+        *(
+            f"backups.volumes: the server has no volume {own}{each}; there is {', '.join(ours) or 'none'}."
+            for each in names
+            if each not in ours
+        ),
+    ]
+    if problems:
+        raise BackupError("\n".join(problems), hint="correct tagship.yml, or start it with `tagship accessories.up`")
 
 
 @contextmanager

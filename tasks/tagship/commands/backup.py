@@ -52,6 +52,7 @@ def create(
             session = opening.session()
         found = origin(session, wanted)
         if dry_run:
+            backups.refuse_unfit(found)
             parts = (f"database {found.database.access.database}", *wanted.redis, *wanted.volumes)
             print(f"Would back up {', '.join(parts)} of {settings.place} to {wanted.store}.")
             return
