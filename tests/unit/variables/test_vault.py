@@ -147,6 +147,17 @@ def test_an_answer_that_nests_too_deeply_is_no_vaults(vault: Server, monkeypatch
         open_store("vault://team/kv/shop", Path()).read(WANTED)
 
 
+def test_a_mount_that_vault_tells_nothing_of_may_be_misspelt(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "given")
+    vault.answers["GET /v1/sys/internal/ui/mounts/taem/kv/shop"] = Answer(403, {"errors": ["permission denied"]})
+    vault.answers["GET /v1/auth/token/lookup-self"] = Answer(body={"data": {}})
+
+    with pytest.raises(SecretsError, match="Vault has no taem/kv/shop, or denies access to it") as caught:
+        token(vault, "vault://taem/kv/shop")
+
+    assert caught.value.hint.startswith("check the mount and the path")
+
+
 def test_a_sealed_vault_is_said(vault: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "given")
     vault.answers["GET /v1/sys/internal/ui/mounts/team/kv/shop"] = Answer(503, {"errors": ["Vault is sealed"]})

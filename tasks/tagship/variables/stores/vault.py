@@ -10,7 +10,7 @@ from tagship.errors import SecretsError
 from tagship.secret import Secret
 from tagship.variables import parsing
 from tagship.variables.store import UNSURE, Found, bounded
-from tagship.variables.stores.vault_client import Client, Where
+from tagship.variables.stores.vault_client import MOUNTS, Client, Where
 
 WRITTEN_WITHIN = 15.0
 """Seconds for a write, login and logout included."""
@@ -72,7 +72,7 @@ class VaultStore:
     def _place(self, client: Client) -> _Place:
         """Ask which engine is mounted where, as Vault's own client does."""
         path = self._where.path
-        found = (client.ask("GET", f"sys/internal/ui/mounts/{quote(path)}") or {}).get("data") or {}
+        found = (client.ask("GET", f"{MOUNTS}{quote(path)}") or {}).get("data") or {}
         if found.get("type") not in {"kv", "generic"}:
             raise SecretsError(
                 f"{path} isn't in a KV engine of Vault.", hint="check the mount, the first word of the path"

@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tagship.errors import ConfigError, SecretsError, TagshipError
 from tagship.secret import Secret
@@ -22,6 +22,8 @@ WITHIN = 12.0
 FORM = "vault://MOUNT/PATH[?address=URL&namespace=NAME&role=NAME&login=PATH&audience=TEXT]"
 _OPTIONS = frozenset({"address", "namespace", "role", "login", "audience"})
 _FORBIDDEN, _MISSING = 403, 404
+MOUNTS = "sys/internal/ui/mounts/"
+"""Below it, Vault tells which engine is mounted where."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,11 @@ class Client:
             return SecretsError(
                 f"The token for Vault at {self._where.address} has expired, or was revoked.",
                 hint="run `vault login` again, or set VAULT_TOKEN to a new one",
+            )
+        if path.startswith(MOUNTS):  # Vault also refuses to tell of a mount that doesn't exist
+            return SecretsError(
+                f"Vault has no {unquote(path.removeprefix(MOUNTS))}, or denies access to it.",
+                hint=f"check the mount and the path, or add that path with `{capability}` to the policy of its token",
             )
         return SecretsError(
             f"Vault denies access to {path}.", hint=f"add that path with `{capability}` to the policy of its token"
