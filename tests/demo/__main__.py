@@ -170,6 +170,7 @@ def _play(demo: Demo) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled leaves nothing, either
     try:
         main()
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """`nox -s drill-demo`: a database is filled, backed up, spoilt by a migration, and brought back, for real."""
 
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -82,6 +83,7 @@ def _play(drill: Drill, receipt: Path) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled leaves nothing, either
     try:
         main()
     except KeyboardInterrupt:

@@ -1,11 +1,13 @@
 """The only way to run other programs: argv lists, a small environment, captured output, secrets by stdin."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tagship.errors import TagshipError, ToolError
 from tagship.system.deadline import POLL, Deadline
@@ -97,15 +99,24 @@ def _communicate(process: subprocess.Popen[str], stdin: str, until: Deadline | N
     """The output; None if the program was killed."""
     if until is None:
         return Output(*process.communicate(stdin))
-    # a second call of communicate() after a timeout wouldn't send the rest of a long input
-    done = started(lambda: process.communicate(stdin))
+    # the thread alone has the pipe it feeds, and this one the other two: closed under a thread that still uses it, a
+    # pipe's number may be the next program's. (Called again after a timeout, communicate() would feed no more of it.)
+    fed, process.stdin = process.stdin, None
+    assert fed  # noqa: S101 - it was asked for
+    started(lambda: _feed(fed, stdin))
     while True:
         try:
-            return Output(*done.result(min(POLL, until.left)))
-        except TimeoutError:
+            return Output(*process.communicate(timeout=min(POLL, until.left)))
+        except subprocess.TimeoutExpired:
             if not until.left:
                 process.kill()
                 return None
+
+
+def _feed(pipe: IO[str], text: str) -> None:
+    """Write it all, as far as it is wanted."""
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(text)
 
 
 def docker_plugin(name: str) -> list[str]:

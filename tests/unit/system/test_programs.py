@@ -150,3 +150,20 @@ def test_a_program_that_is_done_in_time_is_not_killed() -> None:
     until.move(60)
 
     assert programs.run(sh("sleep 0.2; cat"), stdin="text", until=until).out == "text"
+
+
+def test_a_program_that_was_killed_takes_nothing_of_what_the_next_one_says() -> None:
+    until = Deadline()
+    until.move(0.05)
+    with pytest.raises(BuildError, match="not done in time"):
+        programs.run(sh("cat >/dev/null; exec sleep 60"), stdin="text", fails_as=BuildError, until=until)
+    until.move(60)
+
+    assert programs.run(sh("sleep 0.1; echo text"), until=until).out == "text\n"
+
+
+def test_a_program_with_a_deadline_gets_all_of_a_long_input() -> None:
+    until = Deadline()
+    until.move(60)
+
+    assert programs.run(sh("sleep 0.2; wc -c"), stdin="x" * 300_000, until=until).out.strip() == "300000"
