@@ -16,6 +16,7 @@ from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.images import build, push
 from tagship.commands.migrations import migrate
+from tagship.commands.removal import prune, remove
 from tagship.commands.sentry import sentry_release, watch
 from tagship.commands.smoke import smoke_test
 from tagship.commands.status import history, status
@@ -27,6 +28,7 @@ namespace = Collection(
     deploy, migrate, smoke_test, rollback, ship,
     sentry_release, watch,
     status, history, demo,
+    prune, remove,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
@@ -71,7 +73,7 @@ JOURNEY = {
         "pitr.drill",
     ),
     "Secrets": ("secrets.check", "secrets.list", "secrets.diff", "secrets.set", "secrets.rotate"),
-    "Server": ("lock.status", "lock.release"),
+    "Server": ("prune", "remove", "lock.status", "lock.release"),
 }
 """Every task by purpose, in the order of use."""
 

@@ -1,7 +1,11 @@
 """Decides which stopped releases to remove. Pure."""
 
+from dataclasses import replace
+
 from tagship.deploy.observed import Observed
-from tagship.deploy.steps import Plan, Remove
+from tagship.deploy.rollback import choose_rollback
+from tagship.deploy.steps import Drain, Plan, Remove, Stop
+from tagship.errors import SourceError
 
 
 def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Plan:
@@ -17,4 +21,18 @@ def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Pl
     return (
         *(Remove(release.name) for release in stopped if release not in good),
         *(Remove(name) for name in observed.empty if name != live),
+    )
+
+
+def plan_tidying(observed: Observed, *, keep: int, drain: float) -> Plan:
+    """The same outside a deploy; before it, stop what killed deploys left running."""
+    left = {r.name for r in observed.releases if r.runs and r.name != observed.live}
+    stopped = tuple(replace(r, running={}) if r.name in left else r for r in observed.releases)
+    try:
+        previous = choose_rollback(observed)[0]
+    except SourceError:
+        previous = ""
+    return (
+        *(step for name in sorted(left) for step in (Drain(name, drain), Stop(name))),
+        *plan_prune(replace(observed, releases=stopped), live=observed.live, previous=previous, keep=keep),
     )

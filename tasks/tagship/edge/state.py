@@ -106,6 +106,17 @@ class State:
         """A release's record; empty if there is none."""
         return self._shell.run(f"cat {quote(f'{self._folder}/releases/{release}.json')} 2>/dev/null || true")
 
+    def records(self) -> tuple[bool, tuple[bytes, ...]]:
+        """Whether there is anything of this environment, and the records of all its releases."""
+        folder = quote(self._folder)
+        each = f"for each in {folder}/releases/*.json; do cat \"$each\" 2>/dev/null; printf '{_SEPARATOR}'; done"
+        there, _, kept = self._shell.run(f"[ -d {folder} ] && echo yes; echo; {each}").partition(b"\n")
+        return there == b"yes", tuple(record.strip() for record in kept.split(_SEPARATOR.encode()) if record.strip())
+
+    def forget(self) -> None:
+        """Remove all files of this environment."""
+        self._shell.run(f"rm -rf {quote(self._folder)}")
+
     def close(self) -> None:
         """End the shell."""
         self._shell.close()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tagship.deploy.observed import Observed
-from tagship.deploy.prune import plan_prune
-from tagship.deploy.steps import Remove
+from tagship.deploy.prune import plan_prune, plan_tidying
+from tagship.deploy.steps import Drain, Remove, Stop
 from tagship.release.model import Rendered
 from tests.fakes.builders import entry, observed, rendered, standing
 
@@ -58,3 +58,21 @@ def test_keeps_as_many_as_it_may_when_there_was_no_previous_one() -> None:
     plan = plan_prune(after(RELEASES[-3:], RELEASES), live=LIVE.name, previous="", keep=2)
 
     assert plan == ()
+
+
+def test_outside_a_deploy_what_a_killed_deploy_left_running_is_stopped_and_goes() -> None:
+    left = rendered("9")
+    there = (standing(PREVIOUS, 1, running=()), standing(LIVE, 2), standing(left, 3))
+    now = observed(LIVE, *there, history=[entry(release) for release in RELEASES])
+
+    assert plan_tidying(now, keep=1, drain=30) == (Drain(left.name, 30), Stop(left.name), Remove(left.name))
+
+
+def test_outside_a_deploy_the_release_before_the_live_one_stays() -> None:
+    plan = plan_tidying(after(RELEASES, RELEASES), keep=1, drain=30)
+
+    assert set(plan) == {Remove(release.name) for release in RELEASES[:-2]}
+
+
+def test_where_only_a_failed_first_deploy_stands_it_goes() -> None:
+    assert plan_tidying(observed(None, standing(LIVE, 1, running=())), keep=5, drain=30) == (Remove(LIVE.name),)
