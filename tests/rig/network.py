@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.rig import shell
 from tests.rig.errors import RigError
-from tests.rig.folder import Folder
+from tests.rig.folder import BESIDE, Folder
 from tests.rig.machine import Machine
 
-NUMBER = int(os.environ.get("TAGSHIP_RIG_NUMBER", "0"))
+NUMBER = int(os.environ.get("TAGSHIP_RIG_NUMBER", "0")) + 10 * BESIDE
 """Which of several rigs on one machine, 0 to 255: each has addresses and interfaces of its own."""
 BRIDGE = f"tagship{NUMBER}"
 LINK = f"ts{NUMBER or ''}-"

@@ -1,10 +1,10 @@
 """Debian packages and Debian trees, fetched without touching this machine's own apt or dpkg."""
 
 import contextlib
+import fcntl
 import functools
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,8 +62,7 @@ class Packages:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._apt = folder.cache / "apt"
-        self._lock = threading.Lock()
+        self._apt = folder.packages / "apt"
         self._updated = False
 
     def unpacked(self, name: str, *packages: str) -> Path:
@@ -75,7 +74,7 @@ class Packages:
                 remove(debs)
                 debs.mkdir(parents=True)
                 part.mkdir()
-                with self._lock:
+                with alone(self._apt):
                     self._download(debs, packages)
                 for deb in sorted(debs.glob("*.deb")):
                     self._run(["dpkg", "-x", deb, part])
@@ -84,7 +83,7 @@ class Packages:
 
     def tree(self) -> Path:
         """Make the smallest Debian tree; base images and machines start from it."""
-        target = self._folder.cache / "debian"
+        target = self._folder.packages / "debian"
         with making(target) as part:
             if part:
                 self._debstrap(part)
@@ -102,7 +101,7 @@ class Packages:
 
     def layer(self, name: str, *packages: str) -> Path:
         """Install packages over the tree that machines boot from, once, and give what that adds to it."""
-        target = self._folder.cache / "layers" / name
+        target = self._folder.packages / "layers" / name
         with making(target) as part:
             if part:
                 spaces = ["unshare", "--mount", "--propagation=private", "--pid", "--fork"]
@@ -202,18 +201,26 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-_makers: dict[Path, threading.Lock] = {}
+@contextlib.contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Nobody else makes it meanwhile: no other thread, and no process whose rig shares it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
 def making(target: Path) -> Iterator[Path | None]:
     """Give a name to make a folder under, or None if it is there; a half-made one never counts."""
-    with _makers.setdefault(target, threading.Lock()):
+    if target.exists():
+        yield None
+        return
+    with alone(target):
         if target.exists():
             yield None
             return
         part = target.with_name(f"part-{target.name}")
-        target.parent.mkdir(parents=True, exist_ok=True)
         remove(part)
         yield part
         part.rename(target)
