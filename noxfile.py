@@ -3,6 +3,8 @@
 import hashlib
 import logging
 import os
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nox
@@ -12,7 +14,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "unit"]
 
-LOCKS = {group: Path(f"requirements/{group}.txt") for group in ("dev", "lock", "nox")}
+LOCKS = {group: Path(f"requirements/{group}.txt") for group in ("dev", "lock", "nox", "release")}
 
 # all sessions share one environment
 shared = nox.session(venv_backend="none", requires=["dev"])
@@ -96,10 +98,26 @@ def docs(session: nox.Session) -> None:
     run(session, "python", "-m", "docs.generate", *session.posargs)
 
 
-@shared
+@nox.session(venv_backend="none")
+def cut(session: nox.Session) -> None:
+    """Turn the changelog's Unreleased part into a version: `-- 1.2.3`. Commit what it changed, and tag that."""
+    version = session.posargs[0] if session.posargs else ""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        session.error("say which version: nox -s cut -- 1.2.3")
+    source, log = Path("tasks/tagship/version.py"), Path("CHANGELOG.md")
+    entries = log.read_text()
+    if f"\n## {version} " in entries or not re.search(r"\n## Unreleased\n\n(?!## )", entries):
+        session.error(f"CHANGELOG.md has {version} already, or nothing under Unreleased")
+    today = datetime.now(UTC).date().isoformat()
+    log.write_text(entries.replace("\n## Unreleased\n", f"\n## Unreleased\n\n## {version} ({today})\n", 1))
+    source.write_text(re.sub(r'VERSION = "[^"]+"', f'VERSION = "{version}"', source.read_text()))
+
+
+@nox.session
 def release(session: nox.Session) -> None:
-    """Build a release's files into dist/: the wheel and the sources."""
-    run(session, "python", "-m", "hatchling", "build")
+    """Build wheel and sources into dist/, twice to compare, and use the wheel alone; `-- v1.2.3` checks the tag."""
+    session.install("--require-hashes", "-r", str(LOCKS["release"]))
+    session.run("python", "-m", "tests.release", *session.posargs)
 
 
 @nox.session

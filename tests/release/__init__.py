@@ -1,0 +1,1 @@
+"""A release's files, built and used as people get them."""
