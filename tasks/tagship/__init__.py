@@ -15,6 +15,7 @@ from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.images import build, push
+from tagship.commands.logs import logs
 from tagship.commands.migrations import migrate
 from tagship.commands.removal import prune, remove
 from tagship.commands.sentry import sentry_release, watch
@@ -29,6 +30,7 @@ namespace = Collection(
     sentry_release, watch,
     status, history, demo,
     prune, remove,
+    logs,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
@@ -53,6 +55,7 @@ JOURNEY = {
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
+    "Everyday": ("logs",),
     "Go back": ("rollback",),
     "Data": (
         "accessories.up",

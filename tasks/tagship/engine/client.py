@@ -96,6 +96,12 @@ class Engine:
             response.raw.decode_content = True  # engines compress it for clients that accept this
             yield response.raw
 
+    @contextmanager
+    def chunks(self, path: str, **query: object) -> Iterator[Iterator[bytes]]:
+        """GET raw bytes as they arrive, without a limit between them. Raises ConnectionFailedError."""
+        with self._response("GET", path, query, stream=True) as response:
+            yield response.iter_content(None)
+
     def load(self, tar: bytes, repository: str, tag: str) -> None:
         """Import a root file system as an image."""
         with self._docker() as docker:

@@ -1,0 +1,67 @@
+"""Everyday commands on a real server, with a current engine and an old one. The tests share one deployed app."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hello import Hello
+from tests.rig import Rig
+
+_WORK = """import json, sys, time
+while True:
+    print(json.dumps({"level": "warning", "message": "tick"}), flush=True)
+    print("tock", file=sys.stderr, flush=True)
+    time.sleep(0.2)
+"""
+
+
+@pytest.fixture(scope="module", params=["host1", "host2"], ids=["engine-28", "engine-20.10"])
+def day(
+    request: pytest.FixtureRequest, rig: Rig, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Hello, str]]:
+    """An app with two web containers, a worker and a cache, deployed to one host."""
+    environment = str(request.param)
+    app = Hello(rig, tmp_path_factory.mktemp("day") / "app", f"day{environment}")
+    (app.folder / "work.py").write_text(_WORK)
+    (app.folder / "Dockerfile").write_text((app.folder / "Dockerfile").read_text() + "COPY work.py /work.py\n")
+    services = app.compose["services"]
+    services["web"] |= {"deploy": {"replicas": 2}}
+    services["worker"] = {
+        "build": services["web"]["build"],
+        "command": ["python3", "/work.py"],
+        "stop_grace_period": "0s",
+    }
+    services["cache"] = {"image": rig.image("redis")}
+    app.settings["release"] = {"accessories": ["cache"]}
+    app.commit()
+    app.tagship("accessories.up", "--env", environment)
+    app.ship(environment)
+    yield app, environment
+    app.remove()
+
+
+def test_logs_are_merged_rendered_and_followed_over_a_restart(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    host = app.rig.hosts[int(environment[-1]) - 1]
+    worker = host.docker("ps", "-q", "--filter", f"label=tagship.app={app.name}", "--filter", "name=worker").strip()
+
+    following = app.start("logs", "--env", environment, "--service", "worker", "--tail", "1", "--follow", "--json")
+    shown = app.tagship("logs", "--env", environment, "--service", "worker,cache", "--tail", "4").splitlines()
+    raw = app.tagship("logs", "--env", environment, "--grep", "TICK", "--tail", "2", "--raw")
+    host.docker("restart", "--time", "0", worker)
+    time.sleep(1.5)
+    following.send_signal(signal.SIGINT)
+    out, err = following.communicate(timeout=30)
+
+    assert {line.split()[0] for line in shown} == {"worker", "cache"}
+    assert {line.split(maxsplit=3)[3] for line in shown if line.startswith("worker")} == {"WARNING tick", "tock"}
+    assert raw == '{"level": "warning", "message": "tick"}\n' * 2
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert following.returncode == 0
+    assert "-worker-1 starts" in err
+    ticks = [line["at"] for line in lines if line["stream"] == "stdout"]
+    assert len(ticks) == len(set(ticks)) > 5
+    assert {line["service"] for line in lines} == {"worker"}
