@@ -17,12 +17,12 @@ def at(second: int) -> str:
     return f"2026-11-27T10:00:{second:02}.000000000Z"
 
 
-def listed(project: str, service: str, number: int = 1, **labels: str) -> dict[str, Any]:
+def listed(project: str, service: str, number: int = 1, labels: dict[str, str] | None = None) -> dict[str, Any]:
     """A container as the engine lists it."""
     return {
         "Id": f"{project[13:21]}-{service}-{number}",
         "Names": [f"/{project}-{service}-{number}"],
-        "Labels": {"com.docker.compose.project": project, "com.docker.compose.service": service} | labels,
+        "Labels": {"com.docker.compose.project": project, "com.docker.compose.service": service} | (labels or {}),
         "State": "running",
         "Status": "Up",
         "Created": 5 if project == LIVE else 1,
@@ -32,7 +32,7 @@ def listed(project: str, service: str, number: int = 1, **labels: str) -> dict[s
 @pytest.fixture(autouse=True)
 def _printed(daemon: Server, reach: Reach) -> None:
     reach.live = LIVE
-    one_off = listed(LIVE, "web-run", **{"com.docker.compose.oneoff": "True"})
+    one_off = listed(LIVE, "web-run", labels={"com.docker.compose.oneoff": "True"})
     daemon.answers["GET /containers/json"] = Answer(
         body=[
             one_off,
