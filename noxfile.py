@@ -50,6 +50,12 @@ def e2e(session: nox.Session) -> None:
 
 
 @shared
+def apps(session: nox.Session) -> None:
+    """Every application of tests/apps, from `init` to a rollback on a server; `e2e` ships one of them, locally."""
+    run(session, "pytest", "-m", "apps", "tests/e2e/test_init.py", *session.posargs)
+
+
+@shared
 def action(session: nox.Session) -> None:
     """The GitHub Action and the starter workflows, run by act on the rig, including attacks on them."""
     run(session, "pytest", "tests/action", *session.posargs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "tasks" / "tagship"
 ORDER = (
-    "commands", "testing", "server", "sentry", "deploy", "backups", "images", "github", "variables", "checks",
+    "commands", "setup", "testing", "server", "sentry", "deploy", "backups", "images", "github", "variables", "checks",
     "migrations", "edge", "engine", "source", "proof", "release", "project", "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""

@@ -15,6 +15,7 @@ from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.images import build, push
+from tagship.commands.init import init
 from tagship.commands.logs import logs
 from tagship.commands.migrations import migrate
 from tagship.commands.removal import prune, remove
@@ -24,6 +25,7 @@ from tagship.commands.status import history, status
 
 namespace = Collection(
     "tagship",
+    init,
     test, lint,
     build, push,
     deploy, migrate, smoke_test, rollback, ship,
@@ -51,7 +53,7 @@ namespace = Collection(
 )  # fmt: skip
 
 JOURNEY = {
-    "Start": ("demo", "github.workflows", "github.protect", "github.check"),
+    "Start": ("init", "demo", "github.workflows", "github.protect", "github.check"),
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),

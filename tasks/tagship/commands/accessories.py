@@ -32,6 +32,9 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
 
     progress = Progress()
     with opened(env, progress) as (session, resolved):
+        if not resolved.model.get("services"):
+            print("tagship.yml names no accessory, so there is none to start.")
+            return
         if dry_run:
             running = {container.service for container in accessories.status(session) if container.running}
             stopped = [f"start  {name}" for name in sorted(resolved.model["services"]) if name not in running]

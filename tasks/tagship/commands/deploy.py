@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -151,7 +153,8 @@ def ship(  # noqa: PLR0913 - its options
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
         return
-    checks.run_all(config)
+    with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):  # stdout has only the JSON
+        checks.run_all(config)
     # connect while the images are built
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)

@@ -22,7 +22,7 @@ def describe(model: Json) -> dict[str, Any]:
     """The project, with a label on each service that holds digests of its keys."""
     services = {
         name: {**service, "labels": {**service["labels"], LABEL: json.dumps(_digests(service, model), sort_keys=True)}}
-        for name, service in model["services"].items()
+        for name, service in (model.get("services") or {}).items()
     }
     return {**model, "services": services}
 

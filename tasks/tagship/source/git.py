@@ -70,6 +70,23 @@ def files(version: Version, folder: Path = HERE) -> frozenset[str]:
     return frozenset(_git(*listing, "-z", *named, folder=folder).split("\0"))
 
 
+def tracked(folder: Path = HERE) -> frozenset[str] | None:
+    """The files of the index below a folder, relative to it; None outside a repository."""
+    try:
+        return frozenset(name for name in _git("ls-files", "-z", folder=folder).split("\0") if name)
+    except SourceError:
+        return None
+
+
+def ignored(paths: Iterable[str], folder: Path = HERE) -> frozenset[str]:
+    """The paths among these that git ignores; none outside a repository."""
+    argv = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--")
+    try:
+        return frozenset(_git(*argv, *paths, folder=folder).split("\0")) - {""}
+    except SourceError:
+        return frozenset()
+
+
 def top(folder: Path = HERE) -> Path:
     """The repository's own folder. Raises NoRepositoryError."""
     return Path(_git("rev-parse", "--show-toplevel", folder=folder).removesuffix("\n"))

@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+_OURS = ".localhost"
+"""Names that always mean this machine (RFC 6761, 6.3), as browsers and curl have it."""
+
 
 def connection(url: str, within: float) -> http.client.HTTPConnection:
     """A connection to the host of a URL, not opened yet; it checks certificates.
@@ -18,6 +21,8 @@ def connection(url: str, within: float) -> http.client.HTTPConnection:
     address = urlsplit(url)
     host = address.hostname or ""
     port = address.port or (http.client.HTTPS_PORT if address.scheme == "https" else http.client.HTTP_PORT)
+    if address.scheme == "http" and host.endswith(_OURS):
+        return _Here(host, port, timeout=within)
     proxy = _proxy(address)
     if address.scheme == "https":
         context = ssl.create_default_context()
@@ -27,6 +32,15 @@ def connection(url: str, within: float) -> http.client.HTTPConnection:
         through.set_tunnel(host, port, _signed(proxy))
         return through
     return _Proxied(proxy, address, within) if proxy else http.client.HTTPConnection(host, port, timeout=within)
+
+
+class _Here(http.client.HTTPConnection):
+    """To this machine, although its resolver may not know the name."""
+
+    def connect(self) -> None:
+        """Connect to the loopback address."""
+        self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _Proxied(http.client.HTTPConnection):

@@ -16,7 +16,7 @@ from tagship.variables import secrets
 from tagship.variables.stores.environment import SCHEME, SHELLS_OWN
 from tagship.variables.values import Values
 
-_SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|SALT|DSN", re.IGNORECASE)
+SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|SALT|DSN", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"<.*>|\.{3}|…|x{3,}|todo|fixme|(?:please[-_ ]?)?(?:change|replace)[-_ ]?(?:me|this|it)?\b.*|your[-_ ].*",
     re.IGNORECASE,
@@ -117,7 +117,7 @@ def _example(values: Values, settings: Settings) -> Iterator[Problem]:
     here = isinstance(settings, Environment) and settings.engine == "local"
     for name in sorted(values.needed.keys() & values.examples.keys()):
         value, file = values.examples[name]
-        telling = _SECRET.search(name) or _PLACEHOLDER.fullmatch(value)
+        telling = SECRET.search(name) or _PLACEHOLDER.fullmatch(value)
         if value and telling and values.get(name) == value:
             text = f"{name} in {_where(settings)} still has the value of {file}, which everyone can read."
             yield Problem(What.EXAMPLE, (name,), text, refuses=not here)

@@ -55,6 +55,13 @@ def told(model: Mapping[str, Any], container: Mapping[str, Any], secrets: Mappin
     return list(divergence.differences("db", model, markers.fill(model, secrets), container))
 
 
+def test_a_project_without_services_has_nothing_to_describe() -> None:
+    assert divergence.describe(render.render_accessories(PLACE, {"services": {}}, {})) == {
+        "name": "shop-staging-accessories", "networks": {"default": {"name": "shop-staging", "external": True}},
+        "services": {},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("label", [True, False])
 def test_what_was_made_of_the_same_file_does_not_differ(*, label: bool) -> None:
     assert told(project(), made(project(), label=label)) == []

@@ -123,6 +123,18 @@ def test_no_proxy_comes_between_us_and_this_machine(proxy: Server) -> None:
     assert proxy.requests == []
 
 
+def test_names_below_localhost_are_this_machine_whatever_its_resolver_knows(proxy: Server) -> None:
+    with on_port({"GET /x": Answer(body="here")}) as here:
+        line = connection(f"http://shop.localhost:{here.port}", 5)
+        line.request("GET", "/x")
+        said = line.getresponse().read()
+        line.close()
+
+    assert said == b'"here"'
+    assert here.requests[0].headers["Host"] == f"shop.localhost:{here.port}"
+    assert proxy.requests == []
+
+
 def test_a_smoke_test_goes_through_the_proxy_to_what_is_far_away(proxy: Server) -> None:
     line = connection("http://staging.example:8080", 5)
     line.request("GET", "/x")

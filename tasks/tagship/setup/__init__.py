@@ -1,0 +1,1 @@
+"""From a Compose file to a first deploy: what `init` writes, and what `doctor` checks."""
