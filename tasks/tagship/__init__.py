@@ -7,6 +7,7 @@ from tagship.commands import backup as backup_tasks
 from tagship.commands import backups_kept as kept_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
+from tagship.commands import maintenance as maintenance_tasks
 from tagship.commands import pitr as pitr_tasks
 from tagship.commands import secrets as secret_tasks
 from tagship.commands import secrets_written as written_tasks
@@ -49,6 +50,7 @@ namespace = Collection(
         "secrets", check=secret_tasks.check, list=secret_tasks.listing, diff=secret_tasks.diff,
         set=written_tasks.set_, rotate=written_tasks.rotate,
     ),
+    Collection("maintenance", on=maintenance_tasks.on, off=maintenance_tasks.off),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
 
@@ -78,7 +80,7 @@ JOURNEY = {
         "pitr.drill",
     ),
     "Secrets": ("secrets.check", "secrets.list", "secrets.diff", "secrets.set", "secrets.rotate"),
-    "Server": ("prune", "remove", "lock.status", "lock.release"),
+    "Server": ("maintenance.on", "maintenance.off", "prune", "remove", "lock.status", "lock.release"),
 }
 """Every task by purpose, in the order of use."""
 

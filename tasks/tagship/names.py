@@ -14,6 +14,10 @@ CANDIDATE_HEADER = "X-Tagship-Candidate"
 RELEASE_HEADER = "X-Tagship-Release"
 
 
+MAINTENANCE = "maintenance"
+"""The release that the edge's answers name during maintenance, and the environment's file that is then `on`."""
+
+
 LABEL = "tagship"
 """Prefix of Tagship's labels: tagship.app, tagship.environment, tagship.sha, tagship.release."""
 

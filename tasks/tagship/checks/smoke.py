@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagship.errors import SmokeTestError
-from tagship.names import RELEASE_HEADER
+from tagship.names import MAINTENANCE, RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
 from tagship.system import direct
 from tagship.system.programs import environment
@@ -61,7 +61,7 @@ def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
     """The problem in one line; empty if the check passes."""
     try:
         if check.run:
-            return _command(check, url, within)
+            return _command(check, url, headers, within)
         return _request(check, url, release, headers, within)
     except TimeoutError:
         return f"{check.method} {check.path}: no answer within {within:.3g} s"
@@ -94,7 +94,9 @@ def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
 def _unlike(check: SmokeCheck, response: http.client.HTTPResponse, body: bytes, took: float) -> str:
     text = body.decode(errors="replace")
     if response.status != check.status:
-        return f"status {response.status}, not {check.status}: {text[:_SHOWN].strip()!r}"
+        closed = response.headers.get(RELEASE_HEADER) == MAINTENANCE
+        why = "maintenance is on; `tagship maintenance.off` ends it" if closed else repr(text[:_SHOWN].strip())
+        return f"status {response.status}, not {check.status}: {why}"
     if check.contains and check.contains not in text:
         return f"{check.contains!r} is not in the body: {text[:_SHOWN].strip()!r}"
     for name, value in check.headers.items():
@@ -142,10 +144,11 @@ def _expiring(check: SmokeCheck, connection: ssl.SSLSocket) -> str:
     return f"the certificate expires in {days:.0f} days" if days < check.tls_days else ""
 
 
-def _command(check: SmokeCheck, url: str, within: float) -> str:
+def _command(check: SmokeCheck, url: str, headers: Mapping[str, str], within: float) -> str:
+    given = {"SMOKE_URL": url, "SMOKE_HEADER": "".join(f"{name}: {value}" for name, value in headers.items())}
     try:
         done = subprocess.run(
-            shlex.split(check.run), env=environment({"SMOKE_URL": url}), capture_output=True, text=True,
+            shlex.split(check.run), env=environment(given), capture_output=True, text=True,
             errors="backslashreplace", timeout=within, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

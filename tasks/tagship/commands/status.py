@@ -151,6 +151,9 @@ def _told(overview: Overview) -> Iterator[str]:
         yield f"since {overview.since[:16].replace('T', ' ')} UTC" + (f" by {overview.by}" if overview.by else "")
     if overview.held:
         yield "held: answers 503, for a restore; if none runs, the next deploy, rollback or restore ends that"
+    if overview.maintenance:
+        off = f"`tagship maintenance.off --env {overview.environment}`"
+        yield f"maintenance {overview.maintenance}; visitors get 503 until {off}"
     if overview.edge in {"stopped", "gone"}:
         yield f"the edge is {overview.edge}, so no request is served; the next deploy repairs this"
     if overview.containers == "gone":

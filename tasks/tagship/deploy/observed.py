@@ -39,6 +39,8 @@ class Routing:
     """Other URLs of the environment: `url` has changed, and no release is proven at the new one yet."""
     held: bool = False
     """Whether it answers for maintenance instead, as during a restore."""
+    closed: bool = False
+    """Whether it answers 503 to visitors, because maintenance is on."""
     taken: str = ""
     """Which other environment has this host; empty for none."""
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from tagship.names import CANDIDATE_HEADER, RELEASE_HEADER, Place
+from tagship.names import CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
+from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Served
 
 STATE = "/tagship"
@@ -28,6 +29,8 @@ CONNECTIONS = "tagship:connections"
 """`@id`, without the server's name, of the route that says for every connection whether it stays open."""
 CONNECTION_FILE = f"{STATE}/connection"
 """Holds `keep-alive`, and `close` just before a change of Caddy's configuration."""
+PAGE = "maintenance.html"
+"""The environment's file with what visitors get then."""
 NOBODY = "tagship:nobody"
 """`@id`, without the server's name, of the route that answers for unknown hosts."""
 
@@ -64,11 +67,19 @@ def server_config(http: int, https: int, tls: str) -> Json:
     }
 
 
-def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to: str = "") -> Site:
+def site(  # noqa: PLR0913, PLR0917 - what a site is made of
+    place: Place,
+    urls: Sequence[str],
+    candidate: Served,
+    live: Served,
+    to: str = "",
+    maintenance: MaintenanceSettings | None = None,
+) -> Site:
     """An environment's routes on each of the edge's servers, for these URLs; none if no service has a route.
 
     A request with the deploy's secret header reaches the candidate. With `to`, everyone gets the candidate's routes as
-    soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected.
+    soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected. `maintenance`: what
+    the environment's switch for maintenance does.
     """
     if not urls or not (candidate.routes or live.routes):
         return {}
@@ -78,7 +89,7 @@ def site(place: Place, urls: Sequence[str], candidate: Served, live: Served, to:
         if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
             name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
             secure = [_hsts()] if scheme == "https" else []
-            handlers = [*secure, _releases(place, candidate, live, to)]
+            handlers = [*secure, _releases(place, candidate, live, to, maintenance)]
             ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
     plain = {address.hostname for address in split if address.scheme == "http"}
     secured = {address.hostname: address for address in split if address.scheme == "https"}
@@ -108,7 +119,33 @@ def unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _releases(place: Place, candidate: Served, live: Served, to: str) -> Json:
+def switch(place: Place, settings: MaintenanceSettings) -> Json:
+    """The route that answers during maintenance. Turning it on and off replaces a file, as a cutover does."""
+    folder = f"{STATE}/{place}"
+    excepted: list[Json] = [{"path": list(settings.paths)}] if settings.paths else []
+    excepted += [{"client_ip": {"ranges": list(settings.addresses)}}] if settings.addresses else []
+    answer = {
+        "handler": "static_response",
+        "status_code": 503,
+        "headers": {
+            "Content-Type": ["text/html; charset=utf-8"],
+            "Cache-Control": ["no-store"],
+            "Retry-After": [f"{settings.retry_after:.0f}"],
+            RELEASE_HEADER: [MAINTENANCE],
+        },
+        "body": f"{{file.{folder}/{PAGE}}}",
+    }
+    on = {"vars": {f"{{file.{folder}/{MAINTENANCE}}}": ["on"]}}
+    return {"match": [{**on, "not": excepted} if excepted else on], "handle": [answer], "terminal": True}
+
+
+def is_switch(route: Json, place: Place) -> bool:
+    """Whether a route is an environment's switch for maintenance."""
+    file = f"{{file.{STATE}/{place}/{MAINTENANCE}}}"
+    return any(file in (match.get("vars") or {}) for match in route.get("match") or ())
+
+
+def _releases(place: Place, candidate: Served, live: Served, to: str, maintenance: MaintenanceSettings | None) -> Json:
     folder = f"{STATE}/{place}"
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
@@ -122,7 +159,8 @@ def _releases(place: Place, candidate: Served, live: Served, to: str) -> Json:
     }
     for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live)}
     changing = [after_cutover] if to and candidate != live else []
-    return {"handler": "subroute", "routes": [for_candidate, *changing, for_everyone]}
+    closed = [switch(place, maintenance)] if maintenance else []
+    return {"handler": "subroute", "routes": [for_candidate, *closed, *changing, for_everyone]}
 
 
 def _redirect(place: Place, address: SplitResult) -> Json:

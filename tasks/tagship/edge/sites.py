@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of, maintenance
+from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of, is_switch, maintenance, switch
 from tagship.names import Place
+from tagship.project.maintenance_settings import MaintenanceSettings
 
 PERMANENT_REDIRECT = 308
 
@@ -79,6 +80,30 @@ def held(site: Site) -> Site:
         name: [route if _redirects(route) else {**route, "handle": [maintenance()]} for route in ours]
         for name, ours in site.items()
     }
+
+
+def switchable(site: Site, place: Place, settings: MaintenanceSettings) -> Site:
+    """The same routes with the environment's switch for maintenance as `settings` say.
+
+    Only the candidate's route, for requests with a deploy's key, comes before it.
+    """
+
+    def with_switch(route: Json) -> Json:
+        *before, last = route["handle"]
+        if last.get("handler") != "subroute":  # a redirect, or held
+            return route
+        first, *others = last["routes"]
+        others = [other for other in others if not is_switch(other, place)]
+        return {**route, "handle": [*before, {**last, "routes": [first, switch(place, settings), *others]}]}
+
+    return {name: [with_switch(route) for route in ours] for name, ours in site.items()}
+
+
+def has_switch(http: Json, place: Place) -> bool:
+    """Whether the edge serves an environment with a switch for maintenance."""
+    ours = [route for routes in served(http, place).values() for route in routes if not _redirects(route)]
+    subs = [[sub for each in route["handle"] for sub in each.get("routes") or ()] for route in ours]
+    return bool(subs) and all(any(is_switch(sub, place) for sub in each) for each in subs)
 
 
 def is_held(http: Json, place: Place) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tagship.edge import routes
 from tagship.edge.admin import SERVED, answered, application, asking
 from tagship.edge.shell import Shell, encoded, quote, replace_file
-from tagship.names import Place
+from tagship.names import MAINTENANCE, Place
 
 _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, which has no other users
 
@@ -34,6 +34,8 @@ class Files:
     """The output of `caddy version`."""
     http: routes.Json = field(default_factory=dict)
     """Caddy's HTTP configuration, of all environments; empty if unknown."""
+    closed: bool = False
+    """Whether the environment's switch for maintenance is on."""
 
 
 class State:
@@ -45,6 +47,11 @@ class State:
         self._http: routes.Json = {}
         """Caddy's HTTP configuration, as last read."""
         self._folder = f"{routes.STATE}/{place}"
+
+    @property
+    def http(self) -> routes.Json:
+        """Caddy's HTTP configuration, as last read."""
+        return self._http
 
     def read(self, *, prepare: bool = False) -> Files:
         """Read everything that a deploy needs, in one round trip; with `prepare`, create the folder first."""
@@ -59,6 +66,7 @@ class State:
             f"{asking('GET', SERVED)} || true",
             # once per container, because the program starts slowly
             f"[ -s {_CADDY} ] || caddy version > {_CADDY} 2>/dev/null; cat {_CADDY} 2>/dev/null",
+            f"cat {folder}/{MAINTENANCE} 2>/dev/null",
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
         fields = (
@@ -66,7 +74,7 @@ class State:
             .decode(errors="replace")
             .split(_SEPARATOR)
         )
-        live, record, key, ledger, disk, memory, served, caddy = fields[:8]
+        live, record, key, ledger, disk, memory, served, caddy, closed = fields[:9]
         self._http = application(answered(served.encode()))
         return Files(
             live=live.strip(),
@@ -77,6 +85,7 @@ class State:
             memory_free=int(memory.split()[1]) * 1024,
             caddy=caddy.strip(),
             http=self._http,
+            closed=closed.strip() == "on",
         )
 
     def offer(self, release: str, key: str) -> None:
@@ -87,6 +96,20 @@ class State:
     def switch(self, release: str) -> None:
         """Cut over: from the next request on, this release answers."""
         self._shell.run(replace_file(f"{self._folder}/live", release.encode()))
+
+    def close_site(self, page: bytes) -> None:
+        """From the next request on, visitors get this page and the status 503."""
+        shown = replace_file(f"{self._folder}/{routes.PAGE}", page)
+        self._shell.run(f"{shown}\n{replace_file(f'{self._folder}/{MAINTENANCE}', b'on')}")
+
+    def open_site(self) -> None:
+        """From the next request on, visitors reach the live release again."""
+        self._shell.run(replace_file(f"{self._folder}/{MAINTENANCE}", b"off"))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the switch for maintenance is on now."""
+        return self._shell.run(f"cat {quote(f'{self._folder}/{MAINTENANCE}')} 2>/dev/null || true").strip() == b"on"
 
     def keep(self, release: str, record: bytes) -> None:
         """Store a release's record."""
@@ -127,6 +150,8 @@ def _made(folder: str) -> str:
     return (
         f"mkdir -p {folder}/releases && chmod 700 {folder}\n"
         f"[ -s {routes.CONNECTION_FILE} ] || printf keep-alive > {routes.CONNECTION_FILE}\n"
+        # a missing file would be an error in Caddy's log for every request
+        f"[ -s {folder}/{MAINTENANCE} ] || printf off > {folder}/{MAINTENANCE}\n"
         f"{_key(f'{folder}/configuration-key')}\n{_key(f'{folder}/key')}"
     )
 

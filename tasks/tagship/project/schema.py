@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tagship.errors import ConfigError
 from tagship.names import Place
 from tagship.project.backup_settings import BackupSettings
+from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.sentry_settings import SentrySettings
 from tagship.project.values import Duration, Prefix, Range, Routes, Slug, Strings, Table, Word, spelt_out
@@ -90,7 +91,9 @@ class SmokeCheck(Table):
     within: Duration = Field(default=10, description="Time limit of one request.")
     tls_days: int = Field(default=0, ge=0, description="The certificate must be valid for at least this many days.")
     run: str = Field(
-        default="", description="A command instead of a request. It gets SMOKE_URL and exits with 0 if it passes."
+        default="",
+        description="A command instead of a request. It gets SMOKE_URL and exits with 0 if it passes. "
+        "SMOKE_HEADER is a header, if one is needed to reach the release: of a candidate, or during maintenance.",
     )
 
     @model_validator(mode="after")
@@ -143,6 +146,9 @@ class Settings(Table):
     )
     keep: int = Field(default=5, ge=1, description="Stopped releases kept for rollback.")
     edge: EdgeSettings = Field(default_factory=EdgeSettings, description="The server's reverse proxy.")
+    maintenance: MaintenanceSettings = Field(
+        default_factory=MaintenanceSettings, description="What visitors get during `maintenance.on`."
+    )
     sentry: SentrySettings | None = Field(default=None, description="Report releases and deploys to Sentry.")
     backups: BackupSettings | None = Field(default=None, description="Backups of the database and other data.")
 

@@ -14,6 +14,8 @@ from tagship.release.model import Configuration, Migrations, Record, Release, Ro
 GOOD = "ok"
 FAILED = "failed"
 SWITCHED_BACK = "switched back"
+ON, OFF = "on", "off"
+"""The results of turning maintenance on and off."""
 _LOGS = re.compile(r"(while (starting|baking)):.*")
 """Container logs in entries of earlier versions, which may hold secrets."""
 
@@ -162,6 +164,7 @@ class Action(Enum):
     RESTORE = "restore"
     DRILL = "drill"
     RECOVERY_DRILL = "pitr.drill"
+    MAINTENANCE = "maintenance"
 
     @property
     def migrates(self) -> bool:

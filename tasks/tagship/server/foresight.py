@@ -17,7 +17,7 @@ class Preview(Reader):
     """The `Environment` of a real server whose lock nobody holds."""
 
     def __init__(self, engine: Engine, edge: Edge | None, settings: Environment, credentials: Credentials) -> None:
-        super().__init__(engine, edge, settings.place, settings.url, planning=True)
+        super().__init__(engine, edge, settings.place, settings.url, planning=True, maintenance=settings.maintenance)
         self._settings = settings
         self._credentials = credentials
 

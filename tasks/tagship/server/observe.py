@@ -1,6 +1,7 @@
 """Reads the state of an environment on a server, without changing anything."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed, Routing, Standing
@@ -11,6 +12,7 @@ from tagship.engine import containers, networks, volumes
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.names import Place
+from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.proof import ledger
 from tagship.release.model import Record, Release, Route, Served, served
 from tagship.system.parallel import ahead
@@ -64,15 +66,25 @@ def _count(names: Iterable[str]) -> dict[str, int]:
 class Reader:
     """Reads an environment without changing anything. A server without an edge has an empty state."""
 
-    def __init__(
-        self, engine: Engine, edge: Edge | None, place: Place, url: str = "", *, planning: bool = False
+    def __init__(  # noqa: PLR0913 - what one environment consists of
+        self,
+        engine: Engine,
+        edge: Edge | None,
+        place: Place,
+        url: str = "",
+        *,
+        planning: bool = False,
+        maintenance: MaintenanceSettings | None = None,
     ) -> None:
-        """`planning`: also read what only a plan needs."""
+        """`planning`: also read what only a plan needs, such as how `maintenance` should be served."""
         self._engine = engine
         self._files = edge
         self._place = place
         self._url = url
         self._planning = planning
+        self._maintenance = maintenance
+        self.closed = False
+        """Whether maintenance was on when it was last read."""
         self._networks: networks.Networks = ()
         """The engine's networks, as last listed."""
         self._last = ""
@@ -87,6 +99,7 @@ class Reader:
         nets = ahead(lambda: networks.listed(self._engine)) if self._planning else None
         files = read()
         self._last = files.ledger[-1] if files.ledger else ""
+        self.closed = files.closed
         everyone = listing()
         releases = standings(everyone, self._place)
         standing = next((release for release in releases if release.name == files.live), None)
@@ -106,13 +119,18 @@ class Reader:
                 *(f"skipped an invalid line of the ledger: {line[:40]}…" for line in bad),
                 *((f"the record of {files.live} can't be read",) if files.record and record is None else ()),
             ),
-            routing=self._routing(files.http, record.release if record else None, standing),
+            routing=replace(
+                self._routing(files.http, record.release if record else None, standing), closed=files.closed
+            ),
         )
 
     def site(self, observed: Observed) -> routes.Site:
         """The live release's routes at the environment's URL, as the edge should have them."""
         wanted = _served(observed.live_release, observed.standing(observed.live))
-        return routes.site(self._place, [self._url], wanted, wanted)
+        return self._site(wanted)
+
+    def _site(self, wanted: Served) -> routes.Site:
+        return routes.site(self._place, [self._url], wanted, wanted, maintenance=self._maintenance)
 
     def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
         """Compare what the edge serves with what it should serve; without a URL, nothing can be wrong."""
@@ -120,8 +138,8 @@ class Reader:
             return Routing()
         wanted = _served(live, standing)
         at = sites.addresses(http, self._place)
-        site = routes.site(self._place, [self._url], wanted, wanted)
-        hosts = site or routes.site(self._place, [self._url], _ANY, _ANY)  # a first deploy will need these hosts
+        site = self._site(wanted)
+        hosts = site or self._site(_ANY)  # a first deploy will need these hosts
         other = sites.taken(http, self._place, hosts)
         return Routing(
             taken=f"{other[0]} is already served as {other[1]}" if other else "",

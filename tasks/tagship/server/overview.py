@@ -7,6 +7,7 @@ from tagship.deploy.observed import Observed, Standing
 from tagship.edge import caddy
 from tagship.engine import containers
 from tagship.errors import EngineError
+from tagship.proof.ledger import ON, Action
 from tagship.reporting.table import since
 from tagship.server import lock, observe
 from tagship.server.lock import Lock
@@ -30,6 +31,8 @@ class Overview:
     """Services with stopped containers."""
     held: bool = False
     """Whether the edge answers 503 for it, as during a restore, or after one that was killed."""
+    maintenance: str = ""
+    """Since when, and by whom, maintenance is on: the edge answers 503 to visitors; empty if it is off."""
     lock: str = ""
     problem: str = ""
     """Why its state is unknown; empty if it was reached."""
@@ -54,8 +57,19 @@ def read(session: Session) -> Overview:
         live=observed.live or found.live or "nothing yet",
         since=entry.at if entry else "",
         by=entry.by if entry else "",
+        maintenance=_maintenance(observed),
         lock=locked,
     )
+
+
+def _maintenance(observed: Observed) -> str:
+    """What the ledger says of the maintenance that is on; somebody may have turned it on without a record."""
+    if not observed.routing.closed:
+        return ""
+    entry = next((e for e in reversed(observed.history) if e.action == str(Action.MAINTENANCE)), None)
+    if entry is None or entry.result != ON:
+        return "on"
+    return f"since {entry.at[:16].replace('T', ' ')} UTC by {entry.by}{f': {entry.why}' if entry.why else ''}"
 
 
 def _without_edge(session: Session) -> tuple[Overview, Observed]:

@@ -42,6 +42,8 @@ from tagship.server.migration import BackUp, Given, Migration
 from tagship.server.observe import Reader
 from tagship.system.parallel import ahead, settled
 
+_BAKING = 5
+"""Time limit in seconds of the smoke tests while a release bakes."""
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
@@ -59,7 +61,7 @@ class LockedServer(Reader):
         credentials: Credentials,
         back_up: BackUp | None = None,
     ) -> None:
-        super().__init__(engine, edge, settings.place, settings.url, planning=True)
+        super().__init__(engine, edge, settings.place, settings.url, planning=True, maintenance=settings.maintenance)
         self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
         self.credentials = credentials
         self.back_up = back_up
@@ -122,6 +124,8 @@ class Server:
         self._composer = Composer(environment.engine, secrets)
         self._seen: dict[str, list[Container]] = {}
         """Other releases' containers, as listed when this one's were started."""
+        self._offered = ("", "")
+        """The release that is reached with a key, and that key."""
         self._migration: Migration | None = None
         """The migration whose listing was started."""
 
@@ -227,22 +231,35 @@ class Server:
     ) -> None:
         """Change the edge's configuration only if the routes differ from those that it serves."""
         urls = (*((self._settings.url,) if here else ()), *elsewhere)
-        self._edge.serve(routes.site(self._place, urls, candidate, live, to))
+        self._edge.serve(routes.site(self._place, urls, candidate, live, to, self._settings.maintenance))
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """Run the smoke tests; for the candidate, with a key that is only valid for this deploy."""
-        headers = {}
-        if candidate:
-            key = secrets.token_urlsafe(24)
-            self._edge.offer(release, key)
-            headers = {names.CANDIDATE_HEADER: key}
-        within = self._settings.smoke_within
         try:
-            smoke.run(self._settings.smoke, self._settings.url, within, release=release, headers=headers)
+            self._smoke(release, self._settings.smoke_within, candidate=candidate)
         except SmokeTestError as error:
             record = self.release(release)
             wrong = list(listening.misdirected(self._engine, release, record.release.shape.routes if record else ()))
             raise SmokeTestError("\n".join((error.problem, *wrong)), hint=error.hint) from None
+
+    def _smoke(self, release: str, within: float, *, candidate: bool = False) -> None:
+        """Run the smoke tests like any client; during maintenance, also with a key that visitors don't have."""
+        behind = candidate or self._environment.closed
+        try:
+            headers = self._key(release) if behind else {}
+            smoke.run(self._settings.smoke, self._settings.url, within, release=release, headers=headers)
+        except SmokeTestError:
+            if behind or not self._edge.closed:  # which somebody may have turned on meanwhile
+                raise
+            self._environment.closed = True
+            self._smoke(release, within)
+
+    def _key(self, release: str) -> Mapping[str, str]:
+        """The header of a request that reaches this release whatever is live, valid for this deploy."""
+        if self._offered[0] != release:
+            self._offered = (release, secrets.token_urlsafe(24))
+            self._edge.offer(*self._offered)
+        return {names.CANDIDATE_HEADER: self._offered[1]}
 
     def cutover(self, release: str) -> None:
         """Replace the file from which the edge reads the live release."""
@@ -258,7 +275,7 @@ class Server:
                 if (container.state in _ENDED and not done) or "unhealthy" in container.status:
                     words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
                     raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
-            smoke.run(self._settings.smoke, self._settings.url, 5, release=release)
+            self._smoke(release, _BAKING)
             look(time.monotonic() >= until)
 
     def drain(self, release: str, seconds: float) -> None:

@@ -58,6 +58,8 @@ class Reach:
     credentials: Credentials = nobody
     http: routes.Json = field(default_factory=dict)
     """Caddy's configuration."""
+    closed: bool = False
+    """Whether maintenance is on."""
 
     def session(self) -> "Reach":
         """Connect. Raises ConnectionFailedError for any other environment."""
@@ -78,7 +80,10 @@ class Reach:
     def read(self, *, prepare: bool = False) -> Files:
         """The names of all rows."""
         assert not prepare, "who only looks makes nothing"
-        return Files(self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40, http=self.http)
+        return Files(
+            self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40, http=self.http,
+            closed=self.closed,
+        )  # fmt: skip
 
     def lines(self) -> tuple[str, ...]:
         """The whole ledger."""

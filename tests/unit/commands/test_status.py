@@ -78,6 +78,15 @@ def test_status_says_that_a_site_is_held(deployed: Reach, run: Run) -> None:
     assert json.loads(run("status", "--env", "staging", "--json").out)[0]["held"]
 
 
+def test_status_says_that_maintenance_is_on_since_when_and_why(deployed: Reach, run: Run) -> None:
+    deployed.closed = True
+    assert "maintenance on; visitors get 503" in run("status", "--env", "staging").out
+
+    deployed.add(dataclasses.replace(entry(NEW, action="maintenance", result="on"), by="ada", why="moving"))
+
+    assert "maintenance since 2026-01-01 00:00 UTC by ada: moving; visitors" in run("status", "--env", "staging").out
+
+
 @pytest.mark.usefixtures("deployed")
 def test_status_of_one_environment_as_json(run: Run) -> None:
     (row,) = json.loads(run("status", "--env", "staging", "--json").out)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tagship.edge import routes
+from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Route, Served
 from tests.fakes.builders import PLACE, WEB
 
@@ -64,6 +65,29 @@ def test_everyones_routes_change_with_the_file_that_names_the_live_release() -> 
     assert after["terminal"]
     assert list(proxies(after)) == ["/api/*", "/*"]
     assert proxies(after)["/*"] == proxies(before)["/*"] == ["{file./tagship/shop-staging/live}-web-1:8000"]
+
+
+def test_maintenance_is_a_file_that_closes_the_site_to_all_but_bearers_of_the_key_and_what_is_excepted() -> None:
+    settings = MaintenanceSettings.model_validate({"paths": "/up", "addresses": "203.0.113.7", "retry-after": "2m"})
+    (route,) = routes.site(PLACE, [URL], Served(BOTH), Served(WEB), maintenance=settings)["https"]
+
+    candidate, closed, _ = route["handle"][-1]["routes"]
+
+    assert "X-Tagship-Candidate" in candidate["match"][0]["header"]
+    assert closed["match"] == [
+        {
+            "vars": {"{file./tagship/shop-staging/maintenance}": ["on"]},
+            "not": [{"path": ["/up"]}, {"client_ip": {"ranges": ["203.0.113.7"]}}],
+        }
+    ]
+    (answer,) = closed["handle"]
+    assert (answer["status_code"], answer["headers"]["Retry-After"]) == (503, ["120"])
+    assert answer["body"] == "{file./tagship/shop-staging/maintenance.html}"
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="write an IP address or a network"):
+        MaintenanceSettings.model_validate({"addresses": ["office"]})
 
 
 def test_routes_that_stay_as_they_are_wait_for_no_release() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tagship.edge import routes, sites
 from tagship.names import Place
+from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Served
 from tests.fakes.builders import PLACE, WEB
 
@@ -147,3 +148,15 @@ def test_a_held_site_answers_for_maintenance_at_its_hosts_and_keeps_its_redirect
     assert sites.addresses(held, PLACE) == sites.addresses(before, PLACE)
     assert sites.installed(held, PLACE, sites.served(before, PLACE)) == before
     assert not sites.stand(held, PLACE, site("https://shop.example.com"))
+
+
+def test_older_routes_get_the_switch_that_new_ones_have_and_a_held_site_none() -> None:
+    settings = MaintenanceSettings()
+    urls = ["https://shop.example.com"]
+    old, new = site(*urls), routes.site(PLACE, urls, LIVE, LIVE, maintenance=settings)
+
+    assert sites.switchable(old, PLACE, settings) == sites.switchable(new, PLACE, settings) == new
+    assert sites.has_switch(sites.installed(edge(), PLACE, new), PLACE)
+    assert not sites.has_switch(sites.installed(edge(), PLACE, old), PLACE)
+    assert sites.switchable(sites.held(old), PLACE, settings) == sites.held(old)
+    assert not sites.has_switch(edge(), PLACE)

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from tagship.checks import smoke
 from tagship.deploy.candidate import Candidate
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
-from tagship.errors import CheckError, RolloutError
+from tagship.errors import CheckError, RolloutError, SmokeTestError
 from tagship.project.schema import Environment
 from tagship.secret import Secret
 from tagship.server.lease import Lease
@@ -223,3 +224,38 @@ def test_containers_join_the_edges_network_before_they_start(daemon: servers.Ser
 
     changes = [request.path for request in daemon.requests if request.method == "POST"]
     assert changes.index("/networks/0-tagship/connect") < changes.index("/containers/c1/start")
+
+
+class Closed:
+    """An edge whose switch for maintenance is on, which nobody read before."""
+
+    closed = True
+
+    def __init__(self) -> None:
+        self.offered: list[tuple[str, str]] = []
+
+    def offer(self, release: str, key: str) -> None:
+        """Let requests with this key reach the release."""
+        self.offered.append((release, key))
+
+
+def test_a_site_closed_while_it_is_deployed_is_tested_with_the_key_that_visitors_lack(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Mapping[str, str]] = []
+
+    def run(*_: object, headers: Mapping[str, str], **__: object) -> None:
+        sent.append(headers)
+        if not headers:
+            raise SmokeTestError("status 503")
+
+    monkeypatch.setattr(smoke, "run", run)
+    edge = Closed()
+    target = server(engine, cast("Busy", edge))
+
+    target.smoke_test(RELEASE.name, candidate=False)
+    target.smoke_test(RELEASE.name, candidate=False)
+
+    ((release, key),) = edge.offered
+    assert release == RELEASE.name
+    assert sent == [{}, {"X-Tagship-Candidate": key}, {"X-Tagship-Candidate": key}]
