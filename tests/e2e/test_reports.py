@@ -19,7 +19,9 @@ def test_status_and_history_tell_of_a_stopped_server_what_it_is(hello: Hello, en
     assert "the edge is stopped" in status
     assert "nothing yet" not in status
     assert unread.returncode == 9
-    assert hello.tagship("history", "--env", environment).split()[2:5] == ["deploy", release[-15:], "ok"]
+    assert hello.tagship("history", "--env", environment).splitlines()[-1].split()[3:6] == [
+        "deploy", release[-15:], "ok",
+    ]  # fmt: skip
     assert "is intact: 1 line" in hello.tagship("history", "--env", environment, "--verify")
 
     ledger = f"/tagship/{hello.name}-{environment}/ledger.jsonl"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import textwrap
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -48,7 +47,7 @@ def check(_: Context, env: str = "", dry_run: bool = False, json: bool = False) 
         else "It can't delete backups, so another one has to prune.",
         *(f"{note[:1].upper()}{note[1:]}." for note in found.notes),
     ):
-        print("\n".join(textwrap.wrap(f"- {line}", table.width(), subsequent_indent="  ", break_on_hyphens=False)))
+        print("\n".join(table.fold(f"- {line}", table.width(), "  ")))
 
 
 def _readable(store: Store, name: str) -> bool:

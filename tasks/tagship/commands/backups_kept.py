@@ -45,7 +45,7 @@ def listing(_: Context, env: str = "", json: bool = False) -> None:
         print(f"No backup of {place} is in {store.url}; `tagship backup.create --env {env}` makes one.")
         return
     rows = [(each.backup.id, table.size(each.backup.size), _note(each, pins)) for each in decisions]
-    print(table.wrapped(rows, ("backup", "size", "why it stays")))
+    print(table.table(rows, ("backup", "size", "why it stays")))
     whole = [each.backup for each in decisions if each.backup.whole]
     newest = f"; the newest is {table.since((_now() - whole[0].at).total_seconds())} old" if whole else ""
     print(f"\n{_count(whole)}, {table.size(sum(each.backup.size for each in decisions))}{newest}.")
@@ -84,7 +84,7 @@ def prune(_: Context, env: str = "", dry_run: bool = False, json: bool = False) 
         return
     if gone:
         rows = [(each.backup.id, table.size(each.backup.size), each.why) for each in gone]
-        print(table.wrapped(rows, ("backup", "size", "why it goes")), end="\n\n")
+        print(table.table(rows, ("backup", "size", "why it goes")), end="\n\n")
     verb = "Would remove" if dry_run else "Removed"
     what = f"{_count(gone)}, {table.size(freed)}" if gone else "nothing"
     print(f"{verb} {what}; {_count(plan.stay)} {'stays' if len(plan.stay) == 1 else 'stay'}.")

@@ -62,7 +62,7 @@ def listing(_: Context, env: str = "", json: bool = False) -> None:
     for origin in dict.fromkeys(row.origin for row in rows):
         print(origin or "nowhere, and so without a value")
         cells = [(row.name, row.short, row.age, ", ".join(row.users)) for row in rows if row.origin == origin]
-        print(textwrap.indent(table.wrapped(cells, ("name", "version", "age", "used by"), margin=2), "  "), end="\n\n")
+        print(textwrap.indent(table.table(cells, ("name", "version", "age", "used by"), margin=2), "  "), end="\n\n")
     if not rows:
         print(f"The Compose file of {env} needs no secret.")
     say(f"note: {problem.text}" for problem in found.problems if problem.what == "old")
@@ -102,4 +102,4 @@ def say(lines: Iterable[str]) -> None:
     from tagship.reporting import table
 
     for line in lines:
-        print("\n".join(textwrap.wrap(line, table.width(), subsequent_indent="  ", break_on_hyphens=False)))
+        print("\n".join(table.fold(line, table.width(), "  ")))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json as jsonlib
-import shutil
-import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -23,10 +21,14 @@ if TYPE_CHECKING:
     from tagship.server.session import Session
 
 
-@task(changes=False, help={"env": "Show only this environment. Default: all.", "json": JSON})
-def status(_: Context, env: str = "", json: bool = False) -> None:
+WIDE = "Show whole names and times, as it is without a terminal."
+
+
+@task(changes=False, help={"env": "Show only this environment. Default: all.", "wide": WIDE, "json": JSON})
+def status(_: Context, env: str = "", wide: bool = False, json: bool = False) -> None:
     """Show what runs where, since when, and who deploys."""
     from tagship.project import here
+    from tagship.reporting import table
 
     config = here.config()
     overviews = _overviews([config.environment(env)] if env else list(config.environments.values()))
@@ -34,7 +36,8 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         print(jsonlib.dumps([asdict(each) for each in overviews]))
     else:
         width = max(len(each.environment) for each in overviews) + 2
-        print("\n".join(_block(each.environment, _told(each), width) for each in overviews))
+        full = wide or not table.shortens()
+        print("\n".join(table.block(each.environment, _told(each, wide=full), width) for each in overviews))
     if lost := [each.environment for each in overviews if each.problem]:
         raise ConnectionFailedError(f"Not reached: {', '.join(lost)}.", hint="read the reasons above")
 
@@ -45,15 +48,19 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
         "env": "The environment of tagship.yml; required.",
         "limit": "How many entries to show.",
         "verify": "Check the ledger's hash chain: that no line was changed, truncated or removed.",
+        "wide": WIDE,
         "json": JSON,
     },
 )
-def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, json: bool = False) -> None:
+def history(
+    _: Context, env: str = "", limit: int = 20, verify: bool = False, wide: bool = False, json: bool = False
+) -> None:
     """Show every deploy and rollback, and how it ended.
 
     The ledger, newest last: what was done, when, by whom, and how long it took.
     """
     from tagship.project import here
+    from tagship.reporting import table
     from tagship.server import connection as services
     from tagship.server.observe import Reader
 
@@ -73,8 +80,8 @@ def history(_: Context, env: str = "", limit: int = 20, verify: bool = False, js
     if json:
         print(jsonlib.dumps([asdict(entry) for entry in shown]))
         return
-    for entry in shown:
-        print(_entry(entry, session.place))
+    if shown:
+        print(_shown(shown, session.place, wide=wide or not table.shortens()))
     if not entries:
         print(f"Nothing was deployed to {env} yet.")
 
@@ -103,15 +110,30 @@ def _refuse_unreadable(session: Session) -> None:
         )
 
 
-def _entry(entry: Entry, place: Place) -> str:
-    """One entry in two lines that fit 60 columns, and a third with the reason, if there is one."""
-    release = entry.release.removeprefix(f"{place}-")
-    at = f"{entry.at[:16].replace('T', ' ')}Z"
-    lines = [
-        f"{entry.action:10}  {release:15}  {entry.result}",
-        f"{entry.seconds:.1f} s" + (f", by {entry.by}" * bool(entry.by)),
+def _shown(entries: Sequence[Entry], place: Place, *, wide: bool) -> str:
+    """A row for each entry, and its reason below it; in a terminal, times and releases short."""
+    from tagship.reporting import table
+
+    now = datetime.now(UTC)
+    rows = [
+        (
+            _at(entry.at, now, wide=wide),
+            entry.action,
+            entry.release.removeprefix(f"{place}-") if wide else entry.release.removeprefix(f"{place}-")[:8],
+            entry.result,
+            entry.by,
+            f"{entry.seconds:.1f} s",
+        )
+        for entry in entries
     ]
-    return _block(at, [*lines, *([entry.why] if entry.why else [])], len(at) + 2)
+    head = ("when", "action", "release", "result", "by", "took")
+    return table.table(rows, head, drop=("took", "by"), below=[entry.why for entry in entries])
+
+
+def _at(at: str, now: datetime, *, wide: bool) -> str:
+    from tagship.reporting import table
+
+    return f"{at[:16].replace('T', ' ')} UTC" if wide else table.ago(at, now)
 
 
 def _overviews(environments: Sequence[Environment]) -> list[Overview]:
@@ -141,14 +163,12 @@ def _on_one_server(environments: Sequence[Environment]) -> list[Overview]:
         return [Overview(settings.name, problem=error.problem) for settings in environments]
 
 
-def _told(overview: Overview) -> Iterator[str]:
+def _told(overview: Overview, *, wide: bool) -> Iterator[str]:
     """One environment's lines: what runs, since when, and what is wrong with it."""
     if overview.problem:
         yield f"unreachable: {overview.problem}"
         return
-    yield overview.live
-    if overview.since:
-        yield f"since {overview.since[:16].replace('T', ' ')} UTC" + (f" by {overview.by}" if overview.by else "")
+    yield from _live(overview, wide=wide)
     if overview.held:
         yield "held: answers 503, for a restore; if none runs, the next deploy, rollback or restore ends that"
     if overview.maintenance:
@@ -166,12 +186,15 @@ def _told(overview: Overview) -> Iterator[str]:
         yield f"locked by {overview.lock}"
 
 
-def _block(title: str, lines: Iterator[str] | list[str], width: int) -> str:
-    """Lines beside a title; long lines wrap below each other in a terminal."""
-    room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
-    wrapped = [
-        part
-        for line in lines
-        for part in (textwrap.wrap(line, max(20, room), break_on_hyphens=False) if room else [line])
-    ]
-    return "\n".join(f"{title if at == 0 else '':{width}}{line}" for at, line in enumerate(wrapped))
+def _live(overview: Overview, *, wide: bool) -> Iterator[str]:
+    from tagship.reporting import table
+
+    by = f" by {overview.by}" if overview.by else ""
+    if wide:
+        yield overview.live
+        if overview.since:
+            yield f"since {overview.since[:16].replace('T', ' ')} UTC{by}"
+    elif overview.since:
+        yield f"{overview.live[-15:-7]}, deployed {table.ago(overview.since, datetime.now(UTC))}{by}"
+    else:
+        yield overview.live

@@ -52,8 +52,8 @@ class Events:
         try:
             for event in self._stream:
                 self._queue.put(event)
-        except TagshipError:
-            return  # the engine is gone; the next call to it reports that
+        except (TagshipError, OSError, ValueError, AttributeError):
+            return  # the engine is gone, which the next call reports, or this task closed the connection at its end
 
 
 class Starting:
@@ -190,7 +190,7 @@ class Starting:
         words = last_words(self._engine, container.id, since=self._began.get(container.id, ""), until=until)
         log = "\n".join(f"  {container.service} | {line}" for line in words.splitlines()) or "  (it printed nothing)"
         checked = "" if until else self._last_check(container)
-        return RolloutError(f"{container.service} {how}{checked}:\n{log}")
+        return RolloutError(f"{container.service} {how}{checked}:\n{log}", hint="correct that, then deploy again")
 
     def _last_check(self, container: Container) -> str:
         """The last line of its last failed healthcheck, in parentheses; empty if there was none."""

@@ -13,6 +13,7 @@ import pytest
 from tagship.edge import routes
 from tagship.project.schema import Environment
 from tagship.proof import ledger
+from tagship.reporting import table
 from tagship.server import connection
 from tests.fakes.builders import entry, rendered
 from tests.fakes.locks import OTHER, Locks
@@ -182,25 +183,37 @@ def test_history_that_can_not_be_read_is_not_said_to_be_empty(
 
 
 @pytest.mark.usefixtures("deployed")
-def test_history_is_the_ledger_newest_last_within_60_columns(run: Run) -> None:
-    lines = run("history", "--env", "staging").out.splitlines()
-
-    assert lines == [
-        f"2026-01-01 00:00Z  deploy      {OLD.name[-15:]}  ok",
-        "                   0.0 s",
-        f"2026-01-01 00:00Z  deploy      {NEW.name[-15:]}  ok",
-        "                   2.5 s, by me",
+def test_history_is_the_ledger_newest_last(run: Run) -> None:
+    assert run("history", "--env", "staging").out.splitlines() == [
+        "when                  action  release          result  by  took",
+        "────────────────────  ──────  ───────────────  ──────  ──  ─────",
+        f"2026-01-01 00:00 UTC  deploy  {OLD.name[-15:]}  ok          0.0 s",
+        f"2026-01-01 00:00 UTC  deploy  {NEW.name[-15:]}  ok      me  2.5 s",
     ]
-    assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.usefixtures("deployed")
+def test_in_a_terminal_status_and_history_are_short_and_whole_with_wide(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "width", lambda: 80)
+
+    short, whole = run("status", "--env", "staging").out, run("status", "--env", "staging", "--wide").out
+
+    assert short.startswith("staging  bbbbbbbb, deployed ")
+    assert " ago by me" in short
+    assert f"{NEW.name}\n         since 2026-01-01 00:00 UTC by me" in whole
+    assert " d ago " in run("history", "--env", "staging").out
+    assert NEW.name[-15:] in run("history", "--env", "staging", "--wide").out
 
 
 def test_history_says_why_in_a_line_of_its_own(run: Run, reach: Reach) -> None:
     reach.add(dataclasses.replace(entry(OLD, result=ledger.SWITCHED_BACK), why="web ended with exit code 1"))
 
-    first, _, why = run("history", "--env", "staging").out.splitlines()
+    _, _, first, why = run("history", "--env", "staging").out.splitlines()
 
-    assert first.endswith("switched back")
-    assert why == f"{'':19}web ended with exit code 1"
+    assert "switched back" in first
+    assert why == f"{'':22}web ended with exit code 1"
 
 
 @pytest.mark.usefixtures("deployed")
