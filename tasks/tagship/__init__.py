@@ -20,6 +20,7 @@ from tagship.commands.init import init
 from tagship.commands.logs import logs
 from tagship.commands.migrations import migrate
 from tagship.commands.removal import prune, remove
+from tagship.commands.run import console, db_shell, exec_, run
 from tagship.commands.sentry import sentry_release, watch
 from tagship.commands.smoke import smoke_test
 from tagship.commands.status import history, status
@@ -33,7 +34,7 @@ namespace = Collection(
     sentry_release, watch,
     status, history, demo,
     prune, remove,
-    logs,
+    logs, run, exec_, console,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
@@ -42,6 +43,7 @@ namespace = Collection(
         restore=backup_tasks.restore, drill=backup_tasks.drill,
         list=kept_tasks.listing, prune=kept_tasks.prune, pin=kept_tasks.pin, unpin=kept_tasks.unpin, check=check_task,
     ),
+    Collection("db", shell=db_shell),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
     Collection(
         "pitr", status=pitr_tasks.status, base=pitr_tasks.base, recover=pitr_tasks.recover, drill=pitr_tasks.drill
@@ -59,7 +61,7 @@ JOURNEY = {
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
-    "Everyday": ("logs",),
+    "Everyday": ("logs", "run", "exec", "console", "db.shell"),
     "Go back": ("rollback",),
     "Data": (
         "accessories.up",

@@ -21,6 +21,7 @@ WIDEST = 100
 _MARGIN = 2
 _VALUELESS = re.compile(r"Flag <Argument: (\w[\w-]*).*needed value")
 _ABSENT = re.compile(r"'(.+)' did not receive required positional arguments: (.+)")
+_WITH_COMMANDS = ("run", "exec")
 _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 
@@ -133,6 +134,8 @@ def _no_task(word: str, argv: Sequence[str]) -> UsageError:
         return UsageError(f"-e is Invoke's --echo, and {word} is no task.", hint=f"write --env {word}")
     if before in namespace.task_names and "env" in _options(before):
         return UsageError(f"{before} takes no word, and {word} is no task.", hint=f"write {before} --env {word}")
+    if taker := next((name for name in argv if name in _WITH_COMMANDS), ""):
+        return UsageError(f"{taker} takes a command after --.", hint=f"write {taker} --env NAME -- {word}")
     return UsageError(f"There is no task {word!r}.", hint=_nearest(word, namespace.task_names, "--list"))
 
 

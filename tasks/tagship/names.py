@@ -28,6 +28,10 @@ The policy itself is `no` until it starts.
 """
 
 
+RUN_BY = f"{LABEL}.run-by"
+"""Label of a one-off that a person started: who."""
+
+
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hex digits: a manifest's digest in a registry, or an image's id if there is no registry."""
 

@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,7 +34,10 @@ def day(
         "command": ["python3", "/work.py"],
         "stop_grace_period": "0s",
     }
-    services["cache"] = {"image": rig.image("redis")}
+    services["worker"] |= {"environment": {"WORD": "${WORD}"}, "secrets": ["key"]}
+    app.compose["secrets"] = {"key": {"environment": "KEY"}}
+    app.environment |= {"WORD": "correct-horse", "KEY": "battery-staple"}
+    services["cache"] = {"image": rig.image("redis"), "command": ["redis-server", "--requirepass", "hunter22-hunter22"]}
     app.settings["release"] = {"accessories": ["cache"]}
     app.commit()
     app.tagship("accessories.up", "--env", environment)
@@ -65,3 +68,43 @@ def test_logs_are_merged_rendered_and_followed_over_a_restart(day: tuple[Hello, 
     ticks = [line["at"] for line in lines if line["stream"] == "stdout"]
     assert len(ticks) == len(set(ticks)) > 5
     assert {line["service"] for line in lines} == {"worker"}
+
+
+def test_a_command_runs_like_the_live_release_and_leaves_nothing_behind(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    host = app.rig.hosts[int(environment[-1]) - 1]
+    script = 'echo "$WORD" "$(cat /run/secrets/key)" "$@"; getent hosts cache >/dev/null && cat >&2; exit 7'
+
+    ran = app.run("run", "--env", environment, "--service", "worker", "--", "sh", "-c", script, "sh", "a  b", "$HOME")
+    inside = app.run("exec", "--env", environment, "--service", "web-2", "--", "sh", "-c", "exit 3")
+    pong = app.tagship("db.shell", "--env", environment, "--", "ping")
+
+    assert (ran.returncode, ran.stdout) == (7, "correct-horse battery-staple a  b $HOME\n")
+    assert inside.returncode == 3
+    assert pong == "PONG\n"
+    assert left(app, host.docker) == []
+
+
+@pytest.mark.parametrize("task", ["run", "exec"])
+def test_a_command_ends_with_whoever_started_it(day: tuple[Hello, str], task: str) -> None:
+    app, environment = day
+    host = app.rig.hosts[int(environment[-1]) - 1]
+    deaf = "trap '' HUP INT; echo on; while :; do sleep 0.1; done"
+    running = app.start(task, "--env", environment, "--service", "worker", "--", "sh", "-c", deaf)
+    assert running.stdout
+    assert running.stdout.readline() == "on\n"
+
+    running.kill()
+
+    worker = host.docker("ps", "-q", "--filter", f"label=tagship.app={app.name}", "--filter", "name=worker-1").strip()
+    deadline = time.monotonic() + 20
+    while left(app, host.docker) or "trap" in host.docker("top", worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    running.communicate()
+
+
+def left(app: Hello, docker: Callable[..., str]) -> list[str]:
+    """The one-offs and guards on a host."""
+    names = docker("ps", "-a", "--filter", f"label=tagship.app={app.name}", "--format", "{{.Names}} {{.Labels}}")
+    return [line.split()[0] for line in names.splitlines() if "tagship.guard" in line or "oneoff=True" in line]

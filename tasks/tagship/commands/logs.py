@@ -23,6 +23,7 @@ OPTIONS: dict[str, Any] = {
     help={
         "env": ENV,
         "service": "Services or accessories, e.g. `web,db`. Default: all services of the release.",
+        "run": "A one-off that was started with `run --detach`, by the end of its name.",
         "sha": "A past release that still stands, by the first digits of its commit. Default: the live one.",
         **OPTIONS,
     },
@@ -31,6 +32,7 @@ def logs(  # noqa: PLR0913 - one parameter for each option
     _: Context,
     env: str = "",
     service: str = "",
+    run: str = "",
     sha: str = "",
     follow: bool = False,
     since: str = "",
@@ -54,6 +56,6 @@ def logs(  # noqa: PLR0913 - one parameter for each option
     with connection.connect(config.environment(env)) as opening:
         session = opening.session()
         found = present.look(session)
-        chosen = found.chosen(found.release(sha), names)
+        chosen = [found.one_off(run)] if run else found.chosen(found.release(sha), names)
         which = wanted(session.engine.now())
-        showing.show(session, chosen, which, how, names if follow else None, sha=sha)
+        showing.show(session, chosen, which, how, names if follow else None, alone=bool(sha or run))

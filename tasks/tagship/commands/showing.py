@@ -75,17 +75,20 @@ def show(  # noqa: PLR0913 - whose, which and how
     how: Display,
     follow: list[str] | None = None,
     *,
-    sha: str = "",
+    alone: bool = False,
     accessories: bool = False,
 ) -> None:
-    """Print the lines so far. `follow`: then those of these services, of all if it is empty, until Ctrl-C."""
+    """Print the lines so far. `follow`: then those of these services, of all if it is empty, until Ctrl-C.
+
+    `alone`: follow no other release.
+    """
     logs = Logs(session.engine, containers, which)
     how.several(containers)
     projects = {c.project for c in containers}
 
     def wants(container: Container) -> bool:
         accessory = container.project == session.place.accessories
-        ours = container.project in projects if sha or accessories or accessory else True
+        ours = container.project in projects if alone or accessories or accessory else True
         fits = container.service in follow if follow else not accessory or accessories
         if ours and fits and not container.one_off:
             how.several([container])

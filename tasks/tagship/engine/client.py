@@ -33,6 +33,8 @@ OLDEST_API = (1, 41)
 """The version of Docker 20.10."""
 _NOTICING = (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks at a program whose output has ended: the engine notes its exit code a moment later."""
+DETACH_KEYS = "ctrl-^,ctrl-^,ctrl-^"
+"""Docker's own, Ctrl-P Ctrl-Q, would swallow the Ctrl-P of a shell."""
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call fails; a pull reports progress long before."""
 
@@ -137,30 +139,44 @@ class Engine:
         return self.stream("POST", f"/images/{repository}/push", headers, tag=tag)
 
     def hijack(
-        self, container: str, argv: list[str], environment: Mapping[str, str] | None = None, user: str = ""
+        self,
+        container: str,
+        argv: list[str],
+        environment: Mapping[str, str] | None = None,
+        user: str = "",
+        *,
+        tty: bool = False,
     ) -> Hijacked:
         """Run a program in a running container, with its stdin and output hijacked. Raises EngineError.
 
-        Nobody can read its environment later, unlike a container's.
+        Nobody can read its environment later, unlike a container's. `tty`: give it a terminal.
         """
         from tagship.engine.transport import APIError, Hijacked  # noqa: PLC0415 - slow to import, and loaded already
 
         with self._docker() as docker:
             given = dict(environment or {})
-            created = docker.exec_create(container, argv, stdin=True, environment=given, user=user)["Id"]
+            created = docker.exec_create(
+                container, argv, stdin=True, environment=given, user=user, tty=tty, detach_keys=DETACH_KEYS
+            )["Id"]
         with self._docker() as docker:  # may be a new client, after a reconnection
             try:
-                return Hijacked(docker.exec_start(created, socket=True), created)
+                return Hijacked(docker.exec_start(created, tty=tty, socket=True), created)
             except APIError as error:
                 status = error.status_code or 0
                 raise EngineError(f"The engine can't run {argv[0]} in {container[:12]}.", status=status) from error
 
-    def attach(self, container: str) -> Hijacked:
-        """Attach to a container's stdin; with StdinOnce, the end of this connection ends its stdin."""
+    def attach(self, container: str, *, output: bool = False) -> Hijacked:
+        """Attach to a container's stdin; with StdinOnce, the end of this connection ends its stdin.
+
+        `output`: and to what it prints.
+        """
         from tagship.engine.transport import Hijacked  # noqa: PLC0415 - slow to import, and loaded already
 
+        wanted: dict[str, Any] = {"stdin": 1, "stream": 1}
+        if output:
+            wanted |= {"stdout": 1, "stderr": 1, "detachKeys": DETACH_KEYS}
         with self._docker() as docker:
-            return Hijacked(docker.attach_socket(container, {"stdin": 1, "stream": 1}), container)
+            return Hijacked(docker.attach_socket(container, wanted), container)
 
     def exit_code(self, stream: Hijacked) -> int:
         """The exit code of a hijacked program whose output has ended. Raises EngineError if its container is gone."""

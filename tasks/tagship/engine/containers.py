@@ -11,7 +11,7 @@ from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
-from tagship.names import LABEL, RESTART
+from tagship.names import LABEL, RESTART, RUN_BY
 from tagship.system.parallel import settled
 
 LOG_LINES = 30
@@ -38,6 +38,8 @@ class Container:
     """Its restart policy while it runs, `always` or `no`; empty for containers of older versions."""
     one_off: bool = False
     """Whether it runs a single command besides its service's containers, such as a migration."""
+    run_by: str = ""
+    """Who started it with `run`; empty for migrations and for services' containers."""
 
     @property
     def running(self) -> bool:
@@ -169,13 +171,13 @@ def remove(engine: Engine, release: str, *, one_offs: bool = False) -> None:
     """Remove a release's containers, running or not, and its network.
 
     A migration that still runs stays, with its network: stopping it half-way would be worse than leaving it. With
-    `one_offs` the caller knows that none runs.
+    `one_offs` the caller knows that none runs. A person's one-off that still runs stays, too.
     """
     found = _all_of(engine, release)
-    migrating = [container for container in found if container.one_off and container.running and not one_offs]
-    gone = [container for container in found if container not in migrating]
+    staying = [c for c in found if c.one_off and c.running and (c.run_by or not one_offs)]
+    gone = [container for container in found if container not in staying]
     settled(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", force=True, v=True), gone)
-    if not migrating:
+    if not staying:
         _unless_gone(engine, "DELETE", f"/networks/{release}")
 
 
@@ -233,6 +235,7 @@ def _container(raw: dict[str, Any]) -> Container:
         one_off=labels.get("com.docker.compose.oneoff") == "True",
         addresses={n: (s.get("IPAMConfig") or {}).get("IPv4Address") or "" for n, s in networks.items()},
         restart=labels.get(RESTART, ""),
+        run_by=labels.get(RUN_BY, ""),
     )
 
 

@@ -106,6 +106,10 @@ class Hijacked:
             return 0, b""
         return head[0], self._reader.read(int.from_bytes(head[4:8], "big"))
 
+    def read_some(self) -> bytes:
+        """What a program with a terminal prints next, without frames; empty at the end. Raises OSError."""
+        return self._reader.read1(1 << 16)  # type: ignore[attr-defined,no-any-return] # it's buffered
+
     def close(self) -> None:
         """Close the connection; the container's process sees the end of its stdin, and a thread that reads the end."""
         with contextlib.suppress(OSError):

@@ -150,6 +150,10 @@ class Settings(Table):
         default_factory=MaintenanceSettings, description="What visitors get during `maintenance.on`."
     )
     sentry: SentrySettings | None = Field(default=None, description="Report releases and deploys to Sentry.")
+    console: dict[str, str] = Field(
+        default_factory=dict,
+        description="Service → the command that `console` runs in its image. Default for Django: `manage.py shell`.",
+    )
     backups: BackupSettings | None = Field(default=None, description="Backups of the database and other data.")
 
 

@@ -99,3 +99,11 @@ def _migrations(settings: MigrationSettings) -> Migrations:
         sql=tuple(shlex.split(settings.sql)),
         compatible=settings.compatible,
     )
+
+
+def console(settings: Settings) -> dict[str, list[str]]:
+    """Service → the command of its console, as tagship.yml says; for Django, its shell."""
+    if settings.console:
+        return {service: shlex.split(command) for service, command in settings.console.items()}
+    how = _migrations(settings.release.migrations) if settings.release.migrations else None
+    return {how.service: list(how.django_shell[:-1])} if how and how.django_shell else {}

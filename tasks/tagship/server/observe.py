@@ -110,7 +110,9 @@ class Reader:
             key=files.key,
             releases=releases,
             empty=self._empty(releases, nets()) if nets else (),
-            one_offs=tuple(c.name for c in everyone if c.one_off and c.running and self._place.owns(c.project)),
+            one_offs=tuple(
+                c.name for c in everyone if c.one_off and c.running and not c.run_by and self._place.owns(c.project)
+            ),
             accessories=accessories(everyone, self._place),
             disk_free=files.disk_free,
             memory_free=files.memory_free,

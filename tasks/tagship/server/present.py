@@ -53,6 +53,26 @@ class Present:
         """The containers of a release's or the accessories' services, in the order of their names."""
         return sorted((c for c in self.containers if c.project == project and not c.one_off), key=lambda c: c.name)
 
+    def one(self, release: str, name: str, *, accessories: bool = True) -> Container:
+        """A running container of a service, or else any of its: `web` is the first one, `web-2` the second.
+
+        Raises CheckError for a name without a container.
+        """
+        everyone = self.of(release) + (self.of(self.place.accessories) if accessories else [])
+        found = [c for c in everyone if name in {c.service, c.name.removeprefix(f"{c.project}-")}]
+        if not found:
+            known = ", ".join(dict.fromkeys(c.service for c in everyone)) or "none"
+            raise CheckError(f"{name} has no container in {self.place.environment}.", hint=f"use one of: {known}")
+        return next((c for c in found if c.running), found[0])
+
+    def one_off(self, token: str) -> Container:
+        """A one-off of `run`, by the end of its name. Raises CheckError without one."""
+        found = [c for c in self.containers if c.run_by and c.name.endswith(f"-run-{token}")]
+        if not found:
+            known = ", ".join(c.name.rpartition("-")[2] for c in self.containers if c.run_by) or "none"
+            raise CheckError(f"There is no one-off {token}.", hint=f"use one of: {known}")
+        return found[0]
+
     def chosen(self, release: str, services: Iterable[str]) -> list[Container]:
         """The containers of these services or accessories; by default, of all the release's services.
 
