@@ -15,6 +15,7 @@ from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
+from tagship.commands.doctor import doctor
 from tagship.commands.images import build, push
 from tagship.commands.init import init
 from tagship.commands.logs import logs
@@ -27,7 +28,7 @@ from tagship.commands.status import history, status
 
 namespace = Collection(
     "tagship",
-    init,
+    init, doctor,
     test, lint,
     build, push,
     deploy, migrate, smoke_test, rollback, ship,
@@ -57,7 +58,7 @@ namespace = Collection(
 )  # fmt: skip
 
 JOURNEY = {
-    "Start": ("init", "demo", "github.workflows", "github.protect", "github.check"),
+    "Start": ("init", "doctor", "demo", "github.workflows", "github.protect", "github.check"),
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),

@@ -131,6 +131,11 @@ class Engine:
                 if "error" in line:
                     raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
 
+    def ask_registry(self, image: str, credentials: Mapping[str, str]) -> None:
+        """Have the engine ask a registry for an image, pulling nothing. Raises EngineError, also if it has none."""
+        with self._docker() as docker:
+            docker.inspect_distribution(image, auth_config=dict(credentials))  # type: ignore[no-untyped-call]
+
     def push(self, repository: str, tag: str, credentials: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Push a tag. Returns the engine's messages as a stream. Raises EngineError."""
         from docker.auth import encode_header  # noqa: PLC0415 - see `transport`
