@@ -11,6 +11,7 @@ from tagship.commands import maintenance as maintenance_tasks
 from tagship.commands import pitr as pitr_tasks
 from tagship.commands import secrets as secret_tasks
 from tagship.commands import secrets_written as written_tasks
+from tagship.commands.adoption import adopt
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
 from tagship.commands.demo import demo
@@ -34,7 +35,7 @@ namespace = Collection(
     deploy, migrate, smoke_test, rollback, ship,
     sentry_release, watch,
     status, history, demo,
-    prune, remove,
+    adopt, prune, remove,
     logs, run, exec_, console,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
@@ -83,7 +84,7 @@ JOURNEY = {
         "pitr.drill",
     ),
     "Secrets": ("secrets.check", "secrets.list", "secrets.diff", "secrets.set", "secrets.rotate"),
-    "Server": ("maintenance.on", "maintenance.off", "prune", "remove", "lock.status", "lock.release"),
+    "Server": ("adopt", "maintenance.on", "maintenance.off", "prune", "remove", "lock.status", "lock.release"),
 }
 """Every task by purpose, in the order of use."""
 

@@ -15,6 +15,8 @@ from tagship.commands.task import ENV, JSON, task
 from tagship.errors import CheckError, ConfigError
 
 if TYPE_CHECKING:
+    from tagship.names import Version
+    from tagship.project.schema import Environment
     from tagship.reporting.progress import Progress
     from tagship.server.accessories import Differences
     from tagship.server.session import Session
@@ -103,17 +105,30 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 def opened(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
     """A connected session, and the accessories resolved from the current commit's Compose file."""
     from tagship.project import here
+    from tagship.server import connection as services
+    from tagship.source import git
+
+    settings = here.config().environment(env)
+    version = git.version(folder=here.folder())
+    with services.connect(settings) as opening, of_commit(settings, version, progress) as resolved:
+        with progress.step("Connect"):
+            session = opening.session()
+        yield session, resolved
+
+
+@contextmanager
+def of_commit(settings: Environment, version: Version, progress: Progress) -> Iterator[Resolution]:
+    """The accessories resolved from a commit's Compose file, while its files are there."""
+    from tagship.project import here
     from tagship.release import findings
     from tagship.release.shape import shape
-    from tagship.server import connection as services
     from tagship.source import checkout, compose_file, git
     from tagship.variables import resolve
 
-    config = here.config()
-    settings = config.environment(env)
-    version = git.version(folder=here.folder())
-    with services.connect(settings) as opening, checkout.checkout(version, here.folder()) as folder:
-        sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, here.folder()), config.app)
+    with checkout.checkout(version, here.folder()) as folder:
+        sources = compose_file.sources(
+            settings.compose, folder, lambda: git.files(version, here.folder()), settings.app
+        )
         looked = shape(settings, sources.model["services"])
         wanted = looked.accessories
         place = settings.place
@@ -123,9 +138,7 @@ def opened(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]
         # notes, not errors: an accessory often keeps its data in a host folder
         for line in findings.of(place, version, resolved.model, looked, services=wanted, allow=settings.allow):
             progress.note(line)
-        with progress.step("Connect"):
-            session = opening.session()
-        yield session, resolved
+        yield resolved
 
 
 def _starting(resolved: Resolution) -> str:

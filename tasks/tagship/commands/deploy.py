@@ -49,15 +49,15 @@ def deploy(  # noqa: PLR0913 - its options
 
     settings = here.config().environment(env)
     with connection.connect(settings) as opening:
-        from tagship.commands.orders import RunOptions, bring, meant, order, released  # while ssh connects
+        from tagship.commands.orders import RunOptions, bring, just, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
         how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
-            session, choose = released(opening, settings, version, how.progress, planned=dry_run)
-            bring(session, order(settings, Action.DEPLOY, choose), how, version.tag)
+            session, release, resolved = released(opening, settings, version, how.progress, planned=dry_run)
+            bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)
 
 
 @task(

@@ -34,7 +34,7 @@ def migrate(  # noqa: PLR0913 - its options
 
     Uses the commit's own image, then checks that none is pending.
     """
-    from tagship.commands.orders import before_migrating, meant, order, released, without
+    from tagship.commands.orders import before_migrating, just, meant, order, released, without
     from tagship.deploy import story
     from tagship.github import deployments
     from tagship.project import here
@@ -48,8 +48,8 @@ def migrate(  # noqa: PLR0913 - its options
         version = meant(settings, sha, dirty=False)
         if settings.release.migrations is None:
             raise ConfigError("tagship.yml has no migrations.", hint="set release.migrations")
-        session, choose = released(opening, settings, version, progress, planned=False)
-        what = without(backup, order(settings, Action.MIGRATE, choose))
+        session, release, resolved = released(opening, settings, version, progress, planned=False)
+        what = without(backup, order(settings, Action.MIGRATE, just(release, resolved)))
         back_up = before_migrating(session, backup, progress)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)
         with supervised, session.locked(what.holder, wait=wait, back_up=back_up) as environment:

@@ -63,8 +63,8 @@ def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
 
 def released(
     opening: Opening, settings: Environment, version: Version, progress: Progress, *, planned: bool
-) -> tuple[Session, Choice]:
-    """A commit's release with every image resolved to a digest, and the session.
+) -> tuple[Session, Release, Resolution]:
+    """A commit's release with every image resolved to a digest, the session, and its resolved Compose file.
 
     `planned`: use placeholders for images that aren't built yet.
     """
@@ -76,7 +76,7 @@ def released(
     session = reach(opening, progress)
     with progress.step(f"Resolve {version.short} to digests"):
         release = digests.release(found, session.engine, known, planned=planned)
-    return session, just(release, resolved)
+    return session, release, resolved
 
 
 def tell(resolved: Resolution, progress: Progress) -> None:

@@ -90,6 +90,11 @@ def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | No
     return started
 
 
+def remove(engine: Engine) -> None:
+    """Remove the edge and its network; its volume, with certificates and records, stays."""
+    _unmake(engine, running=True)
+
+
 def _make(engine: Engine, settings: EdgeSettings) -> None:
     labels = {f"{LABEL}.edge": "true"}
     networks.ensure(engine, NETWORK, settings.networks, prefix=networks.EDGE_PREFIX, labels=labels)

@@ -32,9 +32,10 @@ def stand(http: Json, place: Place, wanted: Site) -> bool:
 
 
 def announces(http: Json) -> bool:
-    """Whether the edge can announce a change to clients; an edge of an older version can't."""
-    servers = (http.get("servers") or {}).values()
-    return all(any(is_of(route, CONNECTIONS) for route in server.get("routes") or ()) for server in servers)
+    """Whether the edge announces a change to clients: it serves somebody, and it isn't of an older version."""
+    all_routes = [server.get("routes") or () for server in (http.get("servers") or {}).values()]
+    serves = any(_hosts(route) for each in all_routes for route in each)
+    return serves and all(any(is_of(route, CONNECTIONS) for route in each) for each in all_routes)
 
 
 def addresses(http: Json, place: Place) -> tuple[str, ...]:

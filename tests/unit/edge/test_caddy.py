@@ -141,7 +141,7 @@ def test_other_routes_are_installed_by_one_change_unless_somebody_changed_them_m
 
 
 def test_a_change_is_announced_to_clients_for_a_while(edge: Edge, admin: Admin, tmp_path: Path) -> None:
-    admin.says(200, application(), '"abc"')
+    admin.says(200, application(THEIRS), '"abc"')
     admin.says(200)
 
     edge.serve(SITE)

@@ -129,8 +129,12 @@ def test_a_server_that_is_not_there_is_only_missed_by_more_than_redirects() -> N
 
 
 def test_only_an_edge_that_says_of_connections_whether_they_are_kept_can_announce_a_change() -> None:
-    assert sites.announces(edge())
+    assert sites.announces(edge(http=[OTHER]))
     assert not sites.announces(older())
+
+
+def test_an_edge_that_serves_nobody_yet_has_nobody_to_announce_a_change_to() -> None:
+    assert not sites.announces(edge())
 
 
 def test_urls_are_the_same_when_scheme_and_host_are() -> None:
