@@ -25,6 +25,7 @@ def tests(session: nox.Session) -> None:
     """Everything: lint, types, and every test, against real engines and servers. Needs Debian or Ubuntu, as root."""
     check_style(session)
     check_workflows(session)
+    check_documents(session)
     run(session, "mypy")
     # two processes with a rig each, for a rig mostly waits; the unit tests, last, fill what is left of either's time
     side_by_side = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
@@ -87,9 +88,10 @@ def drill_demo(session: nox.Session) -> None:
 
 @shared
 def lint(session: nox.Session) -> None:
-    """Ruff's rules and format; workflows and actions by zizmor, their schemas, and GitHub's own checker."""
+    """Ruff's rules and format; workflows by zizmor, schemas and GitHub's own checker; the documents' links."""
     check_style(session)
     check_workflows(session)
+    check_documents(session)
 
 
 @shared
@@ -102,6 +104,12 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the generated documents; `-- --check` only says whether they are out of date."""
     run(session, "python", "-m", "docs.generate", *session.posargs)
+
+
+@shared
+def site(session: nox.Session) -> None:
+    """The documents as a site, in site/: every link checked."""
+    build_site(session, "site")
 
 
 @nox.session(venv_backend="none")
@@ -172,6 +180,17 @@ def lock(session: nox.Session) -> None:
 def check_workflows(session: nox.Session) -> None:
     """Every workflow and action, and those that apps get: nothing found."""
     run(session, "python", "-m", "tests.action.lint")
+
+
+def check_documents(session: nox.Session) -> None:
+    """The site, built for its links."""
+    build_site(session, session.create_tmp())
+
+
+def build_site(session: nox.Session, folder: str) -> None:
+    """With MkDocs, strictly: a broken link or a page that no list names fails it."""
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # docs/dependencies.md knows
+    run(session, "mkdocs", "--quiet", "build", "--strict", "--site-dir", folder)
 
 
 def check_style(session: nox.Session) -> None:
