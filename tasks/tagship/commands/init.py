@@ -33,16 +33,14 @@ def init(_: Context, yes: bool = False, diff: bool = False, dry_run: bool = Fals
     what a server needs otherwise, and says why, what it guessed, and what is left to fill in. Overwrites no file.
     """
     from tagship.setup import init as setup
-    from tagship.source import git
 
     folder = Path.cwd()
     if not (diff or dry_run):
         _refuse_existing(folder, ("tagship.yml", setup.OVERLAY))
-    tracked = git.tracked(folder)
     answers = setup.Answers(setup.default_name(folder))
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         answers = _ask(answers)
-    proposal = setup.propose(folder, answers, tracked or frozenset(), git=tracked is not None)
+    proposal = setup.propose(folder, answers)
     existing = {name for name in proposal.files if (folder / name).exists()}
     if diff:
         sys.stdout.writelines(_diff(folder, proposal.files))
@@ -103,8 +101,11 @@ def _say(proposal: Proposal) -> None:
     print(proposal.read)
     if proposal.changes:
         print("\nWhat a deploy needs otherwise, and why:")
-        for change in proposal.changes:
-            _item("-", _told(change))
+        for service in dict.fromkeys(change.service for change in proposal.changes):
+            print(f"  {service}")
+            for change in proposal.changes:
+                if change.service == service:
+                    _item("  -", _told(change))
     if proposal.guesses:
         print("\nFound or guessed; check it:")
         for line in proposal.guesses:
@@ -116,7 +117,7 @@ def _say(proposal: Proposal) -> None:
 
 def _told(change: Change) -> str:
     where = f" ({change.at})" if change.at else ""
-    return f"{change.service}: {change.key}{where}: {change.why}"
+    return f"{change.key}{where}: {change.why}"
 
 
 def _item(mark: str, text: str) -> None:

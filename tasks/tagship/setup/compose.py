@@ -39,12 +39,25 @@ class Compose:
         return ""
 
 
-def find(folder: Path) -> tuple[str, ...]:
-    """The Compose files that `docker compose` itself would read in a folder: one, and its override."""
+@dataclass(frozen=True)
+class Choice:
+    """Which of a folder's Compose files describe what a server runs, and which are left out."""
+
+    files: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def find(folder: Path) -> Choice:
+    """The file that `docker compose` itself would read, with one for production beside it; never its override."""
     own = next((name for name in NAMES if (folder / name).is_file()), "")
-    stem, _, suffix = own.rpartition(".")
-    overrides = [name for name in (f"{stem}.override.yml", f"{stem}.override.yaml") if (folder / name).is_file()]
-    return (own, *overrides[:1]) if own and suffix else ()
+    stem = own.rpartition(".")[0]
+
+    def variants(*kinds: str) -> list[str]:
+        names = (f"{stem}.{kind}.{suffix}" for kind in kinds for suffix in ("yml", "yaml"))
+        return [name for name in names if own and (folder / name).is_file()]
+
+    production = variants("production", "prod")[:1]
+    return Choice((own, *production) if own else (), tuple(variants("override", "dev", "development", "local")))
 
 
 def read(folder: Path, files: tuple[str, ...], app: str) -> Compose:

@@ -14,6 +14,7 @@ from tagship.setup.places import Places
 from tagship.setup.settings_text import Contents, Local, Remote
 from tagship.setup.toolchains import Migrations, Suite
 from tagship.setup.values import Values
+from tagship.source import git
 
 OVERLAY = "docker-compose.deploy.yml"
 TASKS = "tasks.py"
@@ -49,11 +50,12 @@ def default_name(folder: Path) -> str:
     return slug or "app"
 
 
-def propose(folder: Path, answers: Answers, tracked: frozenset[str], *, git: bool) -> Proposal:
+def propose(folder: Path, answers: Answers) -> Proposal:
     """Read a project and propose its files. Raises ConfigError if there is nothing to ship in it."""
     found, made_up = _compose(folder, answers.app)
     made = {n: m for n, s in found.services.items() if (m := dockerfile.of_service(s, folder))}
-    project = Project(folder, found, made, tracked)
+    tracked = git.tracked(folder)
+    project = Project(folder, found, made, tracked or frozenset())
     placed = places.place(found.services, {name: file for name, (_, file) in made.items()})
     given = variables_text.given(project)
     values = Values()
@@ -87,12 +89,20 @@ def propose(folder: Path, answers: Answers, tracked: frozenset[str], *, git: boo
         _read(found, placed, made_up),
         files,
         draft.changes,
-        guesses=[*placed.guesses, *told, *_guesses(placed, suites, health, where), *remaining.left_out(found, placed)],
+        guesses=[
+            *_files(folder),
+            *placed.guesses,
+            *told,
+            *_guesses(placed, suites, health, where),
+            *remaining.left_out(found, placed),
+        ],
         todo=[
             *remaining.refused(folder, files, answers.app),
             *draft.todo,
             *todo,
-            *remaining.steps(files, suites, placed, git=git, unnamed=unnamed),
+            *remaining.installs(suites),
+            _commit(folder, files, new=tracked is None),
+            *remaining.steps(placed, unnamed=unnamed),
         ],
     )
 
@@ -103,6 +113,25 @@ def _compose_files(found: Compose, made_up: str, draft: Draft) -> dict[str, str]
         return {found.files[0]: made_up + "".join(f"{line}\n" for line in overlay.of_service(draft, "web"))}
     changed = overlay.text(draft, found.files)
     return {OVERLAY: changed} if changed else {}
+
+
+def _commit(folder: Path, files: Iterable[str], *, new: bool) -> str:
+    """The step that commits the files. Of those that git ignores, only the servers' variables are in it."""
+    ignored = git.ignored(files, folder)
+    forced = sorted(name for name in ignored if name in variables_text.SHARED)
+    names = sorted({*files} - ignored)
+    more = f" && git add -f {' '.join(forced)}" if forced else ""
+    return (
+        f"{'git init && ' if new else ''}git add {' '.join(names)}{more} && git commit: what is deployed is a commit."
+    )
+
+
+def _files(folder: Path) -> Iterator[str]:
+    choice = compose.find(folder)
+    if len(choice.files) > 1:
+        yield f"A server runs {' with '.join(choice.files)}: correct `compose` if that isn't meant."
+    if choice.left_out:
+        yield f"{', '.join(choice.left_out)} is for development, so a deploy doesn't read it."
 
 
 def _guesses(placed: Places, suites: Iterable[Suite], health: str, where: str) -> Iterator[str]:
@@ -117,7 +146,7 @@ def _guesses(placed: Places, suites: Iterable[Suite], health: str, where: str) -
 
 def _compose(folder: Path, app: str) -> tuple[Compose, str]:
     """The project's Compose files; if it has only a Dockerfile, one made of that, and its text. Raises ConfigError."""
-    if files := compose.find(folder):
+    if files := compose.find(folder).files:
         return compose.read(folder, files, app), ""
     path = folder / "Dockerfile"
     if not path.is_file():

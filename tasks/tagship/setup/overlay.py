@@ -34,6 +34,7 @@ def draft(project: Project, places: Places, values: Values, examples: Mapping[st
             found.changes += _build(project, name)
             _command(project, found, name, settings, places)
         _healthcheck(project, found, name, settings, places.routed.get(name, 0), accessory=accessory)
+        _shown_passwords(project, found, name, settings, values)
         found.changes[before:] = sorted(found.changes[before:], key=lambda change: not change.value)
     return found
 
@@ -141,6 +142,17 @@ def _command(project: Project, found: Draft, name: str, settings: Mapping[str, A
             f"{name} runs `{command or own}`, {_what(why)}, and the image has nothing else to run. It ships like that; "
             "for production give the Dockerfile a CMD of its own (a production server, or a build of static files)."
         )
+
+
+def _shown_passwords(project: Project, found: Draft, name: str, settings: Mapping[str, Any], values: Values) -> None:
+    """Note the passwords of other services' URLs that stand in a command, which must change along with them."""
+    command = compose.words(settings.get("command"))
+    for variable, value in values.passwords.items():
+        if value in command:
+            at = project.compose.at(name, "command")
+            found.todo.append(
+                f"The command of {name} ({at}) shows the password that is in {variable}: give both the same new one."
+            )
 
 
 def _is(why: str) -> str:

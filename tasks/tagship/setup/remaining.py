@@ -42,23 +42,26 @@ def refused(folder: Path, files: Mapping[str, str], app: str) -> list[str]:
     return [f"A deploy refuses: {line}" for line in (*findings.unplaced(model, found, config.allow), *lines)]
 
 
-def steps(files: Iterable[str], suites: Iterable[Suite], placed: Places, *, git: bool, unnamed: bool) -> list[str]:
-    """What everybody does after `init`."""
-    steps = [
+def installs(suites: Iterable[Suite]) -> list[str]:
+    """The programs to install for suites that are only comments so far."""
+    return [
         f"Install {suite.lacking}, and remove the `#` of {suite.component}'s {suite.kind} in tagship.yml: "
         f"`{suite.run[0]}` ({suite.why})."
         for suite in suites
         if suite.lacking
     ]
-    names = " ".join(sorted(files))
-    steps.append(f"{'' if git else 'git init && '}git add {names} && git commit: what is deployed is a commit.")
+
+
+def steps(placed: Places, *, unnamed: bool) -> list[str]:
+    """What everybody does after the files are committed. `unnamed`: the servers have no names yet."""
     up = "tagship accessories.up --env local && " if placed.accessories else ""
-    steps.append(f"Try it here: {up}tagship ship --env local")
-    if unnamed:
-        steps.append("Write your servers into tagship.yml: `engine` and `url` of staging and production.")
-    steps.append("tagship doctor --env staging says what that server lacks; then tagship ship --env staging.")
-    steps.append("tagship github.workflows writes the workflows that deploy pushes to `staging` and `main`.")
-    return steps
+    servers = ["Write your servers into tagship.yml: `engine` and `url` of staging and production."] if unnamed else []
+    return [
+        f"Try it here: {up}tagship ship --env local",
+        *servers,
+        "tagship doctor --env staging says what that server lacks; then tagship ship --env staging.",
+        "tagship github.workflows writes the workflows that deploy pushes to `staging` and `main`.",
+    ]
 
 
 def _has_version(found: Compose) -> bool:

@@ -24,6 +24,8 @@ class Values:
     """Variable → its value in the Compose file, for the environment `local`."""
     secrets: dict[str, str] = field(default_factory=dict)
     """Value of a password → its variable."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Variable → the password in its URL."""
     asked: dict[str, bool] = field(default_factory=dict)
     """Variable that every environment must give a value → whether it is a secret."""
 
@@ -45,14 +47,17 @@ class Values:
         if (found := _LOGIN.search(value)) and "$" not in found["password"]:
             known = self.secrets.get(found["password"])
             instead = _LOGIN.sub(rf"\g<before>${{{known}:?}}", value, count=1) if known else ""
-            return instead or self._required(service, name, value, secret=True), "holds a password"
+            if not instead:
+                instead = self._required(service, name, value, secret=True)
+                self.passwords[name] = found["password"]
+            return instead, "holds a password"
         if secret(name, value):
             return self._required(service, name, value, secret=True), "is a secret that the repository shows"
         if off := _off(name, value):
             self.local[name] = value
-            return f"${{{name}:-{off}}}", "is for development"
+            return f"${{{name}:-{off}}}", "is for development, and off on a server"
         if _OUR_URL.fullmatch(value):
-            return f"${{{name}:-${{TAGSHIP_URL}}}}", "is this machine's address"
+            return f"${{{name}:-${{TAGSHIP_URL}}}}", "is this machine's address, and on a server its own"
         names_it = _HERE.search(value)
         return (self._required(service, name, value, secret=False), "names this machine") if names_it else ("", "")
 

@@ -16,6 +16,7 @@ from tagship.variables.check import SECRET
 
 LOCAL = ".env.local"
 SERVERS = ("staging", "production")
+SHARED = tuple(f".env.{name}" for name in SERVERS)
 _EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NAME = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)

@@ -80,11 +80,11 @@ def tracked(folder: Path = HERE) -> frozenset[str] | None:
 
 def ignored(paths: Iterable[str], folder: Path = HERE) -> frozenset[str]:
     """The paths among these that git ignores; none outside a repository."""
-    argv = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--")
     try:
-        return frozenset(_git(*argv, *paths, folder=folder).split("\0")) - {""}
-    except SourceError:
+        found = _git("check-ignore", "-z", "--stdin", folder=folder, stdin="\0".join(paths))
+    except SourceError:  # it ends with 1 if it finds none
         return frozenset()
+    return frozenset(found.split("\0")) - {""}
 
 
 def top(folder: Path = HERE) -> Path:
@@ -206,9 +206,9 @@ def _fingerprint(folder: Path) -> str:
     return seen.hexdigest()[:8]
 
 
-def _git(*argv: str, folder: Path, env: Mapping[str, str] | None = None) -> str:
+def _git(*argv: str, folder: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
     try:
-        return run(["git", *argv], cwd=folder, env=env, fails_as=SourceError).out
+        return run(["git", *argv], cwd=folder, env=env, stdin=stdin, fails_as=SourceError).out
     except SourceError as error:
         if "not a git repository" not in error.problem:
             raise

@@ -14,7 +14,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder for which `init` proposes two files."""
     monkeypatch.chdir(tmp_path)
 
-    def propose(_: Path, answers: Answers, __: object, *, git: bool) -> Proposal:  # noqa: ARG001 - as the real one
+    def propose(_: Path, answers: Answers) -> Proposal:
         files = {"tagship.yml": f"app: {answers.app}\n", "tasks.py": "new\n"}
         return Proposal("Read compose.yaml.", files, [], ["web has a guess."], ["Do this."])
 

@@ -13,7 +13,14 @@ from tagship.project.schema import Config
 from tagship.release.model import Sources
 from tagship.setup import init
 from tagship.setup.init import Answers, Proposal
-from tagship.source import compose_file
+from tagship.source import compose_file, git
+
+
+@pytest.fixture(autouse=True)
+def _committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository that tracks nothing yet, and ignores .env and what begins with .env.s."""
+    monkeypatch.setattr(git, "tracked", lambda _: frozenset())
+    monkeypatch.setattr(git, "ignored", lambda names, _: frozenset(n for n in names if n.startswith(".env.s")))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +43,7 @@ def proposed(folder: Path, compose: str = "", dockerfile: str = "", **files: str
     for name, text in named.items():
         if text:
             (folder / name).write_text(text)
-    proposal = init.propose(folder, Answers("shop"), frozenset(), git=True)
+    proposal = init.propose(folder, Answers("shop"))
     path = folder / "tagship.yml"
     path.write_text(proposal.files["tagship.yml"])
     return proposal, config_file.load(path)
@@ -78,6 +85,8 @@ def test_a_secret_is_asked_for_and_no_file_of_variables_gets_it(tmp_path: Path) 
     assert proposal.files[".env.staging"].endswith("\nHOSTS=\n")
     assert "API_KEY=s3cr3t-value" in proposal.files[".env.local"]
     assert any("its secrets, API_KEY:" in step for step in proposal.todo)
+    (commit,) = (step for step in proposal.todo if "git commit" in step)
+    assert "git add -f .env.staging && git commit" in commit
 
 
 def test_a_dotenv_file_outside_git_holds_secrets_of_this_machine(tmp_path: Path) -> None:
@@ -103,4 +112,4 @@ def test_a_suite_whose_program_is_missing_is_a_comment_and_a_step(
 
 def test_without_a_compose_file_or_dockerfile_there_is_nothing_to_propose(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a Compose file nor a Dockerfile"):
-        init.propose(tmp_path, Answers("shop"), frozenset(), git=True)
+        init.propose(tmp_path, Answers("shop"))

@@ -133,6 +133,16 @@ def test_a_password_of_the_database_becomes_one_variable_wherever_it_stands(tmp_
     assert values.local == {"POSTGRES_PASSWORD": "pw-1"}
 
 
+def test_a_password_that_a_command_shows_too_is_told(tmp_path: Path) -> None:
+    services = web(environment=["QUEUE=redis://:pw-1@queue"])
+    services["queue"] = {"image": "redis:7", "command": "redis-server --requirepass pw-1"}
+    draft, _, _ = drafted(project(tmp_path, services, web__Dockerfile=DOCKERFILE))
+
+    assert draft.todo == [
+        "The command of queue (docker-compose.yml:12) shows the password that is in QUEUE: give both the same new one."
+    ]
+
+
 def test_switches_of_development_and_addresses_of_this_machine_become_variables(tmp_path: Path) -> None:
     given = {"DEBUG": "True", "NODE_ENV": "development", "API": "http://localhost:8000", "ALLOWED": "localhost,shop"}
     draft, _, values = drafted(project(tmp_path, web(environment=given), web__Dockerfile=DOCKERFILE))

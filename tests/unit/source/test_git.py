@@ -266,3 +266,12 @@ def test_a_commit_that_was_never_fetched_is_said_with_what_to_do(repository: Rep
     repository.write(".git/shallow", f"{repository.first}\n")
     with pytest.raises(SourceError, match="fetch-depth: 0"):
         git.commits("c" * 40, repository.first, 9)
+
+
+def test_git_names_what_it_tracks_and_what_it_would_ignore(repository: Repository, tmp_path: Path) -> None:
+    repository.write(".gitignore", ".env*\n")
+
+    assert git.tracked() == frozenset({"app.py"})
+    assert git.ignored([".env.local", "tagship.yml"]) == {".env.local"}
+    assert git.ignored(["tagship.yml"]) == frozenset()
+    assert git.tracked(tmp_path) is None
