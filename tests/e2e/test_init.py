@@ -54,8 +54,10 @@ class Shipped:
 
     def __init__(self, rig: Rig, folder: Path, name: str) -> None:
         self.rig, self.name, self.folder = rig, name, folder
-        shutil.copytree(APPS / name, folder)
+        folder.mkdir()
         self.repository = Repository(folder)
+        (folder / "app.py").unlink()  # its first commit's
+        shutil.copytree(APPS / name, folder, dirs_exist_ok=True)
         self.repository.commit()
         for public, ours in PUBLIC.items():
             rig.laptop.run(["docker", "tag", rig.image(ours), public])
