@@ -14,6 +14,7 @@ from tagship.commands import secrets_written as written_tasks
 from tagship.commands.adoption import adopt
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
+from tagship.commands.containers import ps, restart
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.doctor import doctor
@@ -36,7 +37,7 @@ namespace = Collection(
     sentry_release, watch,
     status, history, demo,
     adopt, prune, remove,
-    logs, run, exec_, console,
+    logs, run, exec_, console, ps, restart,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
     ),
@@ -63,7 +64,7 @@ JOURNEY = {
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
-    "Everyday": ("logs", "run", "exec", "console", "db.shell"),
+    "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart"),
     "Go back": ("rollback",),
     "Data": (
         "accessories.up",

@@ -108,3 +108,21 @@ def left(app: Hello, docker: Callable[..., str]) -> list[str]:
     """The one-offs and guards on a host."""
     names = docker("ps", "-a", "--filter", f"label=tagship.app={app.name}", "--format", "{{.Names}} {{.Labels}}")
     return [line.split()[0] for line in names.splitlines() if "tagship.guard" in line or "oneoff=True" in line]
+
+
+def test_a_restart_of_several_containers_drops_no_request(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    before = {now["name"]: now["started"] for now in json.loads(app.tagship("ps", "--env", environment, "--json"))}
+
+    load = app.load(environment)
+    app.tagship("restart", "--env", environment, "--service", "web")
+    seen = load.stop()
+
+    after = {now["name"]: now for now in json.loads(app.tagship("ps", "--env", environment, "--json"))}
+    assert seen["failures"] == []
+    assert seen["requests"] > 100
+    assert {name for name, now in after.items() if now["started"] != before[name]} == {"web-1", "web-2"}
+    assert after["cache-1"]["kind"] == "accessory"
+    assert after["web-1"]["memory"] > 10**6
+    entry = app.history(environment)[-1]
+    assert (entry["action"], entry["result"], entry["why"]) == ("restart", "ok", "web")

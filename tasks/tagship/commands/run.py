@@ -129,7 +129,6 @@ def _present(env: str) -> Iterator[tuple[Session, Present]]:
 def _run(  # noqa: PLR0913 - what to run, where, and how
     session: Session, present: Present, service: str, argv: Sequence[str], *, detach: bool, dry_run: bool
 ) -> None:
-    from tagship.proof import ledger
     from tagship.server import lock
     from tagship.server.one_off import OneOff
     from tagship.system import terminal
@@ -139,8 +138,7 @@ def _run(  # noqa: PLR0913 - what to run, where, and how
     if dry_run:
         print(f"run  {live}, {service}: {shlex.join(argv)}")
         return
-    record = ledger.decode_record(present.files.record) if present.files else None
-    one_off = OneOff(session.engine, session.place, like, record, lock.holder("run").who)
+    one_off = OneOff(session.engine, session.place, like, present.record, lock.holder("run").who)
     if detach:
         one_off.detached(argv)
         env, token = session.place.environment, one_off.token

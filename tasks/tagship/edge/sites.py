@@ -1,5 +1,6 @@
 """Finds, compares and installs an environment's routes in the edge's configuration. Pure."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from tagship.edge.routes import CONNECTIONS, Json, Site, framed, is_of, is_switch, maintenance, switch
@@ -73,6 +74,24 @@ def served(http: Json, place: Place) -> Site:
     servers = http.get("servers") or {}
     found = {name: [r for r in servers[name].get("routes") or () if _is_ours(r, place)] for name in servers}
     return {name: ours for name, ours in found.items() if ours}
+
+
+def without(site: Site, container: str) -> Site:
+    """The same routes without a container, whose service has others."""
+
+    def left(part: Any) -> Any:  # noqa: ANN401 - any part of Caddy's JSON
+        if isinstance(part, dict):
+            return {
+                key: _others(value, container) if key == "upstreams" else left(value) for key, value in part.items()
+            }
+        return [left(each) for each in part] if isinstance(part, list) else part
+
+    return {name: [left(route) for route in ours] for name, ours in site.items()}
+
+
+def _others(upstreams: list[Json], container: str) -> list[Json]:
+    """The upstreams but one. They name the release by a file, so only service and number tell containers apart."""
+    return [each for each in upstreams if each["dial"].rpartition(":")[0].rpartition("}-")[2] != container]
 
 
 def held(site: Site) -> Site:

@@ -164,6 +164,7 @@ class Action(Enum):
     RESTORE = "restore"
     DRILL = "drill"
     RECOVERY_DRILL = "pitr.drill"
+    RESTART = "restart"
     MAINTENANCE = "maintenance"
 
     @property

@@ -9,6 +9,8 @@ from tagship.engine import containers
 from tagship.engine.containers import Container
 from tagship.errors import CheckError
 from tagship.names import Place
+from tagship.proof import ledger
+from tagship.release.model import Record
 from tagship.server.session import Session
 from tagship.system.parallel import ahead
 
@@ -26,6 +28,11 @@ class Present:
     containers: Sequence[Container]
     files: Files | None = None
     """The edge's files; None without a running edge."""
+
+    @property
+    def record(self) -> Record | None:
+        """The live release's record; None without a running edge, or if it can't be read."""
+        return ledger.decode_record(self.files.record) if self.files else None
 
     @property
     def releases(self) -> list[str]:
