@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from tagship.commands import accessories as accessory_tasks
+from tagship.commands import accessories_running as running_tasks
 from tagship.commands import backup as backup_tasks
 from tagship.commands import backups_kept as kept_tasks
 from tagship.commands import github as github_tasks
@@ -39,7 +40,8 @@ namespace = Collection(
     adopt, prune, remove,
     logs, run, exec_, console, ps, restart,
     Collection(
-        "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate
+        "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate,
+        diff=running_tasks.diff, restart=running_tasks.restart, logs=running_tasks.logs,
     ),
     Collection(
         "backup", create=backup_tasks.create, verify=backup_tasks.verify,
@@ -69,6 +71,9 @@ JOURNEY = {
     "Data": (
         "accessories.up",
         "accessories.status",
+        "accessories.diff",
+        "accessories.logs",
+        "accessories.restart",
         "accessories.recreate",
         "backup.check",
         "backup.create",

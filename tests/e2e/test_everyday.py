@@ -126,3 +126,13 @@ def test_a_restart_of_several_containers_drops_no_request(day: tuple[Hello, str]
     assert after["web-1"]["memory"] > 10**6
     entry = app.history(environment)[-1]
     assert (entry["action"], entry["result"], entry["why"]) == ("restart", "ok", "web")
+
+
+def test_an_accessory_is_compared_and_restarted(day: tuple[Hello, str]) -> None:
+    app, environment = day
+
+    same = app.tagship("accessories.diff", "--env", environment)
+    app.tagship("accessories.restart", "--env", environment, "--name", "cache", "--yes")
+
+    assert same == "All accessories match the Compose file.\n"
+    assert app.tagship("accessories.logs", "--env", environment).count("Ready to accept connections") == 2

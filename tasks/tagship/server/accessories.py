@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tagship.engine import compose, containers, networks, quirks, volumes
@@ -17,6 +17,7 @@ from tagship.release.model import Volume
 from tagship.secret import Secret
 from tagship.server import divergence
 from tagship.server.lease import Lease
+from tagship.server.major_version import refuse_jump
 from tagship.server.session import Session
 from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolution
@@ -63,16 +64,28 @@ def compare(session: Session, resolved: Resolution) -> Differences:
 def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) -> None:
     """Replace an accessory by what the Compose file says now, keep its volumes, and wait until it is ready.
 
-    Its image is pulled first, to keep the interruption short. Raises CheckError if it doesn't exist.
+    Its image is pulled first, to keep the interruption short. Raises CheckError if it doesn't exist, or if its data is
+    of another major version of PostgreSQL.
     """
     wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
         if not _count(_tidied(session.engine, wanted.project), name):
             raise CheckError(f"There is no {name} yet.", hint="create it with `tagship accessories.up`")
+        there = [c for c in containers.of(session.engine, wanted.project) if c.service == name]
+        refuse_jump(session.engine, there, wanted.model["services"][name].get("image", ""))
         wanted.prepare()
         with uninterrupted():
             compose.recreate(session.engine.socket, _only(wanted.filled, [name]), wanted.named)
         wanted.start([c for c in containers.of(session.engine, wanted.project) if c.service == name])
+
+
+def restart(session: Session, these: Sequence[Container], holder: Holder) -> None:
+    """Stop an accessory's containers, start them again, and wait until they are ready. Raises RolloutError."""
+    model = {"name": session.place.accessories, "services": {c.service: {} for c in these}}
+    with Lease(session.engine, session.place, holder), uninterrupted():
+        containers.stop(session.engine, [c for c in these if c.running])
+        again = [replace(c, state="exited") for c in these]
+        Starting(session.engine, model, again, session.settings.release.ready_within).run()
 
 
 def filled(session: Session, resolved: Resolution) -> Mapping[str, Any]:

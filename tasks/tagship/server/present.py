@@ -86,7 +86,7 @@ class Present:
         Raises CheckError for a name without a container.
         """
         ours, wanted = self.of(release), tuple(services)
-        everyone = [*ours, *self.of(self.place.accessories)]
+        everyone = ours + (self.of(self.place.accessories) if release != self.place.accessories else [])
         known = dict.fromkeys(c.service for c in everyone)
         if unknown := [name for name in wanted if name not in known]:
             raise CheckError(

@@ -68,6 +68,12 @@ def test_an_accessory_is_shown_where_it_is_named(run: Run) -> None:
     assert [name for name, _ in shown(run, "--service", "db,web")] == ["db", "web-1", "web-2", "web-2", "web-1"]
 
 
+def test_accessories_have_logs_of_their_own(run: Run) -> None:
+    said = run("accessories.logs", "--env", "staging")
+
+    assert [line.split()[0] for line in said.out.splitlines()] == ["db"]
+
+
 def test_a_past_release_that_stands_is_shown_too(run: Run) -> None:
     assert shown(run, "--sha", "aaaaaaaa" + 32 * "0") == [("web", "old")]
 
