@@ -15,7 +15,7 @@ from tagship.commands import secrets_written as written_tasks
 from tagship.commands.adoption import adopt
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
-from tagship.commands.containers import ps, restart
+from tagship.commands.containers import port_forward, ps, restart
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.doctor import doctor
@@ -38,7 +38,7 @@ namespace = Collection(
     sentry_release, watch,
     status, history, demo,
     adopt, prune, remove,
-    logs, run, exec_, console, ps, restart,
+    logs, run, exec_, console, ps, restart, port_forward,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate,
         diff=running_tasks.diff, restart=running_tasks.restart, logs=running_tasks.logs,
@@ -66,7 +66,7 @@ JOURNEY = {
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
-    "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart"),
+    "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "port-forward"),
     "Go back": ("rollback",),
     "Data": (
         "accessories.up",

@@ -136,3 +136,23 @@ def test_an_accessory_is_compared_and_restarted(day: tuple[Hello, str]) -> None:
 
     assert same == "All accessories match the Compose file.\n"
     assert app.tagship("accessories.logs", "--env", environment).count("Ready to accept connections") == 2
+
+
+def test_an_accessorys_port_is_reached_from_here(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    ask = (
+        "import socket; s = socket.create_connection(('127.0.0.1', 16379)); "
+        "s.sendall(b'AUTH hunter22-hunter22\\r\\n'); print(s.recv(9))"
+    )
+    forward = ("port-forward", "--env", environment, "--service", "cache", "--port")
+    running = app.start(*forward, "6379", "--local", "16379")
+    assert running.stdout
+
+    said = running.stdout.readline()
+    answer = app.rig.laptop.run(["python3", "-c", ask]).stdout
+    running.send_signal(signal.SIGINT)
+
+    assert said.startswith("127.0.0.1:16379 leads to cache:6379")
+    assert answer == "b'+OK\\r\\n'\n"
+    assert (running.communicate(timeout=30), running.returncode) == (("", ""), 0)
+    assert "accepts no connection at port 6380" in app.run(*forward, "6380").stderr

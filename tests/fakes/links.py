@@ -1,5 +1,6 @@
 """A link to an engine, like SSH: it may break and reconnect."""
 
+import socket as sockets
 from pathlib import Path
 
 from tagship.errors import ConnectionFailedError
@@ -20,6 +21,10 @@ class Link:
         """Another port."""
         self.lent.append(port)
         return 43121
+
+    def dial(self, host: str, port: int) -> sockets.socket:
+        """Nothing is reached."""
+        raise ConnectionFailedError(f"{host}:{port} was cut.")
 
     def cut(self) -> ConnectionFailedError | None:
         """The error: this link is broken."""

@@ -1,17 +1,19 @@
-"""`ps` and `restart`: the containers of an environment, one by one."""
+"""`ps`, `restart` and `port-forward`: the containers of an environment, one by one."""
 
 from __future__ import annotations
 
 import json as jsonlib
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, WAIT, task
-from tagship.errors import CheckError, TagshipError
+from tagship.errors import CheckError, StoppedError, TagshipError, UsageError
 
 if TYPE_CHECKING:
     from tagship.engine.containers import Container
@@ -108,6 +110,36 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
                     rolling.restart(these)
         progress.total()
     print(f"Restarted {', '.join(_named(c) for _, these in groups for c in these) or 'nothing'}.")
+
+
+@task(
+    changes=False,
+    help={
+        "env": ENV,
+        "service": "The service or accessory, e.g. `db`, or `web-2` for its second container; required.",
+        "port": "Its port; required.",
+        "local": "The port of this machine's loopback. Default: the same.",
+    },
+)
+def port_forward(_: Context, env: str = "", service: str = "", port: int = 0, local: int = 0) -> None:
+    """Reach a service's or accessory's port from here.
+
+    `tagship port-forward --env staging --service db --port 5432`: until Ctrl-C, every connection to that port of this
+    machine's loopback goes through the connection to the engine. Nothing is published on the server.
+    """
+    from tagship.project import here
+    from tagship.server import connection, forwarding
+    from tagship.system import relay
+
+    if not service or not port:
+        raise UsageError("port-forward needs a service and its port.", hint="give --service NAME --port NUMBER")
+    with connection.connect(here.config().environment(env)) as opening:
+        target = forwarding.Port(opening.session(), service, port)
+        target.check()
+        with relay.listening(local or port, target.dial, lambda why: print(why, file=sys.stderr)) as listens:
+            print(f"{relay.LOOPBACK}:{listens} leads to {service}:{port} in {env}, until Ctrl-C.", flush=True)
+            with suppress(StoppedError):
+                threading.Event().wait()
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from tagship.errors import ConnectionFailedError, EngineError
 from tagship.system import web
 
 if TYPE_CHECKING:
+    import socket as sockets
+
     import requests
 
     from tagship.engine.transport import Client, Hijacked
@@ -196,6 +198,10 @@ class Engine:
     def lend(self, port: int) -> int:
         """Forward a port of this machine's loopback to the engine. Returns the port there."""
         return self._link.lend(port)
+
+    def dial(self, host: str, port: int) -> sockets.socket:
+        """A connection to a container's address. Raises ConnectionFailedError or OSError."""
+        return self._link.dial(host, port)
 
     def cut(self) -> ConnectionFailedError | None:
         """The error if the link is broken, whatever a program reported; None if it works."""

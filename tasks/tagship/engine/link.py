@@ -1,9 +1,12 @@
 """How to reach an engine's socket: on this machine, or through a connection that may break."""
 
+import socket as sockets
 from pathlib import Path
 from typing import Protocol
 
 from tagship.errors import ConnectionFailedError
+
+_DIAL_WITHIN = 10.0
 
 
 class Link(Protocol):
@@ -14,6 +17,9 @@ class Link(Protocol):
 
     def lend(self, port: int) -> int:
         """Forward a port of this machine's loopback to the engine. Returns the port there."""
+
+    def dial(self, host: str, port: int) -> sockets.socket:
+        """A connection to a container's address. Raises ConnectionFailedError or OSError."""
 
     def cut(self) -> ConnectionFailedError | None:
         """The error if the link is broken; None if it works."""
@@ -35,6 +41,10 @@ class Here:
     def lend(self, port: int) -> int:
         """The same port, because the engine has the same loopback."""
         return port
+
+    def dial(self, host: str, port: int) -> sockets.socket:
+        """A connection to a container's address, which is this machine's own network."""
+        return sockets.create_connection((host, port), timeout=_DIAL_WITHIN)
 
     def cut(self) -> None:
         """None: there is no connection that can break."""

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -66,6 +67,8 @@ class Connection:
         self._ssh = program
         self._host = str(url.hostname)
         self._lent: dict[int, int] = {}
+        self._dialled: set[str] = set()
+        self._dialling = threading.Lock()
         self._connected = False
         self._errors = (self._scratch.path / "ssh.log").open("w+")
         argv = [program, "-N", "-T", *self._options(url), "--", self._host]
@@ -105,10 +108,20 @@ class Connection:
         The server chooses the port, so no other connection can have it. Raises ConnectionFailedError.
         """
         if port not in self._lent:
-            forward = ["-O", "forward", "-R", f"127.0.0.1:0:127.0.0.1:{port}"]
-            argv = [self._ssh, "-o", f"ControlPath={self._control}", *forward, "--", self._host]
-            self._lent[port] = int(programs.run(argv, fails_as=ConnectionFailedError).out)
+            self._lent[port] = int(self._forward(["-R", f"127.0.0.1:0:127.0.0.1:{port}"]))
         return self._lent[port]
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """A connection to an address that the server reaches. Raises ConnectionFailedError."""
+        key = f"{host}-{port}"
+        path = self._scratch.path / key
+        with self._dialling:
+            if key not in self._dialled:
+                self._forward(["-L", f"{path}:{host}:{port}"])
+                self._dialled.add(key)
+        there = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        there.connect(str(path))
+        return there
 
     def ended(self, within: float) -> bool:
         """Whether ssh has ended, or ends soon."""
@@ -135,6 +148,11 @@ class Connection:
             self._process.wait()
         self._errors.close()
         self._scratch.remove()
+
+    def _forward(self, what: list[str]) -> str:
+        """Ask the running ssh to forward something. Returns what it prints."""
+        argv = [self._ssh, "-o", f"ControlPath={self._control}", "-O", "forward", *what, "--", self._host]
+        return programs.run(argv, fails_as=ConnectionFailedError).out
 
     def _have_small_packets_sent(self) -> None:
         """Have the watcher run `true` on the server; nobody waits for it, and it may fail.

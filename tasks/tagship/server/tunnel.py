@@ -1,5 +1,6 @@
 """The way to a server's engine for as long as a command runs: an SSH connection, made again when it was cut."""
 
+import socket as sockets
 import threading
 import time
 from pathlib import Path
@@ -51,6 +52,11 @@ class Tunnel:
             return port
         self.socket()
         return self._connection.lend(port)
+
+    def dial(self, host: str, port: int) -> sockets.socket:
+        """A connection to a container's address, through SSH. Raises ConnectionFailedError."""
+        self.socket()
+        return self._connection.dial(host, port)
 
     def cut(self, within: float = 0.1) -> ConnectionFailedError | None:
         """The error if the connection is broken, or breaks now; None if it works."""
