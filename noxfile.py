@@ -112,6 +112,12 @@ def site(session: nox.Session) -> None:
     build_site(session, "site")
 
 
+@shared
+def pictures(session: nox.Session) -> None:
+    """Draw docs/pictures/ anew, from real runs on the rig."""
+    run_last(session, "python", "-m", "tests.pictures")
+
+
 @nox.session(venv_backend="none")
 def cut(session: nox.Session) -> None:
     """Turn the changelog's Unreleased part into a version: `-- 1.2.3`. Commit what it changed, and tag that."""

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from tagship import JOURNEY, namespace
-from tagship.errors import UsageError
+from tagship.errors import TagshipError, UsageError
 from tagship.version import VERSION
 
 WIDEST = 100
@@ -50,6 +50,15 @@ class Console(Program):
         except ValueError as error:  # a word where an option expects a number
             raise UsageError(f"An option expects a number: {error}.", hint="see --help") from None
 
+    def execute(self) -> None:
+        """Run the tasks. An error's lines are broken between words if a person reads them in a terminal."""
+        try:
+            super().execute()
+        except TagshipError as error:
+            if sys.stderr.isatty():
+                error.message = folded(str(error), os.get_terminal_size(sys.stderr.fileno()).columns)
+            raise
+
     def no_tasks_given(self) -> None:
         """Show our overview for `tagship` alone."""
         print("\n".join(_screen()))
@@ -78,6 +87,18 @@ class Console(Program):
             super().list_flat()
         else:
             print("\n".join(_listed()))
+
+
+def folded(text: str, columns: int) -> str:
+    """A text whose longer lines are broken between words and go on a little further right."""
+    return "\n".join(
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(
+            line, columns, subsequent_indent=f"{line[: len(line) - len(line.lstrip())]}  ",
+            break_long_words=False, break_on_hyphens=False,
+        ) or [""]
+    )  # fmt: skip
 
 
 def _screen() -> Iterator[str]:

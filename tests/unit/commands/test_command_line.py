@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from invoke.parser.argument import Argument
 
-from tagship import JOURNEY, namespace
+from tagship import JOURNEY, cli, namespace
 from tests.unit.commands.conftest import Run
 
 # Invoke forgets a task's help once it was asked for it: ask a copy
@@ -179,3 +179,11 @@ def test_a_signal_in_any_task_ends_it_with_a_line_and_a_code_of_its_own(
     ran = run("smoke-test", "--env", "staging")
 
     assert (ran.code, ran.err.splitlines()[-1]) == (130, "Stopped by SIGINT.")
+
+
+def test_an_error_is_broken_between_words_in_a_narrow_terminal() -> None:
+    text = "web ended.\n  web | no such table\n  hint: correct that, then deploy again; shop is serving"
+
+    assert cli.folded(text, 30) == (
+        "web ended.\n  web | no such table\n  hint: correct that, then\n    deploy again; shop is\n    serving"
+    )

@@ -1,0 +1,1 @@
+"""Pictures of terminals for README and docs."""
