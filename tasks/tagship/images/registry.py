@@ -66,7 +66,10 @@ class Registry:
         except ssl.SSLError as error:
             raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
         except OSError as error:
-            raise UnreachableRegistryError(f"The registry {self.host} doesn't answer: {error}.") from error
+            raise UnreachableRegistryError(
+                f"The registry {self.host} doesn't answer: {error}.",
+                hint="check `registry` in tagship.yml, and that it runs",
+            ) from error
         if reply.status == http.HTTPStatus.NOT_FOUND:
             return None
         if reply.status != http.HTTPStatus.OK:

@@ -1,6 +1,7 @@
 """Checks an environment's server, from SSH to what runs there, without changing anything."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 from tagship.deploy.preflight import LEAST_DISK, LEAST_MEMORY, MIB
@@ -8,7 +9,7 @@ from tagship.edge import caddy
 from tagship.edge.state import Files
 from tagship.engine import containers, local
 from tagship.errors import CheckError, EngineError, RegistryError, TagshipError
-from tagship.images import commit
+from tagship.images import commit, pulls
 from tagship.images.commit import Images
 from tagship.images.credentials import credentials
 from tagship.project.schema import Environment
@@ -19,6 +20,8 @@ from tagship.setup.report import Check, bad, each, failed, good, unknown
 from tagship.setup.ssh_way import Way
 from tagship.source import git
 
+_ANSWERED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""A registry that has no such image, or says so without a login, does answer."""
 MOST_SKEW = 5.0
 """Seconds. An engine tells its time to the second; what is signed or leased tolerates more."""
 
@@ -50,7 +53,7 @@ def _reached(session: Session, way: Way, images: Images | None) -> Iterator[Chec
     edge = caddy.find(engine)
     with session.files() as reached:
         files = reached.read() if reached else None
-    yield from _room(way, files)
+    yield from _room(way, files, _size(images))
     yield from each("edge", lambda: _edge(settings, edge, files))
     if images:
         yield from each("registry", lambda: _registry(session, images))
@@ -83,15 +86,26 @@ def _clock(skew: float) -> Iterator[Check]:
         )
 
 
-def _room(way: Way, files: Files | None) -> Iterator[Check]:
+def _size(images: Images | None) -> int:
+    """Bytes of this commit's images, as far as they are built on this machine."""
+    if images is None:
+        return 0
+    with local.local_engine() as here:
+        listed = pulls.listed(here)
+    ours = {f"{repository}:{images.version.tag}" for repository in images.repositories.values()}
+    return sum(image["Size"] for image in listed if ours & {*(image.get("RepoTags") or ())})
+
+
+def _room(way: Way, files: Files | None, size: int) -> Iterator[Check]:
+    """Disk and memory. `size`: bytes of the images that a deploy would bring, at most."""
     disk = files.disk_free if files else way.disk_free
     memory = files.memory_free if files else way.memory_free
     for name, free, least, todo in (
-        ("disk", disk, LEAST_DISK, "free space there: `docker system df` shows what takes it"),
+        ("disk", disk, LEAST_DISK + size, "free space there: `docker system df` shows what takes it"),
         ("memory", memory, LEAST_MEMORY, "give the server more memory: two releases run side by side for a while"),
     ):
         if free is None:
-            yield unknown(name, "The server didn't say.")
+            yield unknown(name, "The server doesn't say; known once the edge runs, after the first deploy.")
         elif free < least:
             yield bad(name, f"{free // MIB} MiB free; a deploy needs {least // MIB}.", todo, CheckError)
         else:
@@ -114,8 +128,8 @@ def _edge(settings: Environment, edge: object, files: Files | None) -> Iterator[
         text = f"It publishes {_ports(published)}, not {_ports(missing)}."
         yield bad("edge", text, "set edge.http and edge.https to its ports", CheckError)
     else:
-        version = files.caddy.split(maxsplit=1)[0] if files and files.caddy else "Caddy"
-        yield good("edge", f"{version}, ports {_ports(published)}")
+        version = files.caddy.split(maxsplit=1)[0].removeprefix("v") if files and files.caddy else ""
+        yield good("edge", f"{f'Caddy {version}'.strip()} at port {_ports(published)}")
 
 
 def _registry(session: Session, images: Images) -> Iterator[Check]:
@@ -138,7 +152,11 @@ def _registry(session: Session, images: Images) -> Iterator[Check]:
     try:
         session.engine.ask_registry(f"{repository}:{images.version.tag}", credentials(registry.host))
     except EngineError as error:
-        if error.status in {401, 403, 404} or "unknown" in error.problem:
+        if error.status == HTTPStatus.UNAUTHORIZED or "no basic auth" in error.problem:
+            text = f"{registry.host} asks the server for a password, and there is none for it here."
+            todo = "run `docker login`, or set TAGSHIP_REGISTRY_USERNAME and TAGSHIP_REGISTRY_PASSWORD"
+            yield bad("registry", text, todo, RegistryError)
+        elif error.status in _ANSWERED or "unknown" in error.problem:
             yield good("registry", f"{registry.host} answers the server")
         else:
             todo = "check the server's way out and its DNS; for plain HTTP, its daemon.json"
