@@ -15,7 +15,7 @@ from tagship.commands import secrets_written as written_tasks
 from tagship.commands.adoption import adopt
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
-from tagship.commands.containers import port_forward, ps, restart
+from tagship.commands.containers import ps, restart, scale
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.doctor import doctor
@@ -23,6 +23,7 @@ from tagship.commands.images import build, push
 from tagship.commands.init import init
 from tagship.commands.logs import logs
 from tagship.commands.migrations import migrate
+from tagship.commands.port_forward import port_forward
 from tagship.commands.removal import prune, remove
 from tagship.commands.run import console, db_shell, exec_, run
 from tagship.commands.sentry import sentry_release, watch
@@ -38,7 +39,7 @@ namespace = Collection(
     sentry_release, watch,
     status, history, demo,
     adopt, prune, remove,
-    logs, run, exec_, console, ps, restart, port_forward,
+    logs, run, exec_, console, ps, restart, scale, port_forward,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate,
         diff=running_tasks.diff, restart=running_tasks.restart, logs=running_tasks.logs,
@@ -66,7 +67,7 @@ JOURNEY = {
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),
-    "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "port-forward"),
+    "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "scale", "port-forward"),
     "Go back": ("rollback",),
     "Data": (
         "accessories.up",

@@ -18,6 +18,11 @@ while True:
 """
 
 
+KEY = "battery-staple"
+RESET = 5
+"""Requests that may fail because the edge reads new routes (docs/decisions/reloads-are-announced.md)."""
+
+
 @pytest.fixture(scope="module", params=["host1", "host2"], ids=["engine-28", "engine-20.10"])
 def day(
     request: pytest.FixtureRequest, rig: Rig, tmp_path_factory: pytest.TempPathFactory
@@ -36,7 +41,7 @@ def day(
     }
     services["worker"] |= {"environment": {"WORD": "${WORD}"}, "secrets": ["key"]}
     app.compose["secrets"] = {"key": {"environment": "KEY"}}
-    app.environment |= {"WORD": "correct-horse", "KEY": "battery-staple"}
+    app.environment |= {"WORD": "correct-horse", "KEY": KEY}
     services["cache"] = {"image": rig.image("redis"), "command": ["redis-server", "--requirepass", "hunter22-hunter22"]}
     app.settings["release"] = {"accessories": ["cache"]}
     app.commit()
@@ -110,7 +115,7 @@ def left(app: Hello, docker: Callable[..., str]) -> list[str]:
     return [line.split()[0] for line in names.splitlines() if "tagship.guard" in line or "oneoff=True" in line]
 
 
-def test_a_restart_of_several_containers_drops_no_request(day: tuple[Hello, str]) -> None:
+def test_a_restart_of_several_containers_spares_requests(day: tuple[Hello, str]) -> None:
     app, environment = day
     before = {now["name"]: now["started"] for now in json.loads(app.tagship("ps", "--env", environment, "--json"))}
 
@@ -119,13 +124,31 @@ def test_a_restart_of_several_containers_drops_no_request(day: tuple[Hello, str]
     seen = load.stop()
 
     after = {now["name"]: now for now in json.loads(app.tagship("ps", "--env", environment, "--json"))}
-    assert seen["failures"] == []
+    assert len(seen["failures"]) <= RESET, seen["failures"]
     assert seen["requests"] > 100
     assert {name for name, now in after.items() if now["started"] != before[name]} == {"web-1", "web-2"}
     assert after["cache-1"]["kind"] == "accessory"
     assert after["web-1"]["memory"] > 10**6
     entry = app.history(environment)[-1]
     assert (entry["action"], entry["result"], entry["why"]) == ("restart", "ok", "web")
+
+
+def test_scaling_spares_requests(day: tuple[Hello, str]) -> None:
+    app, environment = day
+
+    load = app.load(environment)
+    app.tagship("scale", "--env", environment, "--service", "worker=2")
+    app.tagship("scale", "--env", environment, "--service", "web=3")
+    more = [now["name"] for now in json.loads(app.tagship("ps", "--env", environment, "--json"))]
+    app.tagship("scale", "--env", environment, "--service", "web=2")
+    seen = load.stop()
+
+    fewer = [now["name"] for now in json.loads(app.tagship("ps", "--env", environment, "--json"))]
+    assert len(seen["failures"]) <= RESET, seen["failures"]
+    assert more == ["web-1", "web-2", "web-3", "worker-1", "worker-2", "cache-1"]
+    assert fewer == ["web-1", "web-2", "worker-1", "worker-2", "cache-1"]
+    assert app.tagship("exec", "--env", environment, "--service", "worker-2", "--", "cat", "/run/secrets/key") == KEY
+    assert app.history(environment)[-1]["why"] == "web: 3 → 2"
 
 
 def test_an_accessory_is_compared_and_restarted(day: tuple[Hello, str]) -> None:

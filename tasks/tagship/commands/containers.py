@@ -1,26 +1,30 @@
-"""`ps`, `restart` and `port-forward`: the containers of an environment, one by one."""
+"""`ps`, `restart` and `scale`: the containers of an environment, one by one."""
 
 from __future__ import annotations
 
 import json as jsonlib
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import ENV, JSON, WAIT, task
-from tagship.errors import CheckError, StoppedError, TagshipError, UsageError
+from tagship.errors import CheckError, TagshipError, UsageError
 
 if TYPE_CHECKING:
+    from tagship.deploy.observed import Observed
     from tagship.engine.containers import Container
     from tagship.proof.ledger import Action
+    from tagship.release.model import Rendered
     from tagship.server.containers_now import Now
+    from tagship.server.present import Present
+    from tagship.server.session import Session
     from tagship.server.target import LockedServer
 
+MOST = 20
+"""Containers of one service: the network of a release has 30 addresses."""
 HOLDS = "has one container: the edge holds requests up to 10 s while it restarts; if it takes longer, they fail"
 
 
@@ -77,21 +81,14 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
     from tagship.project import here
     from tagship.proof.ledger import Action
     from tagship.reporting.progress import Progress
-    from tagship.server import connection, lock, present, replicas
-    from tagship.variables import resolve
+    from tagship.server import connection, lock, replicas
 
     names = [name for name in service.split(",") if name]
     settings = here.config().environment(env)
     with Progress() as progress, connection.connect(settings) as opening:
         with progress.step("Connect"):
             session = opening.session()
-        found = present.look(session)
-        there = found.chosen(found.release(), names)
-        _refuse_accessories(there, session.place.accessories, env)
-        record = found.record
-        if record is None:
-            raise CheckError(f"The record of {found.live} can't be read.", hint="deploy that commit again")
-        rendered = resolve.as_it_stands(settings, record, found.live, found.files.key if found.files else b"")
+        found, there, rendered = _live(session, names, f"use tagship accessories.restart --env {env} --name NAME")
         groups = replicas.groups(rendered, there, names)
         routed = {route.service for route in rendered.release.shape.routes}
         for name, these in groups:
@@ -101,9 +98,7 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
             print("\n".join(f"restart  {_named(c)}" for _, these in groups for c in these) or "Nothing to restart.")
             return
         with session.locked(lock.holder(f"restart {env}"), wait=wait) as environment:
-            observed = environment.observe()
-            if observed.live != found.live:
-                raise CheckError(f"{observed.live} has become live meanwhile.", hint="repeat it")
+            observed = _still(environment, found.live)
             rolling = replicas.Rolling(environment, rendered, environment.site(observed), progress)
             with _recorded(environment, Action.RESTART, ", ".join(name for name, _ in groups)):
                 for _name, these in groups:
@@ -113,33 +108,80 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
 
 
 @task(
-    changes=False,
     help={
         "env": ENV,
-        "service": "The service or accessory, e.g. `db`, or `web-2` for its second container; required.",
-        "port": "Its port; required.",
-        "local": "The port of this machine's loopback. Default: the same.",
-    },
+        "service": "A service and how many containers it gets, e.g. `web=4`; required.",
+        "wait": WAIT,
+        "dry-run": "Print what would change, and change nothing.",
+    }
 )
-def port_forward(_: Context, env: str = "", service: str = "", port: int = 0, local: int = 0) -> None:
-    """Reach a service's or accessory's port from here.
+def scale(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run: bool = False) -> None:
+    """Give a service more or fewer containers.
 
-    `tagship port-forward --env staging --service db --port 5432`: until Ctrl-C, every connection to that port of this
-    machine's loopback goes through the connection to the engine. Nothing is published on the server.
+    `tagship scale --env staging --service web=4`, until the next release, which has as many as the Compose file says.
+    New ones get requests when all are ready; those that go get none, and finish those in flight first.
     """
     from tagship.project import here
-    from tagship.server import connection, forwarding
-    from tagship.system import relay
+    from tagship.proof.ledger import Action
+    from tagship.reporting.progress import Progress
+    from tagship.server import connection, lock, scaling
 
-    if not service or not port:
-        raise UsageError("port-forward needs a service and its port.", hint="give --service NAME --port NUMBER")
-    with connection.connect(here.config().environment(env)) as opening:
-        target = forwarding.Port(opening.session(), service, port)
-        target.check()
-        with relay.listening(local or port, target.dial, lambda why: print(why, file=sys.stderr)) as listens:
-            print(f"{relay.LOOPBACK}:{listens} leads to {service}:{port} in {env}, until Ctrl-C.", flush=True)
-            with suppress(StoppedError):
-                threading.Event().wait()
+    name, _equals, number = service.partition("=")
+    if not name or not number.isdecimal() or not 0 < int(number) <= MOST:
+        raise UsageError(
+            f"--service {service!r} says no number.", hint=f"give NAME=NUMBER, from 1 to {MOST}: --service web=4"
+        )
+    count = int(number)
+    with Progress() as progress, connection.connect(here.config().environment(env)) as opening:
+        with progress.step("Connect"):
+            session = opening.session()
+        found, there, rendered = _live(session, [name], "set its number in the Compose file")
+        these = sorted(there, key=_number)
+        scaling.refuse(rendered, name, count, session.engine.get(f"/containers/{these[0].id}/json"))
+        more = [f"{found.live}-{name}-{n}" for n in range(len(these) + 1, count + 1)]
+        if dry_run or len(these) == count:
+            print(f"{name} has {len(these)}" + (f" and would have {count}." if len(these) != count else " already."))
+            return
+        with session.locked(lock.holder(f"scale {env}"), wait=wait) as environment:
+            _still(environment, found.live)
+            with _recorded(environment, Action.SCALE, f"{name}: {len(these)} → {count}"):
+                if more:
+                    scaling.up(environment, rendered, these[0], more, progress)
+                else:
+                    scaling.down(environment, these[count:], progress)
+        progress.total()
+    print(f"{name} has {count} of {env}'s containers until the next release.")
+
+
+def _live(session: Session, names: Sequence[str], hint: str) -> tuple[Present, list[Container], Rendered]:
+    """What runs, these services' containers, and the live release as its containers have it.
+
+    Raises CheckError, for an accessory with this hint.
+    """
+    from tagship.server import present
+    from tagship.variables import resolve
+
+    found = present.look(session)
+    live = found.release()
+    there = found.chosen(live, names)
+    if others := sorted({c.service for c in there if c.project == session.place.accessories}):
+        raise CheckError(f"{', '.join(others)} is an accessory.", hint=hint)
+    record = found.record
+    if record is None or found.files is None:
+        raise CheckError(f"The record of {live} can't be read.", hint="deploy that commit again")
+    return found, there, resolve.as_it_stands(session.settings, record, live, found.files.key)
+
+
+def _still(environment: LockedServer, live: str) -> Observed:
+    """What stands there, now that nobody else changes it. Raises CheckError if another release has become live."""
+    observed = environment.observe()
+    if observed.live != live:
+        raise CheckError(f"{observed.live} has become live meanwhile.", hint="repeat it")
+    return observed
+
+
+def _number(container: Container) -> int:
+    return int(container.name.rpartition("-")[2])
 
 
 @contextmanager
@@ -161,13 +203,6 @@ def _recorded(environment: LockedServer, action: Action, what: str) -> Iterator[
         with uninterrupted():
             said = {"why": why, "seconds": time.monotonic() - began}
             environment.record(recording.entry(environment, action, result, said))
-
-
-def _refuse_accessories(there: Sequence[Container], project: str, env: str) -> None:
-    if others := sorted({c.service for c in there if c.project == project}):
-        raise CheckError(
-            f"{', '.join(others)} is an accessory.", hint=f"use tagship accessories.restart --env {env} --name NAME"
-        )
 
 
 def _named(container: Container) -> str:

@@ -165,6 +165,7 @@ class Action(Enum):
     DRILL = "drill"
     RECOVERY_DRILL = "pitr.drill"
     RESTART = "restart"
+    SCALE = "scale"
     MAINTENANCE = "maintenance"
 
     @property

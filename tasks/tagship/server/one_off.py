@@ -15,7 +15,7 @@ from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.errors import EngineError, StoppedError, TagshipError
 from tagship.names import RUN_BY, Place
-from tagship.release.model import Record
+from tagship.release.model import Record, Sources
 from tagship.server import attached
 from tagship.server.guard import MARK, Guard
 from tagship.system.parallel import ahead
@@ -87,26 +87,29 @@ class OneOff:
             for network in others(found, wanted["HostConfig"]["NetworkMode"]):
                 body = {"Container": container, "EndpointConfig": {"Aliases": []}}
                 self._engine.call("POST", f"/networks/{network}/connect", body)
-            self._copy_files(container)
+            sources = self._record.release.sources if self._record else None
+            copy_files(self._engine, self._like.id, container, files(sources, self._like.service))
         except TagshipError:
             self._remove(container)
             raise
         return container
 
-    def _copy_files(self, container: str) -> None:
-        """Copy the configs and secrets that Compose put into the other one."""
-        entries = [entry for path in files(self._record, self._like.service) for entry in self._file(path)]
-        if entries:
-            self._engine.put_archive(container, "/", archives.pack(entries))
 
-    def _file(self, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-        with self._engine.archive(self._like.id, path) as stream:
-            packed = io.BytesIO(stream.read())
-        with tarfile.open(fileobj=packed) as tar:
-            for entry in tar:
-                if file := tar.extractfile(entry):
-                    entry.name = path.lstrip("/")
-                    yield entry, file.read()
+def copy_files(engine: Engine, source: str, target: str, paths: Sequence[str]) -> None:
+    """Copy files, as the configs and secrets that Compose put into a container, into another one."""
+    entries = [entry for path in paths for entry in _file(engine, source, path)]
+    if entries:
+        engine.put_archive(target, "/", archives.pack(entries))
+
+
+def _file(engine: Engine, container: str, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    with engine.archive(container, path) as stream:
+        packed = io.BytesIO(stream.read())
+    with tarfile.open(fileobj=packed) as tar:
+        for entry in tar:
+            if file := tar.extractfile(entry):
+                entry.name = path.lstrip("/")
+                yield entry, file.read()
 
 
 def wanted_container(  # noqa: PLR0913 - whose, what and how
@@ -143,9 +146,9 @@ def others(found: Mapping[str, Any], network: str) -> list[str]:
     return [name for name in named if name not in {network, NETWORK}]
 
 
-def files(record: Record | None, service: str) -> list[str]:
+def files(sources: Sources | None, service: str) -> list[str]:
     """Where a service's configs and secrets are in its containers."""
-    settings = record.release.sources.model["services"].get(service, {}) if record else {}
+    settings = sources.model["services"].get(service, {}) if sources else {}
     return [
         (use.get("target") or use["source"])
         if str(use.get("target") or "").startswith("/")

@@ -90,3 +90,11 @@ def test_a_container_leaves_the_routes_and_the_others_stay() -> None:
         == reduced
     )
     assert "-api-2:80" in reduced
+
+
+@pytest.mark.parametrize("number", ["web", "web=0", "web=x", "web=21", "=2"])
+def test_scale_needs_a_number(run: Run, number: str) -> None:
+    ran = run("scale", "--env", "staging", "--service", number)
+
+    assert ran.code == 64
+    assert "give NAME=NUMBER" in ran.err

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tagship.names import RUN_BY, Version
-from tagship.release.model import Record, Release, Shape, Sources
+from tagship.names import RUN_BY
+from tagship.release.model import Sources
 from tagship.server import one_off
 
 FOUND: dict[str, Any] = {
@@ -75,7 +75,6 @@ def test_it_gets_the_configs_and_secrets_that_compose_copied_into_the_other() ->
         "secrets": [{"source": "key"}, {"source": "k", "target": "/k"}, {"source": "y", "target": "why"}],
     }
     sources = Sources({"services": {"web": uses, "worker": {}}})
-    record = Record(Release(Version("a" * 40), {}, sources, Shape(("web", "worker"))))
 
-    assert one_off.files(record, "web") == ["/conf", "/etc/x", "/run/secrets/key", "/k", "/run/secrets/why"]
-    assert one_off.files(record, "worker") == one_off.files(None, "web") == []
+    assert one_off.files(sources, "web") == ["/conf", "/etc/x", "/run/secrets/key", "/k", "/run/secrets/why"]
+    assert one_off.files(sources, "worker") == one_off.files(None, "web") == []
