@@ -61,6 +61,7 @@ STORES = {
     "timescaledb": Store("PostgreSQL", "/var/lib/postgresql/data", _POSTGRES),
     "pgvector": Store("PostgreSQL", "/var/lib/postgresql/data", _POSTGRES),
     "mysql": Store("MySQL", "/var/lib/mysql", _MYSQL),
+    "mysql-server": Store("MySQL", "/var/lib/mysql", _MYSQL),
     "mariadb": Store("MariaDB", "/var/lib/mysql", _MARIA),
     "redis": Store("Redis", "/data", _PING),
     "redis-stack": Store("Redis", "/data", _PING),

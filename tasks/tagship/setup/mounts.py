@@ -98,6 +98,10 @@ class _Look:
         self.add("image", "!reset null", f"It gets an image of its own, made of {base}.", at)
         self.add("build", f"{{context: ., dockerfile_inline: {flow(line)}}}", f"{source} is in that image.", at)
         whys.append(f"{source} goes into an image of its own")
+        if source.rstrip("/") == "." and not (self._project.folder / ".dockerignore").is_file():
+            self._found.todo.append(
+                f"Write a .dockerignore with .env and .git: the image of {self._name} gets this whole folder."
+            )
 
     def _config(self, source: str, target: str) -> dict[str, str]:
         key = re.sub(r"[^a-z0-9]+", "-", f"{self._name}-{Path(source).name}".lower()).strip("-")

@@ -190,7 +190,7 @@ def _healthcheck(  # noqa: PLR0913 - of what, and where
         found.changes.append(Change(name, "healthcheck", _check(test), why))
     else:
         found.todo.append(
-            f"Give {name} a healthcheck, in docker-compose.deploy.yml or as HEALTHCHECK in its Dockerfile: a deploy "
+            f"Give {name} a healthcheck, in the Compose file or as HEALTHCHECK in its Dockerfile: a deploy "
             f"refuses a routed service without one, and Tagship knows no program in its image that can ask port {port}."
         )
 

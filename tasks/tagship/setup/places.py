@@ -10,7 +10,7 @@ from tagship.setup.dockerfile import Dockerfile
 
 _FRONT = re.compile(r"front|web|client|ui|nginx|proxy|caddy|gateway|site|www|app", re.IGNORECASE)
 _BACK = re.compile(r"back|api|server|django|rails|flask", re.IGNORECASE)
-_ONCE = re.compile(r"\bcelery\b.*\bbeat\b|\s(-B|--beat)\b|\bclock\b|\bscheduler\b|\bcron(d)?\b", re.IGNORECASE)
+_ONCE = re.compile(r"\bcelery\b.*(\bbeat\b|\s-B\b)|\bclock\b|\bscheduler\b|\bcrond?\b")
 
 
 @dataclass
@@ -63,7 +63,7 @@ def _put(found: Places, name: str, settings: Mapping[str, Any], made: Dockerfile
         found.services.append(name)
         if not made:
             found.guesses.append(f"{name} ({short}) holds no data, so each deploy replaces it, with the others.")
-        if _ONCE.search(f"{compose.words(settings.get('command'))} {name}"):
+        if not compose.ports(settings) and _ONCE.search(f"{compose.words(settings.get('command'))} {name}"):
             found.singletons.append(name)
             found.guesses.append(f"{name} looks like a scheduler, so it never runs twice (release.singletons).")
 

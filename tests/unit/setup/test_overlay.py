@@ -178,6 +178,13 @@ def test_a_mounted_file_of_a_public_image_becomes_a_config_and_a_folder_goes_int
     assert 'FROM nginx:1.27\\nCOPY [\\"public\\", \\"/usr/share/nginx/html\\"]' in changes(draft, "site")["build"]
 
 
+def test_a_whole_project_is_put_into_an_image_only_with_a_word_about_what_not_to(tmp_path: Path) -> None:
+    mount = {"type": "bind", "source": ".", "target": "/var/www"}
+    draft, _, _ = drafted(project(tmp_path, {"site": {"image": "nginx", "ports": ["80:80"], "volumes": [mount]}}))
+
+    assert "Write a .dockerignore" in draft.todo[0]
+
+
 def test_data_of_an_accessory_in_a_folder_moves_to_a_volume(tmp_path: Path) -> None:
     mount = {"type": "bind", "source": "./data", "target": "/var/lib/postgresql/data"}
     draft, _, _ = drafted(project(tmp_path, {"db": {"image": "postgres:16", "volumes": [mount]}}))

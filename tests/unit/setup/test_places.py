@@ -59,6 +59,11 @@ def test_a_scheduler_never_runs_twice() -> None:
     assert placed(beat={"build": ".", "command": "celery -A shop beat"}).singletons == ["beat"]
 
 
+@pytest.mark.parametrize("command", ["rails s -b 0.0.0.0", "gunicorn -b :8000 shop.clock"])
+def test_a_server_that_is_told_where_to_listen_is_no_scheduler(command: str) -> None:
+    assert placed(web={"build": ".", "command": command, "ports": ["80:8000"]}).singletons == []
+
+
 def test_services_of_profiles_are_nowhere() -> None:
     found = placed(web={"build": "."}, tool={"image": "x", "profiles": ["tools"]})
 
