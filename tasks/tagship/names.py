@@ -28,6 +28,9 @@ The policy itself is `no` until it starts.
 """
 
 
+NEW, OLD = "-new", "-old"
+"""Ends of a container's name while a restart replaces it; one that was killed may leave such a container."""
+
 RUN_BY = f"{LABEL}.run-by"
 """Label of a one-off that a person started: who."""
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Containers of one service: the network of a release has 30 addresses."""
-HOLDS = "has one container: the edge holds requests up to 10 s while it restarts; if it takes longer, they fail"
 
 
 @task(
@@ -74,9 +73,8 @@ def ps(_: Context, env: str = "", all: bool = False, json: bool = False) -> None
 def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run: bool = False) -> None:
     """Restart services, one container at a time.
 
-    Each must be ready before the next one stops. Where a service has several containers, the edge sends requests to the
-    others meanwhile, and waits for those that are in flight. A single container can't be spared: the edge holds its
-    requests for up to 10 seconds.
+    A container that answers requests is replaced by a new one like it, which must be ready first; it then finishes its
+    requests in flight. Others, and those that publish a port of the server, stop and start again.
     """
     from tagship.project import here
     from tagship.proof.ledger import Action
@@ -90,16 +88,12 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
             session = opening.session()
         found, there, rendered = _live(session, names, f"use tagship accessories.restart --env {env} --name NAME")
         groups = replicas.groups(rendered, there, names)
-        routed = {route.service for route in rendered.release.shape.routes}
-        for name, these in groups:
-            if name in routed and len(these) == 1:
-                progress.note(f"{name} {HOLDS}")
         if dry_run:
             print("\n".join(f"restart  {_named(c)}" for _, these in groups for c in these) or "Nothing to restart.")
             return
         with session.locked(lock.holder(f"restart {env}"), wait=wait) as environment:
-            observed = _still(environment, found.live)
-            rolling = replicas.Rolling(environment, rendered, environment.site(observed), progress)
+            _still(environment, found.live)
+            rolling = replicas.Rolling(environment, rendered, progress)
             with _recorded(environment, Action.RESTART, ", ".join(name for name, _ in groups)):
                 for _name, these in groups:
                     rolling.restart(these)

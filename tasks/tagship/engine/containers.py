@@ -11,7 +11,7 @@ from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError
-from tagship.names import LABEL, RESTART, RUN_BY
+from tagship.names import LABEL, NEW, OLD, RESTART, RUN_BY
 from tagship.system.parallel import settled
 
 LOG_LINES = 30
@@ -40,6 +40,11 @@ class Container:
     """Whether it runs a single command besides its service's containers, such as a migration."""
     run_by: str = ""
     """Who started it with `run`; empty for migrations and for services' containers."""
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a restart was replacing it, or replaced another by it, and didn't end that."""
+        return self.name.endswith((NEW, OLD))
 
     @property
     def running(self) -> bool:

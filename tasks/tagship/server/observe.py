@@ -24,7 +24,7 @@ def standings(containers: Iterable[Container], place: Place) -> tuple[Standing, 
     """The state of each release's containers, oldest release first."""
     by_release: dict[str, list[Container]] = {}
     for container in containers:
-        if place.owns(container.project) and not container.one_off:
+        if place.owns(container.project) and not container.one_off and not container.replacing:
             by_release.setdefault(container.project, []).append(container)
     found = [
         Standing(

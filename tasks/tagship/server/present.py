@@ -58,7 +58,8 @@ class Present:
 
     def of(self, project: str) -> list[Container]:
         """The containers of a release's or the accessories' services, in the order of their names."""
-        return sorted((c for c in self.containers if c.project == project and not c.one_off), key=lambda c: c.name)
+        ours = (c for c in self.containers if c.project == project and not c.one_off and not c.replacing)
+        return sorted(ours, key=lambda c: c.name)
 
     def one(self, release: str, name: str, *, accessories: bool = True) -> Container:
         """A running container of a service, or else any of its: `web` is the first one, `web-2` the second.

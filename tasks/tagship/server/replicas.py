@@ -1,20 +1,30 @@
-"""Restarts a live release's containers one after another, without a request for one that is away."""
+"""Restarts a live release's containers, each replaced by one like it if it answers requests."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from tagship.edge import sites
 from tagship.edge.caddy import NETWORK
-from tagship.edge.routes import Site
 from tagship.engine import containers
 from tagship.engine.containers import Container
 from tagship.engine.readiness import Starting
+from tagship.names import NEW, OLD
 from tagship.release.model import Rendered
 from tagship.reporting.progress import Progress
+from tagship.server.attach import attachments
 from tagship.server.drain import POLL
+from tagship.server.one_off import copy_files, files
 from tagship.server.target import LockedServer
+from tagship.system.parallel import settled
 from tagship.system.signals import uninterrupted
+
+_KEPT = (
+    "Image", "Env", "User", "Cmd", "Entrypoint", "WorkingDir", "Healthcheck", "ExposedPorts", "StopSignal",
+    "StopTimeout", "Domainname", "Tty", "OpenStdin", "StdinOnce",
+)  # fmt: skip
+HOLDS = "holds requests for up to 10 s while it restarts; if it takes longer, they fail"
+_NUMBER = "com.docker.compose.container-number"
 
 
 def groups(
@@ -30,40 +40,92 @@ def groups(
 class Rolling:
     """One container after another, with the lock held."""
 
-    def __init__(self, environment: LockedServer, rendered: Rendered, site: Site, progress: Progress) -> None:
+    def __init__(self, environment: LockedServer, rendered: Rendered, progress: Progress) -> None:
         self._environment = environment
         self._rendered = rendered
         self._progress = progress
-        self._site = site
-        self._routed = {route.service for route in rendered.release.shape.routes}
 
     def restart(self, these: Sequence[Container]) -> None:
         """Restart a service's containers. Raises RolloutError; the containers after it weren't touched."""
         for container in these:
-            name = container.name.removeprefix(f"{container.project}-")
             self._environment.lease.check()
-            with self._progress.step(f"Restart {name} and wait until ready"):
-                if container.service in self._routed and len(these) > 1:
-                    self._without(container, name)
+            with self._progress.step(f"Restart {short(container)} and wait until ready"):
+                found = self._environment.engine.get(f"/containers/{container.id}/json")
+                if replaceable(self._rendered, container.service, found):
+                    self._replace(container, found)
                 else:
-                    self._again(container)
+                    self._again(container, len(these))
 
-    def _without(self, container: Container, name: str) -> None:
-        """Restart a container while the others get its requests."""
-        edge = self._environment.edge
+    def _replace(self, container: Container, found: Mapping[str, Any]) -> None:
+        """Start the same anew beside it; when that is ready, give it the name by which the edge dials it.
+
+        The edge's configuration stays as it is, so no connection is closed. Between the two renamings, which take
+        milliseconds, nobody has the name, and the edge tries again.
+        """
+        engine, name = self._environment.engine, container.name
+        removed(self._environment, container.project, [f"{name}{NEW}", f"{name}{OLD}"])  # of one that was killed
         try:
-            edge.serve(sites.without(self._site, name))
-            drained(self._environment, [container])
-            self._again(container)
-        finally:
+            (new,) = created(self._environment, self._rendered, container, found, [f"{name}{NEW}"])
+        except BaseException:
             with uninterrupted():
-                edge.serve(self._site)
+                removed(self._environment, container.project, [f"{name}{NEW}"])
+            raise
+        with uninterrupted():
+            engine.call("POST", f"/containers/{container.id}/rename", name=f"{name}{OLD}")
+            engine.call("POST", f"/containers/{new.id}/rename", name=name)
+        drained(self._environment, [container])
+        containers.stop(engine, [container])
+        removed(self._environment, container.project, [f"{name}{OLD}"])
 
-    def _again(self, container: Container) -> None:
+    def _again(self, container: Container, count: int) -> None:
+        if count == 1 and _routed(self._rendered, container.service):
+            self._progress.note(f"{container.service} publishes a port, so the edge {HOLDS}")
         engine, model = self._environment.engine, self._rendered.model
         containers.stop(engine, [container])
         within = self._environment.settings.release.ready_within
         Starting(engine, model, [replace(container, state="exited")], within).run()
+
+
+def short(container: Container) -> str:
+    """Its service and number."""
+    return container.name.removeprefix(f"{container.project}-")
+
+
+def replaceable(rendered: Rendered, service: str, found: Mapping[str, Any]) -> bool:
+    """Whether a service's container may run twice for a while: it has a route, but no port of the server. Pure."""
+    return _routed(rendered, service) and not any((found["HostConfig"].get("PortBindings") or {}).values())
+
+
+def _routed(rendered: Rendered, service: str) -> bool:
+    return any(route.service == service for route in rendered.release.shape.routes)
+
+
+def created(
+    environment: LockedServer, rendered: Rendered, like: Container, found: Mapping[str, Any], names: Sequence[str]
+) -> list[Container]:
+    """Create containers of these names like one that is there, start them, and wait until they are ready.
+
+    `found`: that one, inspected. Raises RolloutError.
+    """
+    engine = environment.engine
+    for name in names:
+        number = name.removesuffix(NEW).rpartition("-")[2]
+        wanted = wanted_replica(found, like.project, int(number))
+        container: str = engine.call("POST", "/containers/create", wanted, name=name)["Id"]
+        copy_files(engine, like.id, container, files(rendered.release.sources, like.service))
+    everyone = containers.listed(engine)
+    ours = [c for c in everyone if c.name in names]
+    wants = attachments(rendered, environment.settings.place, ours, everyone, environment.edge_network)
+    settled(lambda what: containers.connect(engine, *what), list(wants))
+    Starting(engine, rendered.model, ours, environment.settings.release.ready_within).run()
+    return ours
+
+
+def removed(environment: LockedServer, project: str, names: Sequence[str]) -> None:
+    """Remove containers by name, whether they run or not."""
+    engine = environment.engine
+    these = [c for c in containers.of(engine, project) if c.name in names]
+    settled(lambda c: engine.call("DELETE", f"/containers/{c.id}", force=True, v=True), these)
 
 
 def drained(environment: LockedServer, these: Sequence[Container]) -> None:
@@ -72,3 +134,18 @@ def drained(environment: LockedServer, these: Sequence[Container]) -> None:
     until = time.monotonic() + environment.settings.release.drain_within
     while environment.edge.connections(addresses) and time.monotonic() < until:
         time.sleep(POLL)
+
+
+def wanted_replica(found: Mapping[str, Any], project: str, number: int) -> dict[str, Any]:
+    """What to create for one more container of a service, from what the engine says of another one. Pure."""
+    config, network = found["Config"], (found["NetworkSettings"].get("Networks") or {}).get(project) or {}
+    own = {found["Id"][:12], found["Name"].lstrip("/")}
+    aliases = [alias for alias in network.get("Aliases") or () if alias not in own]
+    host = {key: value for key, value in found["HostConfig"].items() if key != "ContainerIDFile"}
+    endpoints = {"EndpointsConfig": {project: {"Aliases": aliases}}} if network else {}
+    return {
+        **{key: config[key] for key in _KEPT if config.get(key)},
+        "Labels": {**(config.get("Labels") or {}), _NUMBER: str(number)},
+        "HostConfig": {**host, "RestartPolicy": {"Name": "no"}, "Links": None},
+        "NetworkingConfig": endpoints,
+    }
