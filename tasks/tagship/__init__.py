@@ -10,6 +10,7 @@ from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands import maintenance as maintenance_tasks
 from tagship.commands import pitr as pitr_tasks
+from tagship.commands import registry as registry_tasks
 from tagship.commands import secrets as secret_tasks
 from tagship.commands import secrets_written as written_tasks
 from tagship.commands.adoption import adopt
@@ -59,6 +60,7 @@ namespace = Collection(
         set=written_tasks.set_, rotate=written_tasks.rotate,
     ),
     Collection("maintenance", on=maintenance_tasks.on, off=maintenance_tasks.off),
+    Collection("registry", status=registry_tasks.status, stop=registry_tasks.stop),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
 
@@ -91,7 +93,17 @@ JOURNEY = {
         "pitr.drill",
     ),
     "Secrets": ("secrets.check", "secrets.list", "secrets.diff", "secrets.set", "secrets.rotate"),
-    "Server": ("adopt", "maintenance.on", "maintenance.off", "prune", "remove", "lock.status", "lock.release"),
+    "Server": (
+        "adopt",
+        "maintenance.on",
+        "maintenance.off",
+        "prune",
+        "remove",
+        "registry.status",
+        "registry.stop",
+        "lock.status",
+        "lock.release",
+    ),
 }
 """Every task by purpose, in the order of use."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, WAIT, task
+from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, VERBOSE, WAIT, task
 
 if TYPE_CHECKING:
     from tagship.engine.client import Engine
@@ -114,6 +114,7 @@ def rollback(  # noqa: PLR0913 - its options
         "backup": BACKUP,
         "dry-run": DRY_RUN,
         "wait": WAIT,
+        "verbose": VERBOSE,
         "json": JSON,
     }
 )
@@ -124,6 +125,7 @@ def ship(  # noqa: PLR0913 - its options
     backup: str = "",
     dry_run: bool = False,
     wait: int = 0,
+    verbose: bool = False,
     json: bool = False,
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
@@ -148,7 +150,7 @@ def ship(  # noqa: PLR0913 - its options
         lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
         lambda: build.resolve(found, config),
     )
-    how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
+    how = RunOptions(Progress(quiet=json, verbose=verbose), wait, dry_run, json, backup)
     tell(resolved, how.progress)
     if dry_run:
         preview_ship(config, settings, found, resolved, how)
@@ -158,8 +160,9 @@ def ship(  # noqa: PLR0913 - its options
     # connect while the images are built
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)
-        with how.progress.step(f"Build {version.short}"):
-            build.build(found, config, to_build, engine)
+        title = f"Build {version.short}"
+        with how.progress.step(title), how.progress.output(title) as told:
+            build.build(found, config, to_build, engine, told)
         pushed = _pushed(found, engine, how.progress) if found.registry else {}
         session = reach(opening, how.progress)
         release = digests.release(found, session.engine, lambda: pushed or found.digests())

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import DIRTY, JSON, task
+from tagship.commands.task import DIRTY, JSON, VERBOSE, task
 
 if TYPE_CHECKING:
     from tagship.images import commit
 
 
-@task(changes=False, trusts=False, help={"dirty": DIRTY, "json": JSON})
-def build(_: Context, dirty: bool = False, json: bool = False) -> None:
+@task(changes=False, trusts=False, help={"dirty": DIRTY, "verbose": VERBOSE, "json": JSON})
+def build(_: Context, dirty: bool = False, verbose: bool = False, json: bool = False) -> None:
     """Build all images of the commit, tagged with its SHA.
 
     Builds them in parallel; skips images that are already in the registry.
@@ -33,9 +33,9 @@ def build(_: Context, dirty: bool = False, json: bool = False) -> None:
     findings.refuse([*(wanted.problems if inherited else ()), *unbuildable(wanted, config)])
     with local.local_engine() as engine:
         embedded.prepare(config, engine)
-        progress = Progress(quiet=json)
-        with progress.step(f"Build {wanted.version.short}"):
-            built = build_images(wanted, config, resolve(wanted, config), engine)
+        progress, title = Progress(quiet=json, verbose=verbose), f"Build {wanted.version.short}"
+        with progress.step(title), progress.output(title) as tell:
+            built = build_images(wanted, config, resolve(wanted, config), engine, tell)
     if json:
         print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))
         return

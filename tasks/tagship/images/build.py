@@ -1,9 +1,10 @@
 """Builds the images of a commit, in one parallel build on this machine's engine."""
 
+import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,20 +31,42 @@ _HERE = ("env://", "dotenv://", "command://")
 """Stores that send nothing to where tagship.yml says."""
 
 
-def buildx(socket: Path, wanted: Mapping[str, Any], secrets: Mapping[str, Secret] | None = None) -> None:
-    """Build every target in one parallel build. Raises BuildError with the last lines of output.
+def buildx(
+    socket: Path,
+    wanted: Mapping[str, Any],
+    secrets: Mapping[str, Secret] | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> None:
+    """Build every target in one parallel build. Raises BuildError.
 
-    `secrets`: the variables for build secrets.
+    `secrets`: the variables for build secrets. `tell` gets each line of output while it builds; then the error has only
+    the last one, otherwise the last 25.
     """
     argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
     settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
     env = programs.environment({**{name: value.reveal() for name, value in (secrets or {}).items()}, **settings})
-    done = subprocess.run(
-        argv, input=json.dumps(wanted), env=env, text=True, errors="backslashreplace", check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    if done.returncode:
-        raise BuildError("An image can't be built:\n  " + "\n  ".join(done.stdout.strip().splitlines()[-25:]))
+    lines: list[str] = []
+    with subprocess.Popen(
+        argv, env=env, text=True, errors="backslashreplace",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdin  # noqa: S101 - it was asked for
+        assert process.stdout  # noqa: S101 - the same
+        try:
+            with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+                pipe.write(json.dumps(wanted))
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if tell:
+                    tell(lines[-1])
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        said = [line for line in lines if line.strip()]
+        error = BuildError("An image can't be built:\n  " + "\n  ".join(said[-1 if tell else -25 :]))
+        error.output = "\n".join(lines)
+        raise error
 
 
 def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
@@ -61,8 +84,17 @@ def resolve(images: Images, settings: Config | Environment) -> Model:
     return compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
 
 
-def build(images: Images, settings: Config | Environment, resolved: Model, engine: Engine) -> list[str]:
-    """Build the images that the registry lacks, of those from `resolve`. Returns their names. Raises BuildError."""
+def build(
+    images: Images,
+    settings: Config | Environment,
+    resolved: Model,
+    engine: Engine,
+    tell: Callable[[str], object] | None = None,
+) -> list[str]:
+    """Build the images that the registry lacks, of those from `resolve`. Returns their names. Raises BuildError.
+
+    `tell` gets each line of the build's output.
+    """
     asked = ahead(images.digests)
     folder, version = images.folder, images.version
     labels = definition.labels(version, git.remote(folder), git.committed_at(version, folder))
@@ -82,6 +114,7 @@ def build(images: Images, settings: Config | Environment, resolved: Model, engin
         engine.socket,
         definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),
         values.secrets,
+        tell,
     )
     return sorted(set(wanted.values()))
 

@@ -1,11 +1,13 @@
 """`registry: embedded`: a registry on the deployer's machine, which the server reaches through the SSH connection."""
 
+import contextlib
 import hashlib
 import time
+from dataclasses import dataclass
 
 from tagship.engine import compose
 from tagship.engine.client import Engine
-from tagship.errors import RegistryError, RolloutError
+from tagship.errors import EngineError, RegistryError, RolloutError
 from tagship.images.registry import Registry, UnreachableRegistryError
 from tagship.project.schema import Config, Environment
 
@@ -21,6 +23,37 @@ def port(app: str) -> int:
 def prefix(app: str) -> str:
     """The beginning of its images' names."""
     return f"localhost:{port(app)}/{app}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The embedded registry on this machine's engine."""
+
+    container: str
+    """The container's id; empty if there is none."""
+    running: bool
+    volume: str
+    """The volume with its images; empty if there is none."""
+
+
+def standing(engine: Engine, app: str) -> Standing:
+    """What there is of the app's registry."""
+    found = engine.get("/containers/json", all=True, filters={"label": [f"tagship.registry={app}"]})
+    volume = f"{app}-registry_data"
+    named = [each["Name"] for each in engine.get("/volumes").get("Volumes") or () if each["Name"] == volume]
+    container = found[0] if found else {"Id": "", "State": ""}
+    return Standing(container["Id"], container["State"] == "running", "".join(named))
+
+
+def stop(engine: Engine, app: str, there: Standing, *, images: bool) -> None:
+    """Stop and remove the registry; with `images`, also the volume with all that was pushed to it."""
+    if there.container:
+        engine.call("POST", f"/containers/{there.container}/stop")
+        engine.call("DELETE", f"/containers/{there.container}", force=True)
+        with contextlib.suppress(EngineError):  # somebody else's container may be on it
+            engine.call("DELETE", f"/networks/{app}-registry_default")
+    if images and there.volume:
+        engine.call("DELETE", f"/volumes/{there.volume}")
 
 
 def ensure(engine: Engine, app: str, image: str) -> None:

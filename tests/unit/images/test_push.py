@@ -68,6 +68,17 @@ def test_a_build_that_fails_says_the_end_of_what_was_said(buildx: Path) -> None:
     assert "17" in caught.value.problem.split()
 
 
+def test_who_listens_gets_each_line_of_a_build_and_the_error_has_only_the_last(buildx: Path) -> None:
+    (buildx / "script").write_text("seq 40; echo; echo the reason; echo; exit 1")
+    heard: list[str] = []
+
+    with pytest.raises(BuildError) as caught:
+        build.buildx(Path("/run/x.sock"), {}, tell=heard.append)
+
+    assert [line for line in heard if line] == [*map(str, range(1, 41)), "the reason"]
+    assert caught.value.problem == "An image can't be built:\n  the reason"
+
+
 @pytest.mark.parametrize("uri", ["vault://a/b?address=https://evil.example", "aws-sm://a", "sops://a.yaml"])
 def test_a_pull_request_doesnt_say_whom_to_send_a_stores_token_to(uri: str) -> None:
     with pytest.raises(ConfigError, match="asks no store"):

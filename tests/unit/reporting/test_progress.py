@@ -1,5 +1,6 @@
 """The table of steps that a user watches."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -86,3 +87,58 @@ def test_a_table_of_nothing_is_nothing() -> None:
 )
 def test_a_time_is_said_in_the_unit_that_people_would_use(seconds: float, said: str) -> None:
     assert since(seconds) == said
+
+
+def printed(progress: Progress, *, fails: bool) -> None:
+    """A step whose program prints two lines."""
+    with contextlib.suppress(ZeroDivisionError), progress.step("Build"), progress.output("Build") as tell:
+        assert tell
+        tell("one")
+        tell("two")
+        if fails:
+            raise ZeroDivisionError
+
+
+def test_what_a_program_printed_is_shown_when_its_step_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+    printed(Progress(), fails=False)
+    assert "one" not in capsys.readouterr().err
+
+    printed(Progress(), fails=True)
+    assert capsys.readouterr().err.splitlines()[1:] == ["  one", "  two"]
+
+
+def test_in_ci_and_if_asked_it_is_shown_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    printed(Progress(verbose=True), fails=False)
+    assert capsys.readouterr().err.splitlines()[:2] == ["  one", "  two"]
+
+    monkeypatch.setenv("CI", "true")
+    printed(Progress(), fails=True)
+    assert [line[2:] for line in capsys.readouterr().err.splitlines()].count("one") == 1
+
+
+def test_in_github_actions_it_is_a_group_in_which_nothing_is_a_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("TAGSHIP_ACTION_EVENTS", raising=False)
+
+    printed(Progress(), fails=False)
+
+    group, stopped, one, two, resumed, end, _ = capsys.readouterr().err.splitlines()
+    assert (group, one, two, end) == ("::group::Build", "  one", "  two", "::endgroup::")
+    assert stopped.removeprefix("::stop-commands::") == resumed.strip(":")
+
+
+def test_who_asks_for_json_hears_nothing_of_it() -> None:
+    progress = Progress(quiet=True)
+
+    with progress.step("Build"), progress.output("Build") as tell:
+        assert tell is None
