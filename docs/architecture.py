@@ -6,8 +6,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "tasks" / "tagship"
 ORDER = (
-    "commands", "setup", "testing", "server", "sentry", "deploy", "backups", "images", "github", "variables", "checks",
-    "migrations", "edge", "engine", "source", "proof", "release", "project", "reporting", "system",
+    "commands", "setup", "testing", "server", "companions", "sentry", "deploy", "backups", "images", "github",
+    "variables", "checks", "migrations", "edge", "engine", "source", "proof", "release", "project",
+    "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""
 
@@ -22,7 +23,7 @@ on it.
 `deploy/story.py` runs a deploy: with the environment's lock held, it observes the server, chooses a candidate, makes a
 plan, and applies the plan to a target. `commands/deploy.py` puts the parts together: the connection and the target come
 from `server/`, the release from `images/`, its variables from `variables/`. Work that runs in parallel with a rollout
-is a companion; `sentry/` has one.
+is a companion; `sentry/` has one, and `companions/` has the others.
 
 | folder | what it holds | modules |
 | --- | --- | --- |

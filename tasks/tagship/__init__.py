@@ -16,6 +16,7 @@ from tagship.commands import secrets_written as written_tasks
 from tagship.commands.adoption import adopt
 from tagship.commands.backup_check import check as check_task
 from tagship.commands.checks import lint, test
+from tagship.commands.completion import completion
 from tagship.commands.containers import ps, restart, scale
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
@@ -39,7 +40,7 @@ namespace = Collection(
     deploy, migrate, smoke_test, rollback, ship,
     sentry_release, watch,
     status, history, demo,
-    adopt, prune, remove,
+    adopt, prune, remove, completion,
     logs, run, exec_, console, ps, restart, scale, port_forward,
     Collection(
         "accessories", up=accessory_tasks.up, status=accessory_tasks.status, recreate=accessory_tasks.recreate,
@@ -65,7 +66,7 @@ namespace = Collection(
 )  # fmt: skip
 
 JOURNEY = {
-    "Start": ("init", "doctor", "demo", "github.workflows", "github.protect", "github.check"),
+    "Start": ("init", "doctor", "demo", "completion", "github.workflows", "github.protect", "github.check"),
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "watch"),

@@ -13,6 +13,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from tagship import JOURNEY, namespace
+from tagship.commands.completion import CANDIDATES, candidates
 from tagship.errors import TagshipError, UsageError
 from tagship.version import VERSION
 
@@ -28,6 +29,9 @@ _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 def main() -> None:
     """Run the command line."""
     try:
+        if sys.argv[1:2] == [CANDIDATES]:
+            print("\n".join(candidates(sys.argv[2:], namespace)))
+            return
         Console(name="tagship", binary="tagship", namespace=namespace, version=VERSION).run()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed the pipe: `tagship --list | head`

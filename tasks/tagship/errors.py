@@ -22,6 +22,7 @@ TagshipError                1   any error below
 ├── BackupError            20   a backup, a restore or a drill failed, or a backup isn't what its manifest says
 ├── StoreError             21   the backups' store refuses, can't be reached, or is full
 ├── SecretsError           22   a secret store can't be reached, refuses, or holds something else than secrets
+├── HookError              23   a command in `hooks` failed; before-deploy, before-rollback: nothing was changed
 ├── UsageError             64   the command line names an unknown task or option
 └── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
 """
@@ -178,6 +179,12 @@ class SecretsError(TagshipError):
     """A secret store can't be reached, refuses, or holds something else than secrets. Nothing was changed."""
 
     exit_code = 22
+
+
+class HookError(TagshipError):
+    """A command in `hooks` that runs before a stage failed, so that the stage didn't begin."""
+
+    exit_code = 23
 
 
 class UsageError(TagshipError):

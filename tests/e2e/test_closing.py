@@ -54,6 +54,33 @@ def test_maintenance_answers_visitors_survives_a_deploy_and_lets_health_checks_t
     assert actions == [("maintenance", "on"), ("deploy", "ok"), ("maintenance", "off")]
 
 
+def test_hooks_go_beside_a_deploy_and_a_dead_receiver_does_not_hold_it_up(hello: Hello) -> None:
+    said = hello.folder.parent / "said"
+    hello.settings |= {
+        "hooks": {
+            "before-deploy": f"sh -c 'test -e {said} || exit 3'",
+            "before-cutover": f"sh -c 'echo $TAGSHIP_HOOK $TAGSHIP_RELEASE >> {said}'",
+            "after-deploy": [f"sh -c 'echo $TAGSHIP_HOOK >> {said}; exit 4'"],
+        },
+        "notify": [{"to": "slack", "url": "DEAD"}],
+    }
+    hello.environment["DEAD"] = "http://10.77.255.254/x"
+    hello.commit()
+
+    refused = hello.run("ship", "--env", "next")
+
+    assert refused.returncode == 23, refused.stderr
+    assert "nothing was changed" in refused.stderr
+
+    said.touch()
+    done = hello.ship("next")
+
+    assert said.read_text().splitlines() == [f"before-cutover {done['release']}", "after-deploy"]
+    late, dead = done["warnings"]
+    assert late.startswith("after-deploy failed") or dead.startswith("after-deploy failed")
+    assert any(remark.startswith("slack was not told") for remark in (late, dead))
+
+
 def test_an_environment_goes_whole_even_if_it_was_killed_half_way_and_its_neighbour_drops_no_request(
     hello: Hello,
 ) -> None:

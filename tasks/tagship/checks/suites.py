@@ -62,7 +62,7 @@ def _suite(component: str, suite: Suite, folder: Path, running: Running) -> Resu
     return Result(component, problem, time.monotonic() - began, output, coverage)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's environment without Tagship's credentials, which the app's tests don't need."""
     return {name: value for name, value in os.environ.items() if name not in OURS}
 
@@ -70,7 +70,7 @@ def _environment() -> dict[str, str]:
 def _command(command: str, where: Path, running: Running) -> tuple[str, str]:
     """The command's output, and its problem."""
     try:
-        code, printed = running.ran(shlex.split(command), where, _environment())
+        code, printed = running.ran(shlex.split(command), where, environment())
     except OSError as error:
         return "", f"{command}: {error.strerror}"
     except ValueError as error:  # an unclosed quote

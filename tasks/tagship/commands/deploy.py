@@ -131,6 +131,7 @@ def ship(  # noqa: PLR0913 - its options
     """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks
     from tagship.commands.orders import RunOptions, bring, just, meant, of_branch, order, preview_ship, reach, tell
+    from tagship.companions.companion import around_build
     from tagship.engine import local
     from tagship.images import build, commit, digests, embedded
     from tagship.project import here
@@ -161,7 +162,8 @@ def ship(  # noqa: PLR0913 - its options
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
         embedded.prepare(settings, engine)
         title = f"Build {version.short}"
-        with how.progress.step(title), how.progress.output(title) as told:
+        around = around_build(settings, version, here.folder(), how.progress)
+        with around, how.progress.step(title), how.progress.output(title) as told:
             build.build(found, config, to_build, engine, told)
         pushed = _pushed(found, engine, how.progress) if found.registry else {}
         session = reach(opening, how.progress)

@@ -19,6 +19,7 @@ def build(_: Context, dirty: bool = False, verbose: bool = False, json: bool = F
 
     Builds them in parallel; skips images that are already in the registry.
     """
+    from tagship.companions.companion import around_build
     from tagship.engine import local
     from tagship.images import embedded
     from tagship.images.build import build as build_images
@@ -34,7 +35,8 @@ def build(_: Context, dirty: bool = False, verbose: bool = False, json: bool = F
     with local.local_engine() as engine:
         embedded.prepare(config, engine)
         progress, title = Progress(quiet=json, verbose=verbose), f"Build {wanted.version.short}"
-        with progress.step(title), progress.output(title) as tell:
+        around = around_build(config, wanted.version, here.folder(), progress)
+        with around, progress.step(title), progress.output(title) as tell:
             built = build_images(wanted, config, resolve(wanted, config), engine, tell)
     if json:
         print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))

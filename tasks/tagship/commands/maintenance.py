@@ -10,7 +10,9 @@ from invoke.context import Context
 from tagship.commands.task import DRY_RUN, ENV, JSON, task
 
 if TYPE_CHECKING:
+    from tagship.names import Holder
     from tagship.project.schema import Environment
+    from tagship.reporting.progress import Progress
 
 REASON = "Why, for `status` and `history`."
 
@@ -46,12 +48,23 @@ def _turn(env: str, reason: str, *, json: bool, dry_run: bool, closed: bool) -> 
         else:
             holder = lock.holder(f"maintenance.{'on' if closed else 'off'} {env}")
             was = maintenance.turn(session, holder, page, reason, progress, closed=closed)
+            if was != closed and settings.notify:
+                _notify(settings, holder, reason, progress, closed=closed)
     if json:
         print(jsonlib.dumps({"environment": env, "on": closed, "was": was, "dry_run": dry_run}))
     elif was == closed:
         print(f"Maintenance of {env} {'is already on' if closed else 'is off'}.")
     else:
         print(_told(settings, closed=closed, would=dry_run))
+
+
+def _notify(settings: Environment, holder: Holder, reason: str, progress: Progress, *, closed: bool) -> None:
+    from tagship.companions.notify import News, tell
+
+    what = "maintenance-on" if closed else "maintenance-off"
+    news = News(what, settings.app, settings.name, settings.url, by=holder.who, run=holder.run, why=reason)
+    for remark in tell(settings.notify, news):
+        progress.note(remark)
 
 
 def _told(settings: Environment, *, closed: bool, would: bool) -> str:

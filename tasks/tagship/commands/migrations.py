@@ -34,7 +34,7 @@ def migrate(  # noqa: PLR0913 - its options
 
     Uses the commit's own image, then checks that none is pending.
     """
-    from tagship.commands.orders import before_migrating, just, meant, order, released, without
+    from tagship.commands.orders import before_migrating, companions, just, meant, order, released, without
     from tagship.deploy import story
     from tagship.github import deployments
     from tagship.project import here
@@ -53,7 +53,13 @@ def migrate(  # noqa: PLR0913 - its options
         back_up = before_migrating(session, backup, progress)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)
         with supervised, session.locked(what.holder, wait=wait, back_up=back_up) as environment:
-            done = story.migrate(environment, what, progress, dry_run=dry_run)
+            done = story.migrate(
+                environment,
+                what,
+                progress,
+                dry_run=dry_run,
+                companion=companions(session, what.holder, progress),
+            )
     events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
     if json:
         way_back = done.way_back.encoded() if done.way_back else None

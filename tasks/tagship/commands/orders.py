@@ -10,7 +10,7 @@ from functools import partial
 
 from tagship.deploy import story
 from tagship.deploy.candidate import Again, Candidate, Choice
-from tagship.deploy.companion import Companion, NoCompanion
+from tagship.deploy.companion import Companion, Companions
 from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollout import Patience
@@ -19,8 +19,9 @@ from tagship.errors import CheckError, ConfigError, UsageError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
 from tagship.images.registry import UnreachableRegistryError
-from tagship.names import Version
+from tagship.names import Holder, Version
 from tagship.project import here
+from tagship.project.beside_settings import HookSettings
 from tagship.project.schema import Config, Environment
 from tagship.proof.ledger import Action
 from tagship.release.model import Record, Release
@@ -109,7 +110,7 @@ def _drilled_since(settings: Environment) -> str:
 def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None:
     """Run the order, or print its plan, and print the result."""
     settings, action, what = session.settings, str(what.action), without(how.backup, what)
-    companion = _companion(session, how.progress)
+    companion = companions(session, what.holder, how.progress)
     if how.dry_run:
         with session.looked_at() as environment:
             plan = story.preview(environment, what, how.progress, companion)
@@ -159,12 +160,24 @@ def before_migrating(session: Session, choice: str, progress: Progress) -> BackU
     return partial(back_up, session, settings.backups, progress)
 
 
-def _companion(session: Session, progress: Progress) -> Companion:
-    if session.settings.sentry is None:
-        return NoCompanion()
-    from tagship.sentry.companion import SentryCompanion
+def companions(session: Session, who: Holder, progress: Progress) -> Companion:
+    """What goes beside a deploy: the app's hooks first, because they may prevent it."""
+    settings = session.settings
+    wanted: list[Companion] = []
+    if settings.notify:
+        from tagship.companions.companion import NotifyCompanion
 
-    return SentryCompanion(session.settings, session.settings.sentry, session.engine, session.credentials, progress)
+        wanted.append(NotifyCompanion(settings, who, progress))
+    if settings.hooks != HookSettings():
+        from tagship.companions.companion import HookCompanion, facts
+        from tagship.companions.hooks import Hooks
+
+        wanted.append(HookCompanion(Hooks(settings.hooks, here.folder(), progress, facts(settings, who))))
+    if settings.sentry:
+        from tagship.sentry.companion import SentryCompanion
+
+        wanted.append(SentryCompanion(settings, settings.sentry, session.engine, session.credentials, progress))
+    return Companions(*wanted)
 
 
 def preview_ship(

@@ -8,7 +8,7 @@ from invoke.context import Context
 from tagship.commands.task import DRY_RUN, JSON, task
 
 
-@task(changes=False, trusts=False, help={"json": JSON})
+@task(changes=False, help={"json": JSON})
 def status(_: Context, json: bool = False) -> None:
     """Show whether the embedded registry runs here."""
     from tagship.engine import local
@@ -30,7 +30,6 @@ def status(_: Context, json: bool = False) -> None:
 
 
 @task(
-    trusts=False,
     help={
         "images": "Also delete the images in it. Servers keep those that they have pulled.",
         "dry-run": DRY_RUN,

@@ -1,7 +1,7 @@
 """Applies a plan: one match with the complete list of planned effects; each change checks the lock."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
 from tagship.deploy.observed import Migrated
@@ -35,7 +35,8 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
     """Perform every step, in order; stop at the first that fails. Returns what was migrated."""
     migrated = Migrated()
     for step in plan:
-        with show(str(step)):
+        beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
+        with beside, show(str(step)):
             if not isinstance(step, SmokeTest | Bake | Drain | Pull | Ask):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated

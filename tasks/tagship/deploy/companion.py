@@ -1,5 +1,7 @@
 """Work that accompanies a rollout without being part of it: before it, while it bakes, and after it."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Protocol
 
 from tagship.deploy.observed import Observed
@@ -21,6 +23,9 @@ class Companion(Protocol):
     def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
         """Called before anything is changed. Raises TagshipError if the rollout must not begin without it."""
 
+    def around(self, stage: str, facts: Mapping[str, str]) -> AbstractContextManager[None]:
+        """A block around a stage, `migrate` or `cutover`. Raises TagshipError at its beginning to prevent the stage."""
+
     def while_baking(self, *, last: bool) -> None:
         """Called about every second while the release bakes, finally with `last`.
 
@@ -30,8 +35,11 @@ class Companion(Protocol):
     def after(self, outcome: Outcome) -> tuple[str, ...]:
         """Called when the release is live and recorded. Returns remarks for the user."""
 
-    def give_up(self) -> None:
-        """Called when the rollout has failed: end all work."""
+    def give_up(self, why: str, serving: str) -> None:
+        """Called when the rollout has failed: end all work.
+
+        `serving`: the release that serves now, if that is known.
+        """
 
 
 class NoCompanion:
@@ -42,6 +50,10 @@ class NoCompanion:
     def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
         """Do nothing."""
 
+    def around(self, stage: str, facts: Mapping[str, str]) -> AbstractContextManager[None]:  # noqa: ARG002 - required by the protocol
+        """Do nothing."""
+        return nullcontext()
+
     def while_baking(self, *, last: bool) -> None:
         """Do nothing."""
 
@@ -49,5 +61,44 @@ class NoCompanion:
         """Return no remarks."""
         return ()
 
-    def give_up(self) -> None:
+    def give_up(self, why: str, serving: str) -> None:
         """Do nothing."""
+
+
+class Companions:
+    """Several companions, told in this order."""
+
+    def __init__(self, *members: Companion) -> None:
+        self._members = members
+
+    @property
+    def announcement(self) -> str:
+        """All their lines."""
+        return "\n".join(filter(None, (member.announcement for member in self._members)))
+
+    def before(self, candidate: Rendered, before: Observed, action: Action) -> None:
+        """Raises the first error."""
+        for member in self._members:
+            member.before(candidate, before, action)
+
+    @contextmanager
+    def around(self, stage: str, facts: Mapping[str, str]) -> Iterator[None]:
+        """Their blocks within each other."""
+        with ExitStack() as stack:
+            for member in self._members:
+                stack.enter_context(member.around(stage, facts))
+            yield
+
+    def while_baking(self, *, last: bool) -> None:
+        """Raises the first error."""
+        for member in self._members:
+            member.while_baking(last=last)
+
+    def after(self, outcome: Outcome) -> tuple[str, ...]:
+        """All their remarks."""
+        return tuple(remark for member in self._members for remark in member.after(outcome))
+
+    def give_up(self, why: str, serving: str) -> None:
+        """Tell all of them."""
+        for member in self._members:
+            member.give_up(why, serving)

@@ -42,6 +42,8 @@ class Execution:
     """Set if a signal stopped the deploy after the release was live and recorded; some cleaning up remains."""
     unreversed: TagshipError | None = field(default=None, init=False)
     """Set if the release is live and recorded, but migrations couldn't be reversed."""
+    serving: str = field(default="", init=False)
+    """The release that serves after a failure, if that is known."""
     declared: RollbackPlan | None = field(default=None, init=False)
     """The way back, once it is known."""
 
@@ -53,13 +55,20 @@ class Execution:
         proving, tidying = _parted(plan)
         try:
             look = self.companion.while_baking
-            listeners = Listeners(lambda last: look(last=last), self.progress.note, self._declare, self._backed_up)
+            listeners = Listeners(
+                lambda last: look(last=last),
+                self.progress.note,
+                self._declare,
+                self._backed_up,
+                self.companion.around,
+            )
             migrated = apply(proving, self.target, self.progress.step, listeners)
             with uninterrupted(), self.progress.step("Record"):
                 took = self._record(self.entry, migrated.leaves)
         except BaseException as error:
             with uninterrupted():
                 serving = Recovery(self.target, self.before, self.new.name, self.progress).run(error, self._failed)
+            self.serving = serving or ""
             events.tell("serving", environment=outcome.environment, release=serving or "")
             if isinstance(error, TagshipError):
                 error.add_hint(_said(serving))
@@ -87,7 +96,12 @@ class Execution:
             made = (*revival(self.new, self.before), Pull(images), Prepare(self.new))
             apply(made, self.target, self.progress.step)
             with self.progress.step("List pending migrations" if dry_run else "Migrate the database"):
-                listeners = Listeners(tell=self.progress.note, declare=self._declare, backed_up=self._backed_up)
+                listeners = Listeners(
+                    tell=self.progress.note,
+                    declare=self._declare,
+                    backed_up=self._backed_up,
+                    around=self.companion.around,
+                )
                 migrated = self.target.migrate(self.new, self.before.former, dry_run=dry_run, listeners=listeners)
         except TagshipError as error:
             if self.declared:

@@ -38,7 +38,7 @@ class Recovery:
             plan = plan_recovery(self.new, self._good(now), now)
             undone = self._put_back(plan)
             back = any(isinstance(step, Cutover) and step not in undone for step in plan)
-            record(ledger.SWITCHED_BACK if back else ledger.FAILED, _why(str(error)) or type(error).__name__)
+            record(ledger.SWITCHED_BACK if back else ledger.FAILED, reason(str(error)) or type(error).__name__)
             return _serving(self.target.observe())
         except TagshipError as second:
             self.progress.note(f"not everything was undone: {second.problem} The next deploy will do it.")
@@ -98,7 +98,7 @@ def _unsafe_after(step: Step, failed: list[Step]) -> bool:
     return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
 
 
-def _why(message: str) -> str:
+def reason(message: str) -> str:
     """The first line of an error; also the second if only that gives the reason, but never a container's output."""
     first, *rest = message.splitlines() or [""]
     return f"{first} {rest[0]}" if first.endswith(":") and rest and not rest[0].startswith(" ") else first

@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterable, Iterator
 
 from tagship.deploy.candidate import Candidate
-from tagship.deploy.companion import Companion
+from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.execution import Execution, prove
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings, undrilled
+from tagship.deploy.recovery import reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
 from tagship.deploy.rollout import changes, plan_rollout
 from tagship.deploy.steps import Migrate, Plan, Reverse
@@ -56,11 +57,13 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
     refuse(_findings(environment, order, candidate, before, plan, progress))
     if reverse and reverse.plan.loses:
         order.agree(reverse.plan)
-    companion.before(new, before, order.action)
+    under_way.serving = before.live
     try:
+        companion.before(new, before, order.action)
         done = under_way.carry_out(plan, outcome)
-    except BaseException:
-        companion.give_up()
+    except BaseException as error:
+        with uninterrupted():
+            companion.give_up(reason(str(error)) or type(error).__name__, under_way.serving)
         raise
     with uninterrupted():  # it is live and recorded; the rest takes seconds and undoes nothing
         remarks = companion.after(done)
@@ -71,7 +74,14 @@ def rollout(environment: LockedEnvironment, order: Order, progress: Progress, co
     return dataclasses.replace(done, warnings=(*done.warnings, *remarks))
 
 
-def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *, dry_run: bool = False) -> Migrated:
+def migrate(
+    environment: LockedEnvironment,
+    order: Order,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    companion: Companion | None = None,
+) -> Migrated:
     """Migrate an environment's schema for a release without deploying it.
 
     With `dry_run`, only list pending migrations. Raises MigrationError; the live release serves in any case.
@@ -85,7 +95,8 @@ def migrate(environment: LockedEnvironment, order: Order, progress: Progress, *,
     stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
     refuse([*_findings(environment, order, candidate, before, plan, progress), *stopped])
     target, entry = environment.target(candidate), _entry(order, new, before, environment.now())
-    return Execution(target, before, new, progress, entry, began).migrate(dry_run=dry_run)
+    beside = companion or NoCompanion()
+    return Execution(target, before, new, progress, entry, began, beside).migrate(dry_run=dry_run)
 
 
 def preview(environment: PreviewedEnvironment, order: Order, progress: Progress, companion: Companion) -> str:
@@ -256,8 +267,7 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
 
 def _asides(new: Rendered, companion: Companion) -> Iterator[str]:
     """Remarks to show below a plan's steps."""
-    if companion.announcement:
-        yield companion.announcement
+    yield from companion.announcement.splitlines()
     release = new.release
     yield from dropped(release.sources.model, release.shape)
     if unbuilt := release.unbuilt:

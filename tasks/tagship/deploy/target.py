@@ -1,6 +1,7 @@
 """The interface to the outside world: what a deploy observes, and what a plan may do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +51,11 @@ Onlooker = Callable[[bool], object]
 """Called about every second while a release bakes, finally with True; raises TagshipError to end it."""
 
 
+def alone(_stage: str, _facts: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Nothing around a stage."""
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class Listeners:
     """What a plan's steps call while they run."""
@@ -61,6 +67,8 @@ class Listeners:
     """Called with the way back, before anything is migrated."""
     backed_up: Callable[[str], object] = bool
     """Called with the id of the backup that was made before migrating."""
+    around: Callable[[str, Mapping[str, str]], AbstractContextManager[None]] = alone
+    """The block around a stage, `migrate` or `cutover`, with facts for it."""
 
 
 NOBODY = Listeners()

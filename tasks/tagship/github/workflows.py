@@ -135,6 +135,8 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
     env += [*logins.variables(stores), *_bucket(settings)]  # a deploy backs up before it migrates
     if settings.sentry:
         env.append("SENTRY_AUTH_TOKEN: ${{ secrets.SENTRY_AUTH_TOKEN }}")
+    told = dict.fromkeys(name for each in settings.notify for name in (each.url, each.secret) if name)
+    env += [f"{name}: ${{{{ secrets.{name} }}}}" for name in told]
     registry = _registry(config, read=True)
     return registry | {
         "pull-permission": registry["pull-permission"] + logins.permission(stores),

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tagship.errors import ConfigError
 from tagship.names import Place
 from tagship.project.backup_settings import BackupSettings
+from tagship.project.beside_settings import HookSettings, Receiver
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.sentry_settings import SentrySettings
@@ -154,6 +155,10 @@ class Settings(Table):
         default_factory=dict,
         description="Service → the command that `console` runs in its image. Default for Django: `manage.py shell`.",
     )
+    hooks: HookSettings = Field(
+        default_factory=HookSettings, description="Commands of your own, before and after the stages of a deploy."
+    )
+    notify: tuple[Receiver, ...] = Field(default=(), description="Who is told of deploys, failures and maintenance.")
     backups: BackupSettings | None = Field(default=None, description="Backups of the database and other data.")
 
 

@@ -45,6 +45,11 @@ def conceal(values: Iterable[str]) -> None:
         _concealed.update(forms(value))
 
 
+def telling(environment: Mapping[str, str]) -> Iterator[str]:
+    """The values of variables whose name says that they are secret."""
+    return (value for name, value in environment.items() if _TELLING.search(name))
+
+
 def hide_secrets(text: str) -> str:
     """Hide Secrets and concealed values in a text for people, and nothing else. Each becomes `⟦hidden⟧`.
 

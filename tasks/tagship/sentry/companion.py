@@ -3,6 +3,8 @@
 import os
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 from tagship.deploy.observed import Observed
@@ -150,7 +152,11 @@ class SentryCompanion:
         with self._progress.step("Report to Sentry"):
             return self._reporting.finish(datetime.fromisoformat(outcome.at).timestamp(), outcome.seconds)
 
-    def give_up(self) -> None:
+    def around(self, stage: str, facts: Mapping[str, str]) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol
+        """Do nothing."""
+        return nullcontext()
+
+    def give_up(self, why: str = "", serving: str = "") -> None:  # noqa: ARG002 - the protocol
         """End all work, and report no more."""
         if self._reporting:
             self._reporting.give_up()

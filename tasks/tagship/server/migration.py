@@ -95,16 +95,21 @@ class Migration:
             return Migrated(state.pending, state.leaves, way, found.changes, findings)
         self._refuse(findings)
         # what is pending and how one could go back is known, and nothing has been changed yet
-        if self._back_up:
-            listeners.backed_up(self._back_up(self._rendered.release.version.short))
-        self._repeat(how, how.apply, listeners)
-        after = frameworks.read(how, self._once(how, how.pending))
+        with listeners.around("migrate", {"TAGSHIP_MIGRATIONS": " ".join(state.pending)}):
+            after = self._apply(how, listeners)
         if after.pending:
             raise MigrationError(
                 f"Still pending after migrating: {', '.join(after.pending)}.",
                 hint=_NOTHING_STAYED if after.pending == state.pending else "",
             )
         return Migrated(state.pending, after.leaves or self._leaves(how), way, found.changes, findings)
+
+    def _apply(self, how: Migrations, listeners: Listeners) -> State:
+        """Make a backup and apply all that is pending. Returns what is there then."""
+        if self._back_up:
+            listeners.backed_up(self._back_up(self._rendered.release.version.short))
+        self._repeat(how, how.apply, listeners)
+        return frameworks.read(how, self._once(how, how.pending))
 
     def reverse(self, plan: RollbackPlan, listeners: Listeners) -> Migrated:
         """Reverse migrations and check that they are pending. Raises MigrationError."""

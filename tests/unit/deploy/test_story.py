@@ -652,7 +652,7 @@ def test_a_preview_is_the_numbered_plan_and_changes_nothing() -> None:
     assert environment.changes == []
 
 
-class Friend:
+class Friend(NoCompanion):
     """A companion that remembers what it heard, and may refuse."""
 
     announcement = "Meanwhile: tell a friend"
@@ -679,9 +679,9 @@ class Friend:
         self.heard.append(f"{outcome.release} took {outcome.seconds:.0f} s")
         return ("a friend knows",)
 
-    def give_up(self) -> None:
+    def give_up(self, why: str, serving: str) -> None:
         """That it failed."""
-        self.heard.append("gave up")
+        self.heard.append(f"gave up: {why}; {serving or 'nothing'} serves")
 
 
 def test_a_companion_hears_of_a_deploy_before_while_baking_and_after() -> None:
@@ -713,7 +713,7 @@ def test_a_companion_that_finds_a_baking_release_ill_has_it_switched_back() -> N
         deliver(environment, choice(), companion=friend)
 
     assert environment.live == OLD.name
-    assert friend.heard[-1] == "gave up"
+    assert friend.heard[-1] == f"gave up: errors doubled; {OLD.name} serves"
 
 
 def test_what_is_live_already_concerns_no_companion() -> None:

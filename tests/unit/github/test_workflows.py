@@ -12,6 +12,7 @@ from tagship.errors import ConfigError
 from tagship.github import workflows as starters
 from tagship.project import file as config_file
 from tagship.project.backup_settings import BackupSettings, DatabaseSettings
+from tagship.project.beside_settings import Receiver
 from tagship.project.schema import Config, Environment
 from tagship.project.sentry_settings import SentrySettings
 from tagship.release import references
@@ -275,3 +276,15 @@ def test_no_script_of_ours_holds_an_expression(path: Path) -> None:
 if __name__ == "__main__":
     for path, text in starters.render(example("registry.example.com/atlas"), ACTION).items():
         (ROOT / "workflows" / Path(path).name).write_text(text)
+
+
+def test_a_job_that_deploys_gets_the_urls_of_those_who_are_told() -> None:
+    config = example()
+    receiver = Receiver.model_validate({"to": "webhook", "url": "OPS_HOOK", "secret": "OPS_KEY"})
+    told = {name: e.model_copy(update={"notify": (receiver,)}) for name, e in config.environments.items()}
+
+    found = starters.render(config.model_copy(update={"environments": told}), ACTION)
+
+    deploy = yaml.safe_load(found[".github/workflows/deploy.yml"])["jobs"]["production"]["steps"][-1]
+    assert deploy["env"]["OPS_HOOK"] == "${{ secrets.OPS_HOOK }}"
+    assert deploy["env"]["OPS_KEY"] == "${{ secrets.OPS_KEY }}"
