@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from tagship.reporting import events, redaction
+from tagship.reporting import events, redaction, table
 
 SHOWN = 5
 """How many lines of a program's output stand below its step in a terminal."""
+_MARGIN = len("✓   0.00 s  ")
 IN_ACTION = "TAGSHIP_ACTION_EVENTS"
 """Set in our GitHub Action, which makes a group of each step, and obeys no command in its lines."""
 
@@ -98,7 +99,7 @@ class Progress:
     def note(self, text: str) -> None:
         """Print a line that isn't a step."""
         if not self._quiet:
-            sys.stderr.write(f"  {redaction.hide_secrets(text)}\n")
+            sys.stderr.write(f"{table.folded(f'  {redaction.hide_secrets(text)}', 2)}\n")
 
     def total(self) -> None:
         """Print the last line below the steps: the time since the start."""
@@ -139,5 +140,6 @@ class Progress:
     def _say(self, mark: str, color: str, text: str, took: float) -> None:
         if not self._quiet:
             shown = f"\x1b[{color}m{mark}\x1b[0m" if self._color else mark
-            sys.stderr.write(f"{shown} {took:6.2f} s  {text}\n")
+            line = table.folded(f"{mark} {took:6.2f} s  {text}", _MARGIN)
+            sys.stderr.write(f"{shown}{line.removeprefix(mark)}\n")
             sys.stderr.flush()

@@ -102,6 +102,34 @@ def fold(text: str, room: int, hanging: str = "") -> list[str]:
 _ANY = 10_000
 
 
+def folded(text: str, hanging: int = 0) -> str:
+    """Text for people on stderr, in a terminal broken between words; indented lines, such as a program's, stay whole.
+
+    `hanging`: columns by which later lines of the first paragraph are indented. A hint's are below its own words.
+    """
+    if not sys.stderr.isatty():
+        return text
+    room = shutil.get_terminal_size().columns
+    lines: list[str] = []
+    for at, line in enumerate(text.split("\n")):
+        indent = len(_HINT) if line.startswith(_HINT) else hanging if at == 0 else 0
+        whole = len(line) <= room or (line.startswith(" ") and not indent)
+        start = line[: len(line) - len(line.lstrip())]
+        lines += (
+            [line]
+            if whole
+            else [f"{start}{part}" for part in _hung(line.strip(), room - len(start), indent - len(start))]
+        )
+    return "\n".join(lines)
+
+
+def _hung(text: str, room: int, indent: int) -> list[str]:
+    return fold(text, room, " " * max(0, indent))
+
+
+_HINT = "  hint: "
+
+
 def width() -> int:
     """Columns of the terminal; enough for any line if it isn't one."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _ANY

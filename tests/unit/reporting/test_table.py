@@ -97,3 +97,26 @@ def test_lines_stand_beside_their_title_or_below_it(terminal: pytest.MonkeyPatch
     terminal.setenv("COLUMNS", "40")
 
     assert table.block("staging", ["up"], 9) == "staging\n  up"
+
+
+def test_an_error_breaks_between_words_with_its_hint_below_itself_and_a_programs_lines_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = (
+        f"web ended with exit code 3:\n  web | {'x ' * 30}\n  hint: correct that, then deploy again; the old one serves"
+    )
+    monkeypatch.setenv("COLUMNS", "40")
+    assert table.folded(said) == said
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    assert table.folded(said).split("\n") == [
+        "web ended with exit code 3:",
+        f"  web | {'x ' * 30}",
+        "  hint: correct that, then deploy again;",
+        "        the old one serves",
+    ]
+    assert table.folded(f"  {'word ' * 10}", 2).split("\n") == [
+        f"  {'word ' * 7}".rstrip(),
+        f"  {'word ' * 3}".rstrip(),
+    ]
