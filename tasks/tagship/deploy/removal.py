@@ -31,8 +31,9 @@ class Picture:
 
     @property
     def shown(self) -> str:
-        """The shortest of its names, for people."""
-        return min(self.names, key=len, default=self.id)
+        """The shortest of its names, for people, with a short digest."""
+        name, at, digest = min(self.names, key=len, default=self.id).partition("@sha256:")
+        return f"{name}@{digest[:12]}" if at else name
 
 
 @dataclass(frozen=True)

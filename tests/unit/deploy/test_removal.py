@@ -85,5 +85,11 @@ def test_is_not_removed_while_a_migration_runs_or_another_container_uses_its_net
     assert list(findings(FOUND)) == []
 
 
+def test_an_image_is_called_by_its_shortest_name() -> None:
+    assert Picture("x", (f"r.example/web@sha256:{'a' * 64}",)).shown == "r.example/web@aaaaaaaaaaaa"
+    assert Picture("x", ("web:1", f"r.example/web@sha256:{'a' * 64}")).shown == "web:1"
+    assert Picture("x", ()).shown == "x"
+
+
 def test_an_image_is_unneeded_when_no_kept_release_runs_it() -> None:
     assert unneeded(FOUND, keep={LIVE, ACCESSORIES}) == IMAGES[1:3]
