@@ -17,7 +17,12 @@ def hello(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hello]
     app = Hello(rig, tmp_path_factory.mktemp("closing") / "app", "closing")
     environments = app.settings["environments"]
     environments["next"] = {**environments["host1"], "url": another_way_to_write(environments["host1"]["url"])}
-    app.compose["services"]["cache"] = {"image": rig.image("redis"), "volumes": ["data:/data"]}
+    app.compose["services"]["cache"] = {
+        "image": rig.image("redis"),
+        "volumes": ["data:/data"],
+        "stop_grace_period": "1s",
+    }
+    app.compose["services"]["web"]["stop_grace_period"] = "1s"
     app.compose["volumes"] = {"data": {}}
     app.settings |= {
         "release": {"accessories": ["cache"]}, "maintenance": {"page": "down.html", "paths": ["/health"]},
