@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from tagship.errors import TagshipError
-from tagship.reporting import redaction, table
+from tagship.reporting import redaction
 
 
 @contextmanager
@@ -20,7 +20,6 @@ def hidden() -> Iterator[None]:
         yield
     except TagshipError as error:
         error.replace(redaction.hide_secrets)
-        error.message = table.folded(str(error.message))
         raise
 
 

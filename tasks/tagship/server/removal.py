@@ -1,5 +1,6 @@
 """Observes what an application in one environment has on a server, and removes it."""
 
+import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, assert_never
@@ -15,6 +16,9 @@ from tagship.proof import ledger
 from tagship.server.lease import Lease
 from tagship.server.session import Session
 from tagship.system.parallel import ahead, settled
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""Seconds between attempts to remove a container that the engine is removing already."""
 
 
 def observe(session: Session, edge: Edge | None) -> Remains:
@@ -88,7 +92,21 @@ def clear(engine: Engine, things: Iterable[Thing], *, anonymous: bool) -> None:
     """Stop containers, each with its own grace period, and remove them."""
     ids = {thing.id for thing in things}
     containers.stop(engine, [c for c in containers.listed(engine) if c.id in ids and c.running])
-    settled(lambda each: _delete(engine, f"/containers/{each}", force=True, v=anonymous), ids)
+    settled(lambda each: _take_down(engine, each, anonymous=anonymous), ids)
+
+
+def _take_down(engine: Engine, container: str, *, anonymous: bool) -> None:
+    """Remove a container; wait for the engine if it still removes it, as a run that was killed told it to."""
+    for pause in _PAUSES:
+        try:
+            _delete(engine, f"/containers/{container}", force=True, v=anonymous)
+        except EngineError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    _delete(engine, f"/containers/{container}", force=True, v=anonymous)
 
 
 def discard(engine: Engine, images: Iterable[Picture]) -> tuple[str, ...]:
