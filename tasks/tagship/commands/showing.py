@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from tagship.engine.containers import Container
@@ -41,18 +41,22 @@ class Display:
 
     def print(self, told: Told) -> None:
         """Print a line."""
+        for text in self._lines(told):
+            print(text.encode(errors="backslashreplace").decode())  # JSON may have half an emoji
+
+    def _lines(self, told: Told) -> Iterator[str]:
         container, line = told.container, told.line
         if self._raw:
-            print(line.text)
+            yield line.text
         elif self._json:
             named = {"service": container.service, "container": container.name, "release": container.project}
             said = {"at": line.at, **named, "stream": line.stream, "text": line.text}
-            print(json.dumps({**said, "fields": loglines.fields(line.text)}, ensure_ascii=False))
+            yield json.dumps({**said, "fields": loglines.fields(line.text)}, ensure_ascii=False)
         else:
             at = loglines.clock(line.at, datetime.now(self._zone))
             name = self._name(container)
             for text in loglines.rendered(line.text, terminal=self._terminal, color=self._color):
-                print(f"{name:{self._width}} │ {at} {text}")
+                yield f"{name:{self._width}} │ {at} {text}"
                 at = " " * len(at)
 
     def _name(self, container: Container) -> str:
@@ -88,7 +92,8 @@ def show(  # noqa: PLR0913 - whose, which and how
 
     def wants(container: Container) -> bool:
         accessory = container.project == session.place.accessories
-        ours = container.project in projects if alone or accessories or accessory else True
+        released = session.place.owns(container.project)  # the guard of a command has neither project nor logs
+        ours = container.project in projects if alone or accessories or accessory else released
         fits = container.service in follow if follow else not accessory or accessories
         if ours and fits and not container.one_off:
             how.several([container])
@@ -126,8 +131,8 @@ def _pattern(grep: str) -> Callable[[str], bool]:
 
 def _number(tail: str, default: int | None) -> int | None:
     """How many lines. Raises UsageError."""
-    if tail and tail != "all" and not tail.isdecimal():
-        raise UsageError(f"--tail {tail!r} is no number of lines.", hint="give a number, or `all`")
+    if tail and tail != "all" and not re.fullmatch(r"\d{1,9}", tail):
+        raise UsageError(f"--tail {tail!r} is no number of lines.", hint="give one of at most nine digits, or `all`")
     return int(tail) if tail.isdecimal() else None if tail else default
 
 

@@ -63,7 +63,7 @@ def _messages(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
         at = 0
         if buffer[:1].isdigit():  # a terminal's: lines that begin with the year, and no frames
             end = buffer.rfind(b"\n") + 1
-            yield from ((1, line) for line in buffer[:end].splitlines(keepends=True))
+            yield from ((1, line + b"\n") for line in buffer[:end].split(b"\n")[:-1])  # a line may have a \r
             at = end
         else:
             while len(buffer) - at >= _HEAD:

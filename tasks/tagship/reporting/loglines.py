@@ -16,11 +16,19 @@ _RED, _YELLOW = "31", "33"
 _COLORS = {"warning": _YELLOW, "warn": _YELLOW} | dict.fromkeys(
     ("error", "err", "critical", "fatal", "alert", "emergency", "panic"), _RED
 )
-_UNSAFE = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-9;?]*[A-HJKSTfhlnsu]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
+_CONTROLS = re.compile(
+    r"(?P<color>\x1b\[[0-9;:]*m)"
+    r"|\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b[ -/]*[0-~]"
+    r"|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
 )
-"""What an app could print to move the cursor or change the terminal; colours stay."""
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
+"""What an app could print to control the terminal.
+
+The last alternative takes what is left of a broken sequence, so that taking out one can't complete another.
+"""
+_DEEP = 100
+"""Levels of JSON that are read as fields."""
 
 
 def fields(text: str) -> dict[str, Any] | None:
@@ -29,9 +37,10 @@ def fields(text: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and found else None
+    brackets = text.count("[") + text.count("{")
+    return found if isinstance(found, dict) and found and not (brackets > _DEEP and _deeper(found, _DEEP)) else None
 
 
 def clock(at: str, now: datetime) -> str:
@@ -51,7 +60,7 @@ def rendered(text: str, *, terminal: bool, color: bool) -> list[str]:
     found = fields(text)
     shown = list(_told(found, color=color)) if found else [text]
     if terminal:
-        shown = [_UNSAFE.sub("", line) if color else _ESCAPES.sub("", _UNSAFE.sub("", line)) for line in shown]
+        shown = [_CONTROLS.sub(lambda found: (color and found["color"]) or "", line) for line in shown]
     return shown
 
 
@@ -66,6 +75,11 @@ def _told(found: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     said = " ".join(filter(None, (mark, str(found[message]) if message else "", rest)))
     for text in (said, *(found[key] for key in traces)):
         yield from text.rstrip().splitlines() or [""]
+
+
+def _deeper(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not levels or any(_deeper(each, levels - 1) for each in inner)
 
 
 def _first(found: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

@@ -105,12 +105,24 @@ def test_json_has_the_fields_of_a_json_line(run: Run) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_half_an_emoji_is_shown_as_it_was_written(run: Run, daemon: Server, how: tuple[str, ...]) -> None:
+    cut = frame(f'{at(1)} {{"msg": "hi \\ud83d"}}\n')
+    daemon.answers["GET /containers/accessor-db-1/logs"] = Answer(body=cut)
+
+    said = run("logs", "--env", "staging", "--service", "db", *how)
+
+    assert said.code == 0, said.err
+    assert "hi \\ud83d" in said.out
+
+
 @pytest.mark.parametrize(
     ("options", "code", "problem"),
     [
         (("--service", "wbe"), 9, "wbe has no container in staging.\n  hint: use one of: web, db"),
         (("--grep", "("), 64, "is no regular expression"),
         (("--tail", "few"), 64, "'few' is no number of lines"),
+        (("--tail", "99999999999999999999"), 64, "is no number of lines"),
         (("--since", "noon"), 64, "'noon' is no time"),
         (("--raw", "--json"), 64, "exclude each other"),
     ],

@@ -38,6 +38,12 @@ def test_a_container_with_a_terminal_has_no_frames() -> None:
     assert list(logs.lines(parted(sent))) == [Line(AT, "stdout", "one"), Line(LATER, "stdout", "two")]
 
 
+def test_a_progress_bar_of_a_container_with_a_terminal_is_one_line() -> None:
+    sent = f"{AT} at 10 %\rat 20 %\r\n{LATER} done\r\n".encode()
+
+    assert list(logs.lines(iter([sent]))) == [Line(AT, "stdout", "at 10 %\rat 20 %"), Line(LATER, "stdout", "done")]
+
+
 def test_a_line_without_an_end_is_shown_too() -> None:
     assert list(logs.lines(parted(frame(f"{AT} half")))) == [Line(AT, "stdout", "half")]
 

@@ -58,5 +58,34 @@ def test_an_app_cannot_change_the_terminal() -> None:
     assert loglines.rendered(text, terminal=False, color=False) == [text]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b\x00]52;c;ZXZpbA==\x1b\x00\\", "]52;c;ZXZpbA==\\"),
+        ("\x1b\x1b[2J[2J!", "[2J!"),
+        ("\x1b[\x1b[31m2J!", "\x1b[31m2J!"),
+        ("\x1b]0;\x1b]0;title\x07!", "0;!"),
+        ("\x1bc \x1b[5r \x1b[c \x1b[21t \x1b(0 \x1b[>0q \x1b[!p!", "      !"),
+        ("\x1bP+q544e\x1b\\ \x1b_a\x07 \x1b]0;open", "  0;open"),
+        ("\u009b2J \u009d0;x\u009c \x7f\x85\n!", "2J 0;x !"),
+        ("\x1b[38:2::1:2:3ma\tb\x1b[0m\x1b", "\x1b[38:2::1:2:3ma\tb\x1b[0m"),
+    ],
+)
+def test_nothing_but_colours_is_left_or_put_together(text: str, shown: str) -> None:
+    assert loglines.rendered(text, terminal=True, color=True) == [shown]
+    (plain,) = loglines.rendered(text, terminal=True, color=False)
+    assert plain.replace("\t", "").isprintable()
+
+
+@pytest.mark.parametrize("text", ['{"a":' + "[" * 200_000, '{"a":' + "[" * 300 + "]" * 300 + "}"])
+def test_json_that_is_too_deep_is_shown_as_it_is(text: str) -> None:
+    assert loglines.fields(text) is None
+    assert loglines.rendered(text, terminal=False, color=False) == [text]
+
+
+def test_long_json_that_is_not_deep_has_fields() -> None:
+    assert loglines.fields('{"a":[' + ",".join(["[1]"] * 300) + "]}") == {"a": [[1]] * 300}
+
+
 def test_a_time_that_is_none_stays() -> None:
     assert loglines.clock("yesterday", datetime.now(UTC)) == "yesterday"
