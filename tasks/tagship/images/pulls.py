@@ -59,8 +59,10 @@ def bring_tagged(engine: Engine, image: str, credentials: Credentials) -> None:
     except EngineError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        repository, colon, tag = image.rpartition(":")
-        plain = "/" in tag or not colon
+        repository, at, tag = image.partition("@")
+        if not at:
+            repository, at, tag = image.rpartition(":")
+        plain = "/" in tag or not at
         engine.pull(image if plain else repository, "latest" if plain else tag, credentials(split(image)[0]))
 
 

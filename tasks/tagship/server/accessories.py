@@ -15,9 +15,8 @@ from tagship.names import Holder
 from tagship.release import markers, render
 from tagship.release.model import Volume
 from tagship.secret import Secret
-from tagship.server import divergence
+from tagship.server import divergence, major_version
 from tagship.server.lease import Lease
-from tagship.server.major_version import refuse_jump
 from tagship.server.session import Session
 from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolution
@@ -64,15 +63,16 @@ def compare(session: Session, resolved: Resolution) -> Differences:
 def recreate(session: Session, resolved: Resolution, name: str, holder: Holder) -> None:
     """Replace an accessory by what the Compose file says now, keep its volumes, and wait until it is ready.
 
-    Its image is pulled first, to keep the interruption short. Raises CheckError if it doesn't exist, or if its data is
-    of another major version of PostgreSQL.
+    Its image is pulled first unless the server has it, to keep the interruption short. Raises CheckError if it doesn't
+    exist, or if its data is of another major version of PostgreSQL.
     """
     wanted = _Accessories(session, resolved)
     with Lease(session.engine, session.place, holder):
         if not _count(_tidied(session.engine, wanted.project), name):
             raise CheckError(f"There is no {name} yet.", hint="create it with `tagship accessories.up`")
         there = [c for c in containers.of(session.engine, wanted.project) if c.service == name]
-        refuse_jump(session.engine, there, wanted.model["services"][name].get("image", ""))
+        image = wanted.model["services"][name].get("image", "")
+        major_version.bring(session.engine, there, image, session.credentials)
         wanted.prepare()
         with uninterrupted():
             compose.recreate(session.engine.socket, _only(wanted.filled, [name]), wanted.named)

@@ -1,6 +1,7 @@
 """Finds the shell of a database's container: psql, mysql or redis-cli, with the container's own variables."""
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,6 +44,7 @@ _VARIABLES = {
     "REDIS_": "redis-cli",
     "VALKEY_": "redis-cli",
 }
+_OPTION = "--requirepass"
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,19 @@ def recognised(config: Mapping[str, object]) -> Shell | None:
 
 
 def _redis_password(words: Sequence[str]) -> Secret | None:
-    """The password after `--requirepass`."""
-    split = [part for word in words for part in (word.split() if " " in word else [word])]
-    return next((Secret(value) for option, value in itertools.pairwise(split) if option == "--requirepass"), None)
+    """The password after `--requirepass`: a word of its own, or one in a script that the shell changes nothing of."""
+    for option, value in itertools.pairwise(words):
+        if option == _OPTION:
+            return Secret(value) if value else None
+    for script in words:
+        try:
+            parts = shlex.split(script) if _OPTION in script else []
+        except ValueError:
+            continue
+        for option, value in itertools.pairwise(parts):
+            if option == _OPTION and value and not set(value) & set("$`;|&"):
+                return Secret(value)
+    return None
 
 
 def _texts(value: object) -> list[str]:

@@ -7,9 +7,21 @@ from tagship.engine import archives
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.errors import CheckError, EngineError
+from tagship.images import pulls
+from tagship.images.credentials import Credentials
 
 _DATA = "/var/lib/postgresql/data"
-_TAG = re.compile(r"(?:^|/)(?:postgres|postgis|timescaledb|pgvector)[a-z-]*:(?:pg)?(\d{1,2})(?![\d])")
+_TAG = re.compile(
+    r":(?:[\w.]+-)*pg(?P<named>\d{1,2})(?!\d)[^/]*$|(?:^|/)(?:postgres|postgresql|postgis):(?P<own>\d{1,2})(?!\d)"
+)
+"""An extension's image names its own version first: `timescaledb:2.14.2-pg16`."""
+
+
+def bring(engine: Engine, there: Iterable[Container], image: str, credentials: Credentials) -> None:
+    """Pull an image unless the server has it, since a tag may not tell its version; then as `refuse_jump`."""
+    if image:
+        pulls.bring_tagged(engine, image, credentials)
+        refuse_jump(engine, there, image)
 
 
 def refuse_jump(engine: Engine, there: Iterable[Container], image: str) -> None:
@@ -30,7 +42,7 @@ def major(image: str, variables: Iterable[str]) -> str:
     """The major version that an image runs, by its variable PG_MAJOR, else by its tag; empty if unknown. Pure."""
     named = dict(variable.partition("=")[::2] for variable in variables)
     found = _TAG.search(image)
-    return named.get("PG_MAJOR") or (found[1] if found else "")
+    return named.get("PG_MAJOR") or (found["named"] or found["own"] if found else "")
 
 
 def _of_image(engine: Engine, image: str) -> str:

@@ -41,6 +41,25 @@ def test_a_password_among_the_servers_arguments_goes_into_a_variable() -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "password"),
+    [
+        (["redis-server", "--requirepass", "pa ss"], "pa ss"),
+        (["redis-server", "--requirepass", "$odd"], "$odd"),
+        (["sh", "-c", "exec redis-server --requirepass 'pa ss' --port 1"], "pa ss"),
+        (["sh", "-c", 'exec redis-server --requirepass "$REDIS_PASSWORD"'], ""),
+        (["sh", "-c", "exec redis-server --requirepass `cat /run/it`"], ""),
+        (["sh", "-c", "redis-server --requirepass 'open"], ""),
+        (["redis-server", "--requirepass"], ""),
+    ],
+)
+def test_a_password_is_taken_only_as_the_server_gets_it(command: list[str], password: str) -> None:
+    found = database_shell.recognised({"Cmd": command, "Env": ["REDIS_PASSWORD=right"]})
+
+    assert found
+    assert found.environment() == ({"REDISCLI_AUTH": password} if password else {})
+
+
+@pytest.mark.parametrize(
     ("program", "variables", "said"),
     [
         ("psql", {"POSTGRES_USER": "ann", "POSTGRES_PASSWORD": "geheim"}, "PGPASSWORD=geheim -U ann -d ann -c x y"),
