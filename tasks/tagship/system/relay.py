@@ -26,6 +26,8 @@ def listening(port: int, dial: Callable[[], socket.socket], tell: Callable[[str]
             raise UsageError(
                 f"Port {port} of this machine can't be used: {error.strerror}.", hint="give another one"
             ) from None
+        except OverflowError:
+            raise UsageError(f"{port} is no port.", hint="give one from 1 to 65535") from None
         server.listen()
         threading.Thread(target=_accept, args=(server, dial, tell), name="tagship-relay", daemon=True).start()
         yield server.getsockname()[1]

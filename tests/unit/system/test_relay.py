@@ -60,3 +60,9 @@ def test_a_port_that_is_taken_is_refused(elsewhere: tuple[str, int]) -> None:
         relay.listening(elsewhere[1], lambda: socket.create_connection(elsewhere), print),
     ):
         pass
+
+
+@pytest.mark.parametrize("port", [99999, -1])
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(UsageError, match=f"{port} is no port"), relay.listening(port, socket.socket, print):
+        pass
