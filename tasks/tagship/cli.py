@@ -28,6 +28,7 @@ _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 def main() -> None:
     """Run the command line."""
+    stand_in()
     try:
         if sys.argv[1:2] == [CANDIDATES]:
             print("\n".join(candidates(sys.argv[2:], namespace)))
@@ -36,6 +37,13 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed the pipe: `tagship --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stand_in() -> None:
+    """Open the null device for each standard stream that is closed, as under cron: for Python it is None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
 
 
 class Console(Program):

@@ -127,7 +127,8 @@ def test_what_init_writes_ships_to_this_machine_as_it_is(app: Shipped) -> None:
         assert text in app.get(f"http://{app.name}.localhost:8880{path}")
     if app.name == "django-dev":
         assert "runserver 0.0.0.0:8000` is Django's development server" in said
-        assert "properties.0001_initial" in shipped["migrations"]
+        types = ["contenttypes.0001_initial", "contenttypes.0002_remove_content_type_name"]
+        assert shipped["migrations"] == [*types, "properties.0001_initial"]
 
 
 @pytest.mark.apps

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tagship.deploy.observed import Observed
 from tagship.deploy.rollback import choose_rollback
 from tagship.deploy.steps import Drain, Plan, Remove, Stop
-from tagship.errors import SourceError
+from tagship.errors import CheckError, SourceError
 
 
 def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Plan:
@@ -25,8 +25,16 @@ def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Pl
 
 
 def plan_tidying(observed: Observed, *, keep: int, drain: float) -> Plan:
-    """The same outside a deploy; before it, stop what killed deploys left running."""
+    """The same outside a deploy; before it, stop what killed deploys left running.
+
+    Raises CheckError if releases run and none is known as live, because one of them may well serve.
+    """
     left = {r.name for r in observed.releases if r.runs and r.name != observed.live}
+    if left and not observed.live:
+        raise CheckError(
+            f"No release is known as live, but {' and '.join(sorted(left))} run{'s' if len(left) == 1 else ''}.",
+            hint="deploy first, which makes one live",
+        )
     stopped = tuple(replace(r, running={}) if r.name in left else r for r in observed.releases)
     try:
         previous = choose_rollback(observed)[0]

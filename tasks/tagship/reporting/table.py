@@ -76,7 +76,7 @@ def _record(row: list[str], head: list[str], note: str, room: int) -> Iterator[s
     """A row with one value a line."""
     indent = max(map(len, head)) + 2
     for name, cell in zip(head, row, strict=True):
-        if cell:
+        if cell.strip():
             first, *more = fold(cell, room - indent)
             yield f"{name:{indent}}{first}"
             yield from (f"{'':{indent}}{text}" for text in more)

@@ -48,7 +48,7 @@ class Tidied:
 
 
 def foresee(session: Session) -> Tidied:
-    """What would go. Raises CheckError if a deploy was left unfinished."""
+    """What would go. Raises CheckError if a deploy was left unfinished, or none is live."""
     with session.looked_at() as environment:
         plan = _plan(environment.observe(), session)
     with session.files() as edge:
@@ -56,7 +56,7 @@ def foresee(session: Session) -> Tidied:
 
 
 def tidy(environment: LockedServer, session: Session, progress: Progress) -> Tidied:
-    """Remove it. Raises CheckError if a deploy was left unfinished."""
+    """Remove it. Raises CheckError if a deploy was left unfinished, or none is live."""
     before = environment.observe()
     plan = _plan(before, session)
     apply(plan, environment.target(), progress.step)

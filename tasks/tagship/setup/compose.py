@@ -20,8 +20,8 @@ class Compose:
 
     files: tuple[str, ...]
     model: Mapping[str, Any]
-    nodes: tuple[yaml.Node, ...] = ()
-    """The files' YAML, in the same order."""
+    nodes: tuple[tuple[yaml.Node, ...], ...] = ()
+    """The YAML documents of each file, in the same order."""
 
     @property
     def services(self) -> dict[str, Settings]:
@@ -30,7 +30,8 @@ class Compose:
 
     def at(self, service: str, key: str, item: str = "") -> str:
         """`FILE:LINE` of a service's key, or of the item of its list that begins with a text."""
-        for file, node in reversed(tuple(zip(self.files, self.nodes, strict=False))):
+        documents = [(f, node) for f, nodes in zip(self.files, self.nodes, strict=False) for node in nodes]
+        for file, node in reversed(documents):
             for of_service in _values(node, "services", service):
                 for name, value in _pairs(of_service, key):
                     inner = value.value if isinstance(value, yaml.SequenceNode) and item else ()
@@ -63,8 +64,8 @@ def find(folder: Path) -> Choice:
 def read(folder: Path, files: tuple[str, ...], app: str) -> Compose:
     """Read and merge them. Raises ConfigError with Compose's message."""
     model = compose_file.sources(files, folder, frozenset, app).model
-    nodes = (yaml.compose((folder / name).read_text(), Loader=yaml.CSafeLoader) for name in files)
-    return Compose(files, model, tuple(node for node in nodes if node))
+    nodes = (tuple(yaml.compose_all((folder / name).read_text(), Loader=yaml.CSafeLoader)) for name in files)
+    return Compose(files, model, tuple(nodes))
 
 
 def environment(settings: Settings) -> dict[str, str | None]:

@@ -1,10 +1,13 @@
 """A draft of what a deploy needs otherwise than a Compose file has it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tagship.setup.compose import Compose
 from tagship.setup.dockerfile import Dockerfile
@@ -49,6 +52,14 @@ class Project:
     def keeps(self, env_file: str) -> bool:
         """Whether an env file travels with the release: it is committed, and by its name not one person's own."""
         return env_file.removeprefix("./") in self.tracked and not Path(env_file).name.startswith(".env")
+
+
+_WORD = re.compile(r"\.?[A-Za-z][\w.-]*")
+
+
+def word(name: str) -> str:
+    """A name in YAML, quoted if it would be a number or a truth value there."""
+    return name if _WORD.fullmatch(name) and yaml.safe_load(name) == name else flow(name)
 
 
 def flow(value: Any) -> str:  # noqa: ANN401 - any part of a YAML document

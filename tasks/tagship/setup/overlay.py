@@ -8,7 +8,7 @@ from typing import Any
 
 from tagship.setup import commands, compose, known, mounts, toolchains
 from tagship.setup.dockerfile import Dockerfile
-from tagship.setup.draft import Change, Draft, Project, flow
+from tagship.setup.draft import Change, Draft, Project, flow, word
 from tagship.setup.places import Places
 from tagship.setup.values import Values
 
@@ -45,7 +45,7 @@ def text(found: Draft, files: tuple[str, ...]) -> str:
         return ""
     lines = [_HEAD.format(files=" and ".join(files)), "services:"]
     for service in dict.fromkeys(change.service for change in found.changes if change.value):
-        lines += [f"  {service}:", *of_service(found, service), ""]
+        lines += [f"  {word(service)}:", *of_service(found, service), ""]
     if found.volumes:
         lines += ["volumes:", *(f"  {name}:" for name in found.volumes), ""]
     if found.configs:

@@ -65,7 +65,7 @@ def certificate(settings: Environment, *, edge: bool) -> Iterator[Check]:
         text = f"{host} shows a certificate that isn't valid: {error.verify_message}."
         yield bad("certificate", text, "read the edge's log: docker logs tagship-edge", CheckError)
         return
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, UnicodeError) as error:
         if edge:
             text, todo = f"{host}:{port} doesn't answer: {error}.", "open port 443 in the server's firewall"
             yield bad("certificate", text, todo, CheckError)
@@ -134,12 +134,12 @@ def _tried(host: str, port: int) -> Answer:
             return Answer.OPEN
     except ConnectionRefusedError:
         return Answer.CLOSED
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for a host that can be no name: a..b
         return Answer.SILENT
 
 
 def _addresses(host: str) -> set[str]:
     try:
         return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
+    except (OSError, UnicodeError):
         return set()

@@ -1,7 +1,10 @@
 """What is left after `init`: what a deploy leaves out or still refuses, and what only a person can do."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import yaml
 
 from tagship.names import Place, Version
 from tagship.project import file as config_file
@@ -65,4 +68,9 @@ def steps(placed: Places, *, unnamed: bool) -> list[str]:
 
 
 def _has_version(found: Compose) -> bool:
-    return any(key.value == "version" for node in found.nodes for key, _ in getattr(node, "value", ()))
+    return any(
+        key.value == "version"
+        for node in itertools.chain(*found.nodes)
+        if isinstance(node, yaml.MappingNode)
+        for key, _ in node.value
+    )

@@ -3,12 +3,12 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from tagship.setup.draft import flow
+from tagship.setup.draft import flow, word
 from tagship.setup.places import Places
 from tagship.setup.toolchains import Migrations, Suite
 
 _HEAD = """\
-# How to ship {app}. The Compose file describes the application; this file says where it runs.
+# How to ship {title}. The Compose file describes the application; this file says where it runs.
 # Every key: docs/reference.md of Tagship.
 app: {app}
 registry: embedded # needs no account; or REGISTRY/NAME
@@ -53,7 +53,10 @@ class Contents:
 def text(contents: Contents) -> str:
     """The whole file."""
     placed = contents.places
-    parts = [_HEAD.format(app=contents.app, compose=_list(contents.compose)), *_suites(contents.suites)]
+    parts = [
+        _HEAD.format(title=contents.app, app=word(contents.app), compose=_list(contents.compose)),
+        *_suites(contents.suites),
+    ]
     parts.append(_release(placed, contents.migrations))
     if placed.routes:
         lines = [f"  {path}: {service}:{port}" for path, (service, port) in _longest_first(placed)]
@@ -100,7 +103,7 @@ def _suites(suites: Sequence[Suite]) -> list[str]:
             off = "# " if suite.lacking else ""
             where = f", directory: {suite.directory}" if suite.directory != "." else ""
             run = flow(suite.run[0]) if len(suite.run) == 1 else _list(suite.run, quoted=True)
-            lines.append(f"{off}  {suite.component}: {{run: {run}{where}}} # {suite.why}")
+            lines.append(f"{off}  {word(suite.component)}: {{run: {run}{where}}} # {suite.why}")
         parts += ["\n".join([*lines, ""])] if lines else []
     return parts
 
@@ -112,7 +115,7 @@ def _release(places: Places, migrations: tuple[str, Migrations] | None) -> str:
             lines.append(f"  {key}: {_list(names)}")
     if migrations:
         service, how = migrations
-        lines += ["  migrations:", f"    service: {service}"]
+        lines += ["  migrations:", f"    service: {word(service)}"]
         lines += [f"    {key}: {value if value.isalnum() else flow(value)}" for key, value in how.keys]
     return "\n".join([*lines, ""])
 
@@ -122,4 +125,4 @@ def _longest_first(places: Places) -> list[tuple[str, tuple[str, int]]]:
 
 
 def _list(names: Sequence[str], *, quoted: bool = False) -> str:
-    return f"[{', '.join(flow(name) if quoted else name for name in names)}]"
+    return f"[{', '.join(flow(name) if quoted else word(name) for name in names)}]"

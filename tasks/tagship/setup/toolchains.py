@@ -78,11 +78,7 @@ def requirements(context: Path) -> str:
 
 def scripts(context: Path) -> dict[str, str]:
     """The scripts of a component's package.json."""
-    try:
-        package: dict[str, Any] = json.loads(_text(context / "package.json") or "{}")
-    except ValueError:
-        return {}
-    return {name: str(command) for name, command in (package.get("scripts") or {}).items()}
+    return {name: str(command) for name, command in _part(context / "package.json", "scripts").items()}
 
 
 def migrations(context: Path) -> Migrations | None:
@@ -165,11 +161,7 @@ def _ruby(context: Path, _: str, __: str) -> Iterator[tuple[str, tuple[str, ...]
 
 
 def _php(context: Path, _: str, __: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    try:
-        package: dict[str, Any] = json.loads(_text(context / "composer.json") or "{}")
-    except ValueError:
-        return
-    scripts, dev = package.get("scripts") or {}, package.get("require-dev") or {}
+    scripts, dev = _part(context / "composer.json", "scripts"), _part(context / "composer.json", "require-dev")
     if "test" in scripts:
         yield "test", ("composer run test",), "scripts of composer.json"
     elif "phpunit/phpunit" in dev:
@@ -195,8 +187,18 @@ def _sources(context: Path) -> Iterator[Path]:
     found = (path for form in _SOURCES for path in sorted(context.rglob(form)))
     ours = (path for path in found if not _SKIPPED.search(path.relative_to(context).as_posix()))
     for _, path in zip(range(_MOST_FILES), ours, strict=False):
-        if path.stat().st_size < _MOST_BYTES:
+        if path.is_file() and path.stat().st_size < _MOST_BYTES:
             yield path
+
+
+def _part(path: Path, key: str) -> dict[str, Any]:
+    """A mapping in a file of JSON; empty if there is none."""
+    try:
+        package = json.loads(_text(path) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    part = package.get(key) if isinstance(package, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _text(path: Path) -> str:

@@ -55,7 +55,10 @@ class Values:
             return self._required(service, name, value, secret=True), "is a secret that the repository shows"
         if off := _off(name, value):
             self.local[name] = value
-            return f"${{{name}:-{off}}}", "is for development, and off on a server"
+            return (
+                f"${{{name}:-{off}}}",
+                f"is for development, and {f'`{off}`' if name in _MODES else 'off'} on a server",
+            )
         if _OUR_URL.fullmatch(value):
             return f"${{{name}:-${{TAGSHIP_URL}}}}", "is this machine's address, and on a server its own"
         names_it = _HERE.search(value)

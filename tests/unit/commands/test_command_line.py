@@ -187,3 +187,16 @@ def test_an_error_is_broken_between_words_in_a_narrow_terminal() -> None:
     assert cli.folded(text, 30) == (
         "web ended.\n  web | no such table\n  hint: correct that, then\n    deploy again; shop is\n    serving"
     )
+
+
+def test_a_standard_stream_that_is_closed_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+
+    cli.stand_in()
+
+    streams = sys.stdin, sys.stdout, sys.stderr
+    assert [stream.isatty() for stream in streams] == [False, False, False]
+    assert (sys.stdin.read(), sys.stdout.write("x")) == ("", 1)
+    for stream in streams:
+        stream.close()

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from tagship.deploy.observed import Observed
 from tagship.deploy.prune import plan_prune, plan_tidying
 from tagship.deploy.steps import Drain, Remove, Stop
+from tagship.errors import CheckError
 from tagship.release.model import Rendered
 from tests.fakes.builders import entry, observed, rendered, standing
 
@@ -76,3 +79,8 @@ def test_outside_a_deploy_the_release_before_the_live_one_stays() -> None:
 
 def test_where_only_a_failed_first_deploy_stands_it_goes() -> None:
     assert plan_tidying(observed(None, standing(LIVE, 1, running=())), keep=5, drain=30) == (Remove(LIVE.name),)
+
+
+def test_where_no_release_is_known_as_live_none_that_runs_is_stopped() -> None:
+    with pytest.raises(CheckError, match=f"{LIVE.name} runs"):
+        plan_tidying(observed(None, standing(LIVE, 1)), keep=5, drain=30)

@@ -120,3 +120,9 @@ def test_an_error_breaks_between_words_with_its_hint_below_itself_and_a_programs
         f"  {'word ' * 7}".rstrip(),
         f"  {'word ' * 3}".rstrip(),
     ]
+
+
+def test_a_cell_of_only_spaces_is_left_out_of_a_narrow_terminal(terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("COLUMNS", "50")
+
+    assert table.table([("  ", "web")], ("image", "service")) == "service  web"

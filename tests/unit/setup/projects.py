@@ -19,7 +19,7 @@ def project(folder: Path, services: dict[str, Any], **files: str) -> Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     node = yaml.compose(yaml.safe_dump({"services": services}, sort_keys=False), Loader=yaml.CSafeLoader)
-    found = Compose(("docker-compose.yml",), {"name": "shop", "services": services}, (node,) if node else ())
+    found = Compose(("docker-compose.yml",), {"name": "shop", "services": services}, ((node,),) if node else ())
     made = {n: m for n, s in services.items() if (m := dockerfile.of_service(s, folder))}
     tracked = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return Project(folder, found, made, tracked)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tagship.release.model import Sources
 from tagship.setup import compose
 from tagship.setup.compose import Choice, Compose
+from tagship.source import compose_file
 
 TEXT = """\
 services:
@@ -38,7 +40,7 @@ def test_a_file_for_production_is_merged_and_those_for_development_are_left_out(
 
 def test_an_item_of_a_list_has_a_line_of_its_own() -> None:
     node = yaml.compose(TEXT, Loader=yaml.CSafeLoader)
-    read = Compose(("compose.yaml",), {}, (node,) if node else ())
+    read = Compose(("compose.yaml",), {}, ((node,),) if node else ())
 
     assert read.at("web", "volumes", "./src") == "compose.yaml:6"
     assert read.at("web", "image") == "compose.yaml:3"
@@ -57,3 +59,12 @@ def test_variables_are_the_same_in_both_of_composes_forms(given: object) -> None
 def test_a_port_is_read_in_the_short_form(port: str, target: int | None, published: list[int]) -> None:
     assert compose.ports({"ports": [port]}) == ((target,) if target else ())
     assert list(compose.published({"ports": [port]})) == published
+
+
+def test_a_file_of_several_documents_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "compose.yaml").write_text(f"---\n---\nversion: '3'\n---\n{TEXT}")
+    monkeypatch.setattr(compose_file, "sources", lambda *_: Sources({"services": {}}))
+
+    read = compose.read(tmp_path, ("compose.yaml",), "shop")
+
+    assert read.at("web", "image") == "compose.yaml:7"

@@ -113,3 +113,22 @@ def test_a_suite_whose_program_is_missing_is_a_comment_and_a_step(
 def test_without_a_compose_file_or_dockerfile_there_is_nothing_to_propose(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a Compose file nor a Dockerfile"):
         init.propose(tmp_path, Answers("shop"))
+
+
+@pytest.mark.parametrize("name", ["2048", "null", "on", "yes", "1e3"])
+def test_a_name_that_yaml_takes_for_something_else_is_quoted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/go")
+    compose = f"services:\n  '{name}':\n    build: .\n    ports: ['8000:8000']\n    environment: {{DEBUG: '1'}}\n"
+    (tmp_path / "docker-compose.yml").write_text(compose)
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / "go.mod").write_text("module x")
+    (tmp_path / "alembic.ini").write_text("")
+
+    proposal = init.propose(tmp_path, Answers(name))
+
+    (tmp_path / "tagship.yml").write_text(proposal.files["tagship.yml"])
+    config = config_file.load(tmp_path / "tagship.yml")
+    assert (config.app, config.release.services, list(config.test)) == (name, (name,), [name])
+    assert list(yaml.safe_load(proposal.files["docker-compose.deploy.yml"].replace("!", "#"))["services"]) == [name]

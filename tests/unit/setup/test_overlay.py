@@ -155,6 +155,9 @@ def test_switches_of_development_and_addresses_of_this_machine_become_variables(
         'ALLOWED: "${ALLOWED:?}"',
     ]
     assert values.local == {"DEBUG": "True", "NODE_ENV": "development", "ALLOWED": "localhost,shop"}
+    (why,) = (change.why for change in draft.changes if change.key == "environment")
+    assert "DEBUG is for development, and off on a server" in why
+    assert "NODE_ENV is for development, and `production` on a server" in why
 
 
 def test_the_names_of_a_dotenv_file_are_passed_on_and_the_file_is_not(tmp_path: Path) -> None:

@@ -65,3 +65,12 @@ def test_without_an_edge_nobody_knows_about_the_certificate() -> None:
     found = [check.mark for check in public.certificate(environment(f"https://{HERE}:1"), edge=False)]
 
     assert found == [Mark.UNKNOWN]
+
+
+@pytest.mark.parametrize("host", ["foo..com", f"{'a' * 64}.com"])
+def test_a_host_that_can_be_no_name_has_no_address(host: str) -> None:
+    settings = environment(f"https://{host}").model_copy(update={"engine": f"ssh://deploy@{host}"})
+
+    checks = [*public.name(settings), *public.certificate(settings, edge=True), *public.free(settings)]
+
+    assert [check.mark for check in checks] == [Mark.BAD, Mark.BAD, Mark.UNKNOWN]

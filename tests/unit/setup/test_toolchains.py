@@ -85,3 +85,19 @@ def test_no_health_check_is_taken_from_tests_and_packages(tmp_path: Path) -> Non
         (tmp_path / name).write_text('get("/health")')
 
     assert toolchains.health(tmp_path) == ("", "")
+
+
+def test_a_link_that_leads_nowhere_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "local_settings.py").symlink_to(tmp_path / "gone.py")
+
+    assert toolchains.health(tmp_path) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["package.json", "composer.json"])
+@pytest.mark.parametrize(
+    "text", ["[]", "null", '"x"', '{"scripts": ["test"], "require-dev": 1}', "[" * 100_000], ids=len
+)
+def test_a_package_of_another_form_has_no_scripts(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+
+    assert found(tmp_path) == {}
