@@ -75,6 +75,11 @@ def test_a_running_stack_is_taken_over_with_its_data_and_comes_back(old: Hello, 
     assert host.docker("exec", f"{old.name}-host1-accessories-cache-1", *KEY).strip() == "kept"
     assert running(host) == set()
 
+    again = old.run("adopt", "--env", "host1", "--yes")
+    assert (again.returncode, "serves " in again.stderr) == (9, True)
+    assert old.run("adopt", "--env", "host2", "--undo", "--yes").returncode == 9, "another environment's"
+    assert old.get("host1").startswith(f"hello {sha}")
+
     assert "oldshop runs again: cache, web." in old.tagship("adopt", "--env", "host1", "--undo", "--yes")
 
     assert old.get("host1").startswith("hello old")

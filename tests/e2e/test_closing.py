@@ -109,7 +109,8 @@ def test_an_environment_goes_whole_even_if_it_was_killed_half_way_and_its_neighb
     assert left(hello, "container", "network", "volume") == ""
     assert "closing-host1" not in host.docker("exec", "tagship-edge", "ls", "/tagship")
     assert "421" in hello.get_at(hello.settings["environments"]["host1"]["url"])
-    assert (seen["failures"], seen["requests"] > 20) == ([], True), seen
+    # routes that go change Caddy's configuration, which may cost a new connection: reloads-are-announced.md
+    assert (len(seen["failures"]) <= 1, seen["requests"] > 20) == (True, True), seen
 
 
 def left(hello: Hello, *kinds: str) -> str:

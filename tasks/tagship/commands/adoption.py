@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import DRY_RUN, ENV, WAIT, task
-from tagship.errors import CheckError, LockedError
+from tagship.errors import CheckError, TagshipError
 
 if TYPE_CHECKING:
     from tagship.commands.orders import RunOptions
@@ -57,7 +57,7 @@ def adopt(  # noqa: PLR0913 - its options
     with progress, connection.connect(settings) as opening:
         if undo:
             session = reach(opening, progress)
-            _undo(session, adoption.adopted(session.engine, project), progress, yes=yes, dry_run=dry_run)
+            _undo(session, adoption.adopted(session, project), progress, yes=yes, dry_run=dry_run)
             return
         version = meant(settings, "", dirty=False)
         session, release, resolved = released(opening, settings, version, progress, planned=dry_run)
@@ -97,23 +97,35 @@ def _take_over(  # noqa: PLR0913 - what both sides consist of
     from tagship.proof.ledger import Action
     from tagship.server import accessories as long_lived
     from tagship.server import adoption, lock
-    from tagship.system.signals import uninterrupted
 
     databases = [part.service for part in wanted.accessories]
+    stopped = False
     try:
-        with how.progress.step(f"Stop {stack.project}"):
-            adoption.stop(session, stack.project, databases, lock.holder("adopt"), wait=how.wait)
+        with how.progress.step(f"Stop {stack.project}"), adoption.locked(session, lock.holder("adopt"), how.wait):
+            stopped = True
+            adoption.stop(session, stack.project, databases)
         if databases:
             with how.progress.step(f"Start {', '.join(databases)}"):
                 long_lived.up(session, accessories, lock.holder("adopt"))
         bring(session, order(session.settings, Action.DEPLOY, choose), how, tag)
-    except LockedError:  # whoever has the lock brings the application up
-        raise
     except BaseException:
-        with uninterrupted(), how.progress.step(f"Start {stack.project} again"):
-            adoption.back(session, stack.project, databases, forget=False)
-        how.progress.note(f"{stack.project} serves again; what Tagship started is gone, volumes stay")
+        if stopped:
+            _give_back(session, stack.project, databases, how.progress)
         raise
+
+
+def _give_back(session: Session, project: str, databases: list[str], progress: Progress) -> None:
+    """What went wrong first is what the user must see, so a failure in here is a note."""
+    from tagship.server import adoption
+    from tagship.system.signals import uninterrupted
+
+    try:
+        with uninterrupted(), progress.step(f"Start {project} again"):
+            adoption.back(session, project, databases, undo=False)
+    except TagshipError as error:
+        progress.note(f"{project} doesn't serve: {error}")
+    else:
+        progress.note(f"{project} serves again; what Tagship started is gone, volumes stay")
 
 
 def _undo(session: Session, project: str, progress: Progress, *, yes: bool, dry_run: bool) -> None:
@@ -128,7 +140,7 @@ def _undo(session: Session, project: str, progress: Progress, *, yes: bool, dry_
         return
     _confirm(session, yes=yes, what=f"This stops {place} on {session.settings.engine}.")
     with uninterrupted(), progress.step(f"Start {project} again"):
-        started = adoption.back(session, project, session.settings.release.accessories, forget=True)
+        started = adoption.back(session, project, session.settings.release.accessories, undo=True)
     print(f"{project} runs again: {', '.join(started)}.")
 
 
@@ -144,6 +156,8 @@ def _refuse(stack: Stack, wanted: Wanted, session: Session) -> None:
     from tagship.deploy import adoption as decisions
     from tagship.server import adoption
 
+    if live := adoption.serves(session):
+        raise CheckError(f"{session.place} serves {live} already.", hint="use `tagship deploy`; adopting is for once")
     found = list(decisions.findings(stack, wanted, adoption.held(session.engine, stack.project)))
     if not found:
         return

@@ -37,8 +37,8 @@ def remove(  # noqa: PLR0913 - its options
 ) -> None:
     """Remove an application from an environment's server.
 
-    Its containers, accessories, routes, networks, images and records. Volumes stay, unless you pass --volumes. Drops no
-    request of other applications. If it is killed, run it again.
+    Its containers, accessories, routes, networks, images and records. Volumes stay, unless you pass --volumes. Other
+    applications serve on. If it is killed, run it again.
     """
     from tagship.deploy.removal import findings, plan_removal
     from tagship.project import here

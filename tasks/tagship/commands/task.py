@@ -8,7 +8,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task as _task
 
-from tagship.errors import UsageError
+from tagship.errors import CheckError, UsageError
 
 Body = Callable[..., None]
 
@@ -43,7 +43,12 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
                     from tagship.project import here
 
                     gate.refuse_unreviewed(here.folder())
-                body(*arguments, **options)
+                try:
+                    body(*arguments, **options)
+                except EOFError:
+                    raise CheckError(
+                        "The question got no answer.", hint="pass the option that answers it; --help names it"
+                    ) from None
 
         declared: Any = _task(run, auto_shortflags=False, **how)
         declared.changes, declared.trusts = changes, trusts

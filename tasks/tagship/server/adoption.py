@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tagship.deploy.adoption import MAJOR, Mounted, Part, Stack, Wanted
-from tagship.deploy.removal import Discard, Forget, plan_removal
+from tagship.deploy.removal import Discard, Forget, findings, plan_removal
 from tagship.edge import caddy
 from tagship.engine import containers
 from tagship.engine.client import Engine
@@ -22,10 +22,10 @@ from tagship.server.session import Session
 from tagship.system.parallel import settled, together
 from tagship.variables.resolve import Resolution
 
-ADOPTED = ".adopted"
-"""Ends the name of a container that ran and was stopped for Tagship; those without it needn't start again."""
-_WAIT = 30.0
-"""Seconds for the lock of a deploy that just failed."""
+ADOPTED = ".adopted-by-"
+"""In the name of a container that ran and was stopped for the environment named behind it; only those start again."""
+_WAIT = 600.0
+"""Seconds for the lock, if somebody else has it when the old containers are to start again."""
 READY_WITHIN = 60.0
 """Seconds that databases and caches get to become healthy before what needs them starts."""
 _POLL = 0.2
@@ -86,29 +86,53 @@ def pull(session: Session, release: Release, accessories: Resolution) -> None:
     settled(lambda image: pulls.bring_tagged(session.engine, image, session.credentials), images)
 
 
-def adopted(engine: Engine, project: str) -> str:
-    """The project whose containers `stop` stopped. Raises CheckError if none is meant."""
-    found = {_project(r) for r in engine.get("/containers/json", all=True) if r["Names"][0].endswith(ADOPTED)} - {""}
+def serves(session: Session) -> str:
+    """The release that the environment serves and the ledger proves; empty if it was never brought up whole."""
+    with session.looked_at() as environment:
+        found = environment.observe()
+    running = {standing.name for standing in found.releases if standing.running}
+    return found.live if found.live in running and found.proven else ""
+
+
+def adopted(session: Session, project: str) -> str:
+    """The project whose containers `stop` stopped for this environment. Raises CheckError if none is meant."""
+    everyone = session.engine.get("/containers/json", all=True)
+    found = {_project(raw) for raw in everyone if _is_adopted(raw, session.place)} - {""}
     if project in found:
         return project
     if len(found) != 1 or project:
         there = ", ".join(sorted(found)) or "none"
-        raise CheckError(f"Which containers should start again? Adopted there: {there}.", hint="pass --project NAME")
+        raise CheckError(
+            f"Which project should run again? {session.place} took over: {there}.", hint="pass --project NAME"
+        )
     return found.pop()
 
 
-def back(session: Session, project: str, accessories: Iterable[str], *, forget: bool) -> list[str]:
-    """Remove what Tagship runs there, and start what `stop` stopped; `forget`: its records go, too. Volumes stay."""
+def back(session: Session, project: str, accessories: Iterable[str], *, undo: bool) -> list[str]:
+    """Remove what Tagship runs there, and start what `stop` stopped; `undo`: its records go, too. Volumes stay.
+
+    Raises CheckError if a migration runs that must not be cut off, or, unless it is an undo, if somebody else's deploy
+    serves the environment meanwhile.
+    """
     engine = session.engine
     with Lease(engine, session.place, lock.holder("adopt --undo"), wait=_WAIT) as lease:
-        removal.ensure_edge(session) if forget else None
+        if not undo and (live := serves(session)):
+            raise CheckError(
+                f"{live} serves now, by another deploy; {project} stays stopped.", hint="see `tagship status`"
+            )
+        if undo:
+            removal.ensure_edge(session)
         with session.files() as edge:
-            for step in plan_removal(removal.observe(session, edge), volumes=False):
-                if forget or not isinstance(step, Discard | Forget):
+            found = removal.observe(session, edge)
+            if problems := list(findings(found)):
+                hint = "wait for it, then run `tagship adopt --undo`"
+                raise CheckError("\n".join([*problems, f"{project} stays stopped."]), hint=hint)
+            for step in plan_removal(found, volumes=False):
+                if undo or not isinstance(step, Discard | Forget):
                     removal.perform(step, session, edge, lease)
         if not containers.listed(engine):  # no other application needs it, and its ports may be the old ones
             caddy.remove(engine)
-        return start(engine, project, accessories=accessories)
+        return start(session, project, accessories)
 
 
 def _major(engine: Engine, image: str) -> str:
@@ -134,19 +158,32 @@ def held(engine: Engine, project: str) -> dict[int, str]:
     }
 
 
-def stop(session: Session, project: str, accessories: Iterable[str], holder: Holder, *, wait: float = 0) -> None:
+def locked(session: Session, holder: Holder, wait: float) -> Lease:
+    """The environment's lock. Raises LockedError."""
+    return Lease(session.engine, session.place, holder, wait=wait)
+
+
+def stop(session: Session, project: str, accessories: Iterable[str]) -> None:
     """Stop all that runs of a project, its databases last, each within its own time; so that `start` finds it again."""
     engine, last = session.engine, set(accessories)
-    with Lease(engine, session.place, holder, wait=wait):
-        running = [raw for raw in _of(engine, project) if raw["State"] in {"running", "restarting", "paused"}]
-        for these in ([r for r in running if _service(r) not in last], [r for r in running if _service(r) in last]):
-            settled(partial(_put_down, engine), these)
+    running = [raw for raw in _of(engine, project) if raw["State"] in {"running", "restarting", "paused"}]
+    for these in ([r for r in running if _service(r) not in last], [r for r in running if _service(r) in last]):
+        settled(partial(_put_down, engine, session.place), these)
 
 
-def start(engine: Engine, project: str, *, accessories: Iterable[str]) -> list[str]:
-    """Start what `stop` stopped, its databases first. Returns the services."""
-    first = set(accessories)
-    down = [raw for raw in _of(engine, project) if raw["Names"][0].endswith(ADOPTED)]
+def start(session: Session, project: str, accessories: Iterable[str]) -> list[str]:
+    """Start what `stop` stopped, its databases first. Returns the services.
+
+    Raises CheckError if a running container has one of its volumes: two databases would write to the same files.
+    """
+    engine, first = session.engine, set(accessories)
+    down = [raw for raw in _of(engine, project) if _is_adopted(raw, session.place)]
+    used = {volume: raw for raw in engine.get("/containers/json") for volume in _volumes(raw)}
+    for raw in down:
+        for volume in _volumes(raw):
+            if volume in used:
+                who, other = raw["Names"][0].lstrip("/"), used[volume]["Names"][0].lstrip("/")
+                raise CheckError(f"{who} has the volume {volume}, which {other} uses.", hint=f"stop {other} first")
     ahead = [raw for raw in down if _service(raw) in first]
     settled(partial(_take_up, engine), ahead)
     _wait_until_healthy(engine, ahead)
@@ -154,10 +191,10 @@ def start(engine: Engine, project: str, *, accessories: Iterable[str]) -> list[s
     return sorted({_service(raw) for raw in down})
 
 
-def _put_down(engine: Engine, raw: Mapping[str, Any]) -> None:
+def _put_down(engine: Engine, place: Place, raw: Mapping[str, Any]) -> None:
     path, name = f"/containers/{raw['Id']}", raw["Names"][0].lstrip("/")
-    if not name.endswith(ADOPTED):
-        engine.call("POST", f"{path}/rename", name=f"{name}{ADOPTED}")
+    if ADOPTED not in name:
+        engine.call("POST", f"{path}/rename", name=f"{name}{ADOPTED}{place}")
     policy = engine.get(f"{path}/json")["HostConfig"]["RestartPolicy"]["Name"]
     if policy == "always":  # would come back with the engine, beside ours
         engine.call("POST", f"{path}/update", {"RestartPolicy": {"Name": "unless-stopped"}})
@@ -167,7 +204,15 @@ def _put_down(engine: Engine, raw: Mapping[str, Any]) -> None:
 def _take_up(engine: Engine, raw: Mapping[str, Any]) -> None:
     path, name = f"/containers/{raw['Id']}", raw["Names"][0].lstrip("/")
     engine.call("POST", f"{path}/start")
-    engine.call("POST", f"{path}/rename", name=name.removesuffix(ADOPTED))
+    engine.call("POST", f"{path}/rename", name=name.partition(ADOPTED)[0])
+
+
+def _is_adopted(raw: Mapping[str, Any], place: Place) -> bool:
+    return bool(raw["Names"][0].endswith(f"{ADOPTED}{place}"))
+
+
+def _volumes(raw: Mapping[str, Any]) -> list[str]:
+    return [mount["Name"] for mount in raw.get("Mounts") or () if mount.get("Type") == "volume"]
 
 
 def _wait_until_healthy(engine: Engine, these: Iterable[Mapping[str, Any]]) -> None:

@@ -52,6 +52,10 @@ class Outage:
 def _ask(url: str) -> int | None:
     """The status; None without an answer."""
     try:
-        return requests.get(url, timeout=_PATIENCE, allow_redirects=False).status_code
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy's answer
+            # its body stays where it is: a stream would never end
+            with session.get(url, timeout=_PATIENCE, allow_redirects=False, stream=True) as answer:
+                return answer.status_code
     except requests.RequestException:
         return None

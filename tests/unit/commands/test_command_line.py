@@ -200,3 +200,15 @@ def test_a_standard_stream_that_is_closed_is_an_empty_one(monkeypatch: pytest.Mo
     assert (sys.stdin.read(), sys.stdout.write("x")) == ("", 1)
     for stream in streams:
         stream.close()
+
+
+@pytest.mark.usefixtures("app")
+def test_a_question_that_gets_no_answer_ends_the_task_with_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*_: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("tagship.checks.smoke.run", ask)
+
+    ran = run("smoke-test", "--env", "staging")
+
+    assert (ran.code, "The question got no answer." in ran.err) == (9, True), ran.err
