@@ -184,5 +184,7 @@ def _confirm(session: Session, *, yes: bool, what: str) -> None:
     name = str(session.place)
     if not sys.stdin.isatty():
         raise CheckError(f"Nobody confirmed that. {what}", hint="pass --yes")
-    if input(f"{what} Type {name} to continue: ").strip() != name:
+    sys.stderr.write(f"{what}\nType {name} to continue: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != name:
         raise CheckError(f"{name} was not confirmed.", hint="type its name to confirm; nothing was changed")

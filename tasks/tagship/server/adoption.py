@@ -121,6 +121,11 @@ def back(session: Session, project: str, accessories: Iterable[str], *, undo: bo
                 f"{live} serves now, by another deploy; {project} stays stopped.", hint="see `tagship status`"
             )
         if undo:
+            if port := port_in_the_way(session, project):
+                raise CheckError(
+                    f"{project} needs port {port}, which the edge keeps for other applications of this server.",
+                    hint=f"give {project} another port, or move the others first; nothing was changed",
+                )
             removal.ensure_edge(session)
         with session.files() as edge:
             found = removal.observe(session, edge)
@@ -213,6 +218,27 @@ def _is_adopted(raw: Mapping[str, Any], place: Place) -> bool:
 
 def _volumes(raw: Mapping[str, Any]) -> list[str]:
     return [mount["Name"] for mount in raw.get("Mounts") or () if mount.get("Type") == "volume"]
+
+
+def port_in_the_way(session: Session, project: str) -> int:
+    """A port that the old containers publish and the edge won't give back, since it serves others; 0 for none."""
+    engine, place = session.engine, session.place
+    others = [
+        raw
+        for raw in engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}.app"]})
+        if (raw["Labels"][f"{LABEL}.app"], raw["Labels"].get(f"{LABEL}.environment")) != (place.app, place.environment)
+    ]
+    edge = caddy.find(engine)
+    if not others or edge is None:
+        return 0
+    published = {port.get("PublicPort", 0) for port in edge.get("Ports") or ()}
+    for raw in _of(engine, project):
+        if _is_adopted(raw, place):
+            bindings = engine.get(f"/containers/{raw['Id']}/json")["HostConfig"].get("PortBindings") or {}
+            wanted = {int(each.get("HostPort") or 0) for group in bindings.values() for each in group or ()}
+            if shared := (wanted & published) - {0}:
+                return min(shared)
+    return 0
 
 
 def _wait_until_healthy(engine: Engine, these: Iterable[Mapping[str, Any]]) -> None:
