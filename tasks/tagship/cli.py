@@ -67,8 +67,9 @@ class Console(Program):
         try:
             super().execute()
         except TagshipError as error:
-            if sys.stderr.isatty():
-                error.message = folded(str(error), os.get_terminal_size(sys.stderr.fileno()).columns)
+            from tagship.reporting import table  # noqa: PLC0415 - only for errors
+
+            error.message = table.folded(str(error))
             raise
 
     def no_tasks_given(self) -> None:
@@ -99,18 +100,6 @@ class Console(Program):
             super().list_flat()
         else:
             print("\n".join(_listed()))
-
-
-def folded(text: str, columns: int) -> str:
-    """A text whose longer lines are broken between words and go on a little further right."""
-    return "\n".join(
-        part
-        for line in text.split("\n")
-        for part in textwrap.wrap(
-            line, columns, subsequent_indent=f"{line[: len(line) - len(line.lstrip())]}  ",
-            break_long_words=False, break_on_hyphens=False,
-        ) or [""]
-    )  # fmt: skip
 
 
 def _screen() -> Iterator[str]:

@@ -181,6 +181,7 @@ def in_container(  # noqa: PLR0913 - what to run, where, and how
     given = {MARK: mark, **term, **(environment or {})}
     with Guard(engine, place, beside=container, mark=mark) as guard:
         stream = engine.hijack(container, list(argv), given, user, tty=tty)
+        stream.limit(None)  # nobody has to type, or to print, within a time
         try:
             resize: Callable[[int, int], object] = partial(_resize, engine, f"/exec/{stream.id}/resize")
             attached.passed_on(engine, stream, tty=tty, resize=resize)

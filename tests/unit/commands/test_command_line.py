@@ -181,14 +181,6 @@ def test_a_signal_in_any_task_ends_it_with_a_line_and_a_code_of_its_own(
     assert (ran.code, ran.err.splitlines()[-1]) == (130, "Stopped by SIGINT.")
 
 
-def test_an_error_is_broken_between_words_in_a_narrow_terminal() -> None:
-    text = "web ended.\n  web | no such table\n  hint: correct that, then deploy again; shop is serving"
-
-    assert cli.folded(text, 30) == (
-        "web ended.\n  web | no such table\n  hint: correct that, then\n    deploy again; shop is\n    serving"
-    )
-
-
 def test_a_standard_stream_that_is_closed_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
