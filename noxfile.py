@@ -190,7 +190,7 @@ def check_workflows(session: nox.Session) -> None:
 
 def check_documents(session: nox.Session) -> None:
     """The site, built for its links."""
-    build_site(session, session.create_tmp())
+    build_site(session, str(session.cache_dir / "site"))  # not create_tmp(), which moves TMPDIR for all that follows
 
 
 def build_site(session: nox.Session, folder: str) -> None:
