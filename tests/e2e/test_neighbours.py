@@ -48,9 +48,9 @@ def test_two_apps_and_two_environments_deploy_and_roll_back_at_once_without_noti
     assert seen(apps) == {name: f"hello {second[app.name]} {name}" for name, app in apps.items()}
     at_once(apps, "rollback")
     assert seen(apps) == {name: f"hello {first[app.name]} {name}" for name, app in apps.items()}
+    assert load.stop()["failures"] == []
     at_once({"second": hello, "other": other}, "remove", "--confirm", "{place}")
 
-    assert load.stop()["failures"] == []
     assert hello.get("live").split() == ["hello", first[hello.name], "live"]
     assert [entry["action"] for entry in hello.history("live")] == ["deploy", "deploy", "rollback"]
     other.remove()
