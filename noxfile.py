@@ -34,7 +34,7 @@ def tests(session: nox.Session) -> None:
 
 @shared
 def unit(session: nox.Session) -> None:
-    """The tests that need only Python, in under 20 seconds."""
+    """The tests that need only Python, in about two minutes."""
     run(session, "pytest", "tests/unit", *session.posargs)
 
 

@@ -111,15 +111,13 @@ def adopted(session: Session, project: str) -> str:
 def back(session: Session, project: str, accessories: Iterable[str], *, undo: bool) -> list[str]:
     """Remove what Tagship runs there, and start what `stop` stopped; `undo`: its records go, too. Volumes stay.
 
-    Raises CheckError if a migration runs that must not be cut off, or, unless it is an undo, if somebody else's deploy
-    serves the environment meanwhile.
+    Raises CheckError if a migration runs that must not be cut off, or, unless it is an undo, if a proven release serves
+    the environment: ours, when only the tidying failed, or that of somebody else's deploy.
     """
     engine = session.engine
     with Lease(engine, session.place, lock.holder("adopt --undo"), wait=_WAIT) as lease:
         if not undo and (live := serves(session)):
-            raise CheckError(
-                f"{live} serves now, by another deploy; {project} stays stopped.", hint="see `tagship status`"
-            )
+            raise CheckError(f"{live} was proven and serves; {project} stays stopped.", hint="see `tagship status`")
         if undo:
             if port := port_in_the_way(session, project):
                 raise CheckError(
