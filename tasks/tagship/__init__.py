@@ -21,6 +21,7 @@ from tagship.commands.containers import ps, restart, scale
 from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.doctor import doctor
+from tagship.commands.environment import env
 from tagship.commands.images import build, push
 from tagship.commands.init import init
 from tagship.commands.logs import logs
@@ -39,7 +40,7 @@ namespace = Collection(
     build, push,
     deploy, migrate, smoke_test, rollback, ship,
     sentry_release, watch,
-    status, history, demo,
+    status, history, env, demo,
     adopt, prune, remove, completion,
     logs, run, exec_, console, ps, restart, scale, port_forward,
     Collection(
@@ -69,7 +70,7 @@ JOURNEY = {
     "Start": ("init", "doctor", "demo", "completion", "github.workflows", "github.protect", "github.check"),
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
-    "Look": ("status", "history", "watch"),
+    "Look": ("status", "history", "env", "watch"),
     "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "scale", "port-forward"),
     "Go back": ("rollback",),
     "Data": (

@@ -15,10 +15,11 @@ from tagship.images import commit as images
 from tagship.names import Version
 from tagship.project.schema import Environment
 from tagship.release import markers, selection
-from tagship.release.model import Release, Rendered, Shape, Sources, Volume
+from tagship.release.model import Record, Release, Rendered, Shape, Sources, Volume
 from tagship.secret import Secret
 from tagship.source import checkout, compose_file
 from tagship.variables import resolve as configured
+from tagship.variables import running
 from tagship.variables.resolve import Resolution
 from tests.fakes.builders import sha
 from tests.fakes.repositories import Repository
@@ -428,3 +429,47 @@ def test_a_file_that_compose_refuses_is_a_mistake_with_composes_words(folder: Pa
 
     with pytest.raises(ConfigError, match=r"^docker-compose: "):
         compose_file.sources(("broken.yml",), folder, frozenset, "shop")
+
+
+def runs(folder: Path, key: bytes, file: Mapping[str, Any], settings: Mapping[str, Any]) -> Record:
+    """The record of a release that was made of this Compose file and these settings."""
+    found = sources(folder, file, committed={"app.env": "FILED=1\nBOTH=file\n"})
+    resolved = resolve(folder, found, **settings)
+    return resolved.rendered(Release(Version(sha("a")), IMAGES, found, Shape(("web",))), key).record
+
+
+def test_every_variable_of_a_release_has_its_origin_and_what_changed_but_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_by_compose = {
+        "URL": "postgres://app:${PASSWORD}@db/",
+        "LEVEL": "${LEVEL:-info}",
+        "BOTH": "here",
+        "API_KEY": "x",
+    }
+    web = {**WEB, "env_file": ["app.env"], "environment": {**set_by_compose, "HOSTS": "${HOSTS}"}, "secrets": ["cert"]}
+    file = {"services": {"web": web}, "secrets": {"cert": {"file": "cert.pem"}}}
+    settings = {"variables": ".env.staging", "secrets": "env://"}
+    (tmp_path / "cert.pem").write_text("a certificate")
+    (tmp_path / ".env.staging").write_text("HOSTS=a\n")
+    monkeypatch.setenv("PASSWORD", "correct-horse")
+    before = runs(tmp_path, b"key", file, settings)
+    (tmp_path / ".env.staging").write_text("HOSTS=a,b\nLEVEL=debug\n")
+    monkeypatch.setenv("PASSWORD", "battery-staple")
+    now = runs(tmp_path, b"key", file, settings)
+    environment = Environment.model_validate({
+        "name": "staging", "app": "shop", "engine": "local", "url": "https://shop.example.com", **settings
+    })  # fmt: skip
+
+    found = running.of(environment, b"key", ("now", now), ("before", before)).variables
+
+    assert {each.name: (each.origin, each.value, each.change, each.before) for each in found} == {
+        "HOSTS": (".env.staging", "a,b", "changed", "a"),
+        "LEVEL": (".env.staging", "debug", "changed", "info"),
+        "FILED": ("app.env", "1", "", None),
+        "cert": ("cert.pem", None, "", None),
+        "PASSWORD": ("env://", None, "changed", None),
+        "URL": ("the Compose file", "postgres://app:⟦PASSWORD⟧@db/", "changed", "postgres://app:⟦PASSWORD⟧@db/"),
+        "BOTH": ("the Compose file", "here", "", None),
+        "API_KEY": ("the Compose file", None, "", None),
+    }

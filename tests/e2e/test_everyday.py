@@ -75,6 +75,20 @@ def test_logs_are_merged_rendered_and_followed_over_a_restart(day: tuple[Hello, 
     assert {line["service"] for line in lines} == {"worker"}
 
 
+def test_env_shows_what_the_release_runs_with_and_no_secret(day: tuple[Hello, str]) -> None:
+    app, environment = day
+
+    said = app.tagship("env", "--env", environment)
+    found = json.loads(app.tagship("env", "--env", environment, "--json"))
+
+    rows = {(each["name"], *each["services"]): each for each in found["variables"]}
+    assert rows["WORD", "worker"]["origin"] == rows["KEY", "worker"]["origin"] == "env://"
+    assert rows["WORD", "worker"]["secret"]
+    assert rows["COLOR", "web"]["origin"] == "a default in the Compose file"
+    assert rows["RELEASE_SHA", "web"]["value"] == app.git("rev-parse", "HEAD").strip()
+    assert not {word for word in ("correct-horse", KEY) if word in said or word in json.dumps(found)}
+
+
 def test_a_command_runs_like_the_live_release_and_leaves_nothing_behind(day: tuple[Hello, str]) -> None:
     app, environment = day
     host = app.rig.hosts[int(environment[-1]) - 1]

@@ -71,7 +71,7 @@ def history(
         session = opening.session()
         with session.files() as files:
             if files is None:
-                _refuse_unreadable(session)
+                refuse_unreadable(session)
             if verify:
                 _verify(env, files.lines() if files else ())
                 return
@@ -95,7 +95,7 @@ def _verify(env: str, lines: tuple[str, ...]) -> None:
     print(f"The ledger of {env} is intact: {len(lines)} line{'' if len(lines) == 1 else 's'}.")
 
 
-def _refuse_unreadable(session: Session) -> None:
+def refuse_unreadable(session: Session) -> None:
     """Raises CheckError if a ledger exists but can't be read, because its volume is only reachable through the edge."""
     from tagship.edge import caddy
     from tagship.engine import containers

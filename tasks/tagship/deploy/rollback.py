@@ -26,6 +26,13 @@ def choose_rollback(observed: Observed, to: str = "") -> tuple[str, ...]:
     return earlier
 
 
+def release_before(observed: Observed, name: str) -> str:
+    """The good release that was live before this one; empty if the ledger has none."""
+    good = [entry.release for entry in observed.history if entry.proves]
+    last = max((at for at, release in enumerate(good) if release == name), default=len(good))
+    return next((release for release in reversed(good[:last]) if release != name), "")
+
+
 def compared(then: Configuration | None, now: Configuration, observed: Observed) -> Iterator[str]:
     """What a rollback's configuration changes, and what it can't restore, one line each."""
     if then is None:

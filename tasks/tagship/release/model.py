@@ -132,6 +132,8 @@ class Configuration:
     """Secret → a keyed hash of its value, which shows only whether it has changed."""
     schema: str = ""
     """A keyed hash of everything that affects migrations, image and configuration; empty if the image has no digest."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Variable or secret → the file or store that gave it; empty in a record of an older version."""
 
 
 @dataclass(frozen=True)

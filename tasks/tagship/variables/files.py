@@ -23,6 +23,7 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 """A line that every reader of such files reads alike: it looks nothing up, escapes nothing and ends where it began."""
+_NAMED = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*(?:[=:]|$)", re.MULTILINE)
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _VALUE = re.compile(
     r"((?:unterminated quoted value|variable name|Invalid template:|required variable|missing a value)).*", re.DOTALL
@@ -36,13 +37,23 @@ def read(files: Iterable[str], folder: Path) -> dict[str, str]:
     which takes 0.15 s: docs/decisions/variables-files.md.
     """
     found: dict[str, str] = {}
-    names = tuple(files)
-    for text in [_text(name, folder) for name in names]:
+    every = tuple(files)
+    for text in [_text(name, folder) for name in every]:
         values, other = plain(text)
         if other:
-            return _read_by_compose(names, folder)
+            return _read_by_compose(every, folder)
         found |= values
     return found
+
+
+def origins(files: Iterable[str], folder: Path) -> dict[str, str]:
+    """Name → the last of these files that has a line for it."""
+    return {name: file for file in files for name in names(_text(file, folder))}
+
+
+def names(text: str) -> frozenset[str]:
+    """The names of which such a file has a line, whatever their values are."""
+    return frozenset(_NAMED.findall(text))
 
 
 def plain(text: str) -> tuple[dict[str, str], int]:

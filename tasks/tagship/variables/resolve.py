@@ -39,6 +39,8 @@ class Resolution:
     """Values from files, for the variables that the Compose file refers to."""
     notes: tuple[str, ...] = ()
     """What is wrong with these values, but refuses no deploy."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Variable or secret → the file or store that gives it."""
 
     def rendered(self, release: Release, key: bytes) -> Rendered:
         """The release's Compose project, named after the commit and this configuration. Raises ConfigError."""
@@ -52,10 +54,11 @@ class Resolution:
         how = release.shape.migrations
         image = release.images.get(how.service, "") if how else ""
         if how is None or not image:
-            return Configuration(self.variables, secrets)
+            return Configuration(self.variables, secrets, origins=self.origins)
         settings = self.model["services"][how.service]
         used = {name: secrets[name] for name in usage.secrets_of(settings, self.model) if name in secrets}
-        return Configuration(self.variables, secrets, keyed(key, [settings, dict(self.files), image, used]))
+        schema = keyed(key, [settings, dict(self.files), image, used])
+        return Configuration(self.variables, secrets, schema, self.origins)
 
 
 def of_release(settings: Environment, sources: Sources, shape: Shape, version: Version, folder: Path) -> Resolution:
@@ -68,11 +71,26 @@ def again(settings: Environment, record: Record, folder: Path) -> Resolution:
     found, kept = record.release, record.configuration
     recorded = kept.variables if kept else None
     resolved = of_services(settings, found.sources, found.shape.services, found.version.tag, folder, recorded=recorded)
+    if kept:
+        of_record = {name: kept.origins.get(name, "") for name in kept.variables}
+        resolved = replace(resolved, origins={**resolved.origins, **of_record})
     return _reporting(resolved, settings, found.version)
 
 
 def as_it_stands(settings: Environment, record: Record, name: str, key: bytes) -> Rendered:
     """A recorded release under the name that it has, its secrets by name alone: enough to start its containers again.
+
+    Raises ConfigError if the record is too old to have its variables.
+    """
+    model, files = recorded_model(settings, record, name, key)
+    rendered = render.render_release(settings.place, record.release, model, files, name)
+    return replace(rendered, configuration=record.configuration or Configuration())
+
+
+def recorded_model(
+    settings: Environment, record: Record, name: str, key: bytes
+) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """A recorded release's Compose model, filled with its variables and the names of its secrets; and its files.
 
     Raises ConfigError if the record is too old to have its variables.
     """
@@ -83,17 +101,14 @@ def as_it_stands(settings: Environment, record: Record, name: str, key: bytes) -
     empty = keyed(key, "")[:_HASHED]
     given = {
         **kept.variables,
-        **_own(settings, found.version.tag),
+        **own(settings, found.version.tag),
         **{each: "" if hashed == empty else redaction.marker(each) for each, hashed in kept.secrets.items()},
     }
-    model = compose_file.interpolate(
-        wanted, {each: given[each] for each in references.of(wanted.model, wanted.files) if each in given}
-    )
-    rendered = render.render_release(settings.place, found, model, wanted.files, name)
-    return replace(rendered, configuration=kept)
+    needed = references.of(wanted.model, wanted.files)
+    return compose_file.interpolate(wanted, {each: given[each] for each in needed if each in given}), wanted.files
 
 
-def _own(settings: Environment, tag: str) -> dict[str, str]:
+def own(settings: Environment, tag: str) -> dict[str, str]:
     """The variables that Tagship gives every Compose file."""
     return {"TAGSHIP_SHA": tag, "TAGSHIP_ENVIRONMENT": settings.name, "TAGSHIP_URL": settings.url}
 
@@ -122,12 +137,12 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     place = settings.place
     wanted = selection.select(sources, services)
     needed = references.of(wanted.model, wanted.files)
-    own, plain = _own(settings, tag), variables.read(settings.variables, folder)
+    ours, plain = own(settings, tag), variables.read(settings.variables, folder)
     if recorded is None:
-        values = collected.read(settings, needed, folder, plain, own)
+        values = collected.read(settings, needed, folder, plain, ours)
         notes = check.refuse(check.problems(values, settings, datetime.now(UTC)), settings)
     else:  # a rollback brings back what ran, whatever is found fault with today
-        values = collected.read(settings, needed, folder, {}, {**plain, **recorded, **own})
+        values = collected.read(settings, needed, folder, {}, {**plain, **recorded, **ours})
         notes = check.refuse(check.absent(values, settings), settings)
     given, secrets = values.plain, values.secrets
     files = _secret_files(wanted, folder)
@@ -138,9 +153,17 @@ def of_services(  # noqa: PLR0913 - what a configuration consists of
     )
     taken = {name: Secret(given[name]) for name in markers.named(wanted.model) if name in given}
     # values of Compose secrets aren't stored, even if a variables file defines them
-    ours = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
-    kept = {name: given[name] for name in ours if name in given}
-    return Resolution(place, model, wanted.files, secrets | taken | files, kept, notes)
+    stored = (name for name in needed if name not in taken and not name.startswith("TAGSHIP_"))
+    kept = {name: given[name] for name in stored if name in given}
+    every = secrets | taken | files
+    origins = {**_secret_paths(wanted), **{n: values.stored[n].origin for n in secrets}}
+    origins |= {n: file for n, file in variables.origins(settings.variables, folder).items() if n in kept or n in taken}
+    return Resolution(place, model, wanted.files, every, kept, notes, origins)
+
+
+def _secret_paths(sources: Sources) -> dict[str, str]:
+    items = (sources.model.get("secrets") or {}).items()
+    return {markers.file_secret(key): str(item["file"]) for key, item in items if "file" in item}
 
 
 def _secret_files(sources: Sources, folder: Path) -> dict[str, Secret]:
