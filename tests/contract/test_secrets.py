@@ -77,11 +77,11 @@ def test_gives_only_what_was_asked_for_and_leaves_out_what_it_lacks(backing: Bac
 
 
 def test_shows_no_value_in_what_it_returns(backing: Backing) -> None:
-    backing.fill({"WANTED": "plain-4711"})
+    backing.fill({"WANTED": "plain-battery-staple"})
 
     found = backing.store().read(frozenset({"WANTED"}))
 
-    assert "4711" not in f"{found} {found['WANTED']!r}"
+    assert "battery-staple" not in f"{found} {found['WANTED']!r}"
 
 
 def test_asks_for_more_names_than_fit_one_request(backing: Backing) -> None:

@@ -29,6 +29,9 @@ CONNECTIONS = "tagship:connections"
 """`@id`, without the server's name, of the route that says for every connection whether it stays open."""
 CONNECTION_FILE = f"{STATE}/connection"
 """Holds `keep-alive`, and `close` just before a change of Caddy's configuration."""
+POOL = "pool"
+"""The environment's file with what ends the name that is dialled: nothing, or the dot of an absolute name. Caddy keeps
+idle connections by that name, so another ending makes it open new ones, to whichever container has the name then."""
 PAGE = "maintenance.html"
 """The environment's file with what visitors get then."""
 NOBODY = "tagship:nobody"
@@ -147,17 +150,18 @@ def is_switch(route: Json, place: Place) -> bool:
 
 def _releases(place: Place, candidate: Served, live: Served, to: str, maintenance: MaintenanceSettings | None) -> Json:
     folder = f"{STATE}/{place}"
+    pool = f"{{file.{folder}/{POOL}}}"
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
-        "handle": _proxies(f"{{file.{folder}/candidate}}", candidate),
+        "handle": _proxies(f"{{file.{folder}/candidate}}", candidate, pool),
         "terminal": True,
     }
     after_cutover = {
         "match": [{"vars": {f"{{file.{folder}/live}}": [to]}}],
-        "handle": _proxies(f"{{file.{folder}/live}}", candidate),
+        "handle": _proxies(f"{{file.{folder}/live}}", candidate, pool),
         "terminal": True,
     }
-    for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live)}
+    for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live, pool)}
     changing = [after_cutover] if to and candidate != live else []
     closed = [switch(place, maintenance)] if maintenance else []
     return {"handler": "subroute", "routes": [for_candidate, *closed, *changing, for_everyone]}
@@ -214,7 +218,7 @@ def _says(status: int, text: str, more: Json | None = None) -> Json:
     return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
 
 
-def _proxies(release: str, served: Served) -> list[Json]:
+def _proxies(release: str, served: Served, pool: str) -> list[Json]:
     """Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`.
 
     Without routes, an environment is held: it answers for maintenance.
@@ -227,7 +231,7 @@ def _proxies(release: str, served: Served) -> list[Json]:
     answers = [
         {
             "match": [{"path": _paths(route.path, exact)}],
-            "handle": [_proxy(f"{release}-{route.service}", replicas.get(route.service, 1), route.port)],
+            "handle": [_proxy(f"{release}-{route.service}", replicas.get(route.service, 1), f"{pool}:{route.port}")],
             "terminal": True,
         }
         for route in ordered
@@ -240,11 +244,11 @@ def _paths(path: str, exact: set[str]) -> list[str]:
     return [path] if folder in {path, "", *exact} else [path, folder]
 
 
-def _proxy(containers: str, count: int, port: int) -> Json:
-    """A proxy to the containers CONTAINERS-1 … CONTAINERS-COUNT, as Compose names them."""
+def _proxy(containers: str, count: int, end: str) -> Json:
+    """A proxy to the containers CONTAINERS-1 … CONTAINERS-COUNT, as Compose names them. `end`: of each address."""
     return {
         "handler": "reverse_proxy",
-        "upstreams": [{"dial": f"{containers}-{number}:{port}"} for number in range(1, count + 1)],
+        "upstreams": [{"dial": f"{containers}-{number}{end}"} for number in range(1, count + 1)],
         "load_balancing": {"try_duration": HOLD, "try_interval": "50ms", "selection_policy": {"policy": "least_conn"}},
         "transport": {"protocol": "http", "keep_alive": {"idle_timeout": UPSTREAM_IDLE}, "dial_timeout": "2s"},
         "stream_close_delay": "5m",

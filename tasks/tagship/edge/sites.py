@@ -91,7 +91,12 @@ def without(site: Site, container: str) -> Site:
 
 def _others(upstreams: list[Json], container: str) -> list[Json]:
     """The upstreams but one. They name the release by a file, so only service and number tell containers apart."""
-    return [each for each in upstreams if each["dial"].rpartition(":")[0].rpartition("}-")[2] != container]
+    return [each for each in upstreams if _container(each["dial"]) != container]
+
+
+def _container(dial: str) -> str:
+    """Service and number of `{file.…/live}-SERVICE-N{file.…/pool}:PORT`; older versions wrote no pool."""
+    return dial.rpartition(":")[0].rpartition("}-")[2].partition("{")[0]
 
 
 def held(site: Site) -> Site:

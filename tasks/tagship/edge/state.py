@@ -97,6 +97,13 @@ class State:
         """Cut over: from the next request on, this release answers."""
         self._shell.run(replace_file(f"{self._folder}/live", release.encode()))
 
+    def renew(self) -> None:
+        """From the next request on, use new connections to the live release's containers, none that is kept."""
+        pool = quote(f"{self._folder}/{routes.POOL}")
+        self._shell.run(
+            f"if [ -s {pool} ]; then : > {pool}.new; else printf . > {pool}.new; fi; mv -f {pool}.new {pool}"
+        )
+
     def close_site(self, page: bytes) -> None:
         """From the next request on, visitors get this page and the status 503."""
         shown = replace_file(f"{self._folder}/{routes.PAGE}", page)
@@ -151,6 +158,7 @@ def _made(folder: str) -> str:
         f"mkdir -p {folder}/releases && chmod 700 {folder}\n"
         f"[ -s {routes.CONNECTION_FILE} ] || printf keep-alive > {routes.CONNECTION_FILE}\n"
         # a missing file would be an error in Caddy's log for every request
+        f"[ -e {folder}/{routes.POOL} ] || : > {folder}/{routes.POOL}\n"
         f"[ -s {folder}/{MAINTENANCE} ] || printf off > {folder}/{MAINTENANCE}\n"
         f"{_key(f'{folder}/configuration-key')}\n{_key(f'{folder}/key')}"
     )

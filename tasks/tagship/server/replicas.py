@@ -59,8 +59,9 @@ class Rolling:
     def _replace(self, container: Container, found: Mapping[str, Any]) -> None:
         """Start the same anew beside it; when that is ready, give it the name by which the edge dials it.
 
-        The edge's configuration stays as it is, so no connection is closed. Between the two renamings, which take
-        milliseconds, nobody has the name, and the edge tries again.
+        The edge's configuration stays as it is, so no connection of a client is closed; its own to the old container
+        are used no more. Between the two renamings, which take milliseconds, nobody has the name, and the edge tries
+        again.
         """
         engine, name = self._environment.engine, container.name
         removed(self._environment, container.project, [f"{name}{NEW}", f"{name}{OLD}"])  # of one that was killed
@@ -73,6 +74,7 @@ class Rolling:
         with uninterrupted():
             engine.call("POST", f"/containers/{container.id}/rename", name=f"{name}{OLD}")
             engine.call("POST", f"/containers/{new.id}/rename", name=name)
+            self._environment.edge.renew()
         drained(self._environment, [container])
         containers.stop(engine, [container])
         removed(self._environment, container.project, [f"{name}{OLD}"])

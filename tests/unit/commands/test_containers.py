@@ -85,11 +85,19 @@ def test_a_container_leaves_the_routes_and_the_others_stay() -> None:
 
     assert (
         str(site)
-        .replace(", {'dial': '{file./tagship/shop-staging/live}-web-2:80'}", "")
-        .replace(", {'dial': '{file./tagship/shop-staging/candidate}-web-2:80'}", "")
+        .replace(", {'dial': '{file./tagship/shop-staging/live}-web-2{file./tagship/shop-staging/pool}:80'}", "")
+        .replace(", {'dial': '{file./tagship/shop-staging/candidate}-web-2{file./tagship/shop-staging/pool}:80'}", "")
         == reduced
     )
-    assert "-api-2:80" in reduced
+    assert "-api-2{" in reduced
+
+
+def test_a_container_leaves_routes_of_an_older_version_which_name_no_pool() -> None:
+    dials = [{"dial": f"{{file./tagship/shop-staging/live}}-web-{number}:80"} for number in (1, 2)]
+
+    reduced = sites.without({"http": [{"handle": [{"upstreams": dials}]}]}, "web-2")
+
+    assert reduced == {"http": [{"handle": [{"upstreams": dials[:1]}]}]}
 
 
 @pytest.mark.parametrize("number", ["web", "web=0", "web=x", "web=21", "=2"])

@@ -11,6 +11,7 @@ from tagship.release.model import Route, Served
 from tests.fakes.builders import PLACE, WEB
 
 URL = "https://shop.example.com"
+POOL = "{file./tagship/shop-staging/pool}"
 BOTH = (Route("/api/*", "api", 8000), *WEB)
 
 
@@ -44,8 +45,8 @@ def branches(route: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_which_release_answers_stands_in_a_file_and_not_in_the_configuration() -> None:
     candidate, everyone = branches(served())
 
-    assert proxies(everyone) == {"/*": ["{file./tagship/shop-staging/live}-web-1:8000"]}
-    assert proxies(candidate)["/*"] == ["{file./tagship/shop-staging/candidate}-web-1:8000"]
+    assert proxies(everyone) == {"/*": [f"{{file./tagship/shop-staging/live}}-web-1{POOL}:8000"]}
+    assert proxies(candidate)["/*"] == [f"{{file./tagship/shop-staging/candidate}}-web-1{POOL}:8000"]
 
 
 def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
@@ -64,7 +65,7 @@ def test_everyones_routes_change_with_the_file_that_names_the_live_release() -> 
     assert after["match"] == [{"vars": {"{file./tagship/shop-staging/live}": ["shop-staging-bbbbbbbb-c0ffee"]}}]
     assert after["terminal"]
     assert list(proxies(after)) == ["/api/*", "/*"]
-    assert proxies(after)["/*"] == proxies(before)["/*"] == ["{file./tagship/shop-staging/live}-web-1:8000"]
+    assert proxies(after)["/*"] == proxies(before)["/*"] == [f"{{file./tagship/shop-staging/live}}-web-1{POOL}:8000"]
 
 
 def test_maintenance_is_a_file_that_closes_the_site_to_all_but_bearers_of_the_key_and_what_is_excepted() -> None:
@@ -127,7 +128,7 @@ def test_an_exact_path_comes_before_what_lies_below_it() -> None:
 
 def test_every_replica_is_dialled() -> None:
     assert proxies(branches(served(web=3))[1])["/*"] == [
-        f"{{file./tagship/shop-staging/live}}-web-{number}:8000" for number in (1, 2, 3)
+        f"{{file./tagship/shop-staging/live}}-web-{number}{POOL}:8000" for number in (1, 2, 3)
     ]
 
 

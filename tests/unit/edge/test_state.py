@@ -1,0 +1,34 @@
+"""An environment's files in the edge's volume, read and replaced by a real `sh`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tagship.edge import routes
+from tagship.edge.shell import Shell
+from tagship.edge.state import State
+from tagship.engine.client import Engine
+from tests.fakes.builders import PLACE
+from tests.fakes.servers import Server
+from tests.fakes.shells import shell
+
+
+@pytest.fixture
+def state(daemon: Server, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    """One in a folder of its own."""
+    daemon.answers |= shell(tmp_path)
+    monkeypatch.setattr(routes, "STATE", str(tmp_path))
+    (tmp_path / str(PLACE)).mkdir()
+    opened = State(Shell(engine, "edge"), PLACE)
+    yield opened
+    opened.close()
+
+
+def test_a_renewed_pool_has_another_name_than_before_which_is_absolute_or_not(state: State, tmp_path: Path) -> None:
+    found = []
+    for _ in range(3):
+        state.renew()
+        found.append((tmp_path / str(PLACE) / routes.POOL).read_text())
+
+    assert found == [".", "", "."]
