@@ -38,9 +38,14 @@ def find(engine: Engine) -> dict[str, Any] | None:
 def refuse_unreachable(url: str, settings: EdgeSettings) -> None:
     """Raises CheckError for a URL that the edge has no port for.
 
-    If the URL has no port, the default one may be another machine's; a port in the URL must be the edge's.
+    If the URL has no port, the default one may be another machine's; a port in the URL must be the edge's, unless
+    another proxy is before it.
     """
     address = urlsplit(url)
+    if settings.behind:
+        if not settings.http:
+            raise CheckError("What is before the edge reaches it by HTTP, but edge.http is 0.", hint="set it to a port")
+        return
     port = settings.https if address.scheme == "https" else settings.http
     if not port:
         raise CheckError(f"{url} needs edge.{address.scheme}, which is 0.", hint="set it to a port, or change `url`")
@@ -172,7 +177,12 @@ def _project(settings: EdgeSettings, *, migrates: bool) -> dict[str, Any]:
                 "configs": [{"source": "edge", "target": "/etc/tagship/edge.json"}],
                 "networks": {"edge": None},
                 "ports": [
-                    {"published": str(port), "target": target, "protocol": protocol}
+                    {
+                        "published": str(port),
+                        "target": target,
+                        "protocol": protocol,
+                        **({"host_ip": settings.bind} if settings.bind else {}),
+                    }
                     for port, target, protocol in published
                     if port
                 ],

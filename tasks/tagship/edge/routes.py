@@ -4,13 +4,13 @@ It doesn't contain which release is live: Caddy dials upstreams by a name that i
 replaces a file, and doesn't touch the configuration or any kept-alive connection (docs/decisions/cutover-is-a-file.md).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tagship.names import CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
 from tagship.project.maintenance_settings import MaintenanceSettings
-from tagship.release.model import Served
+from tagship.release.model import Route, Served
 
 STATE = "/tagship"
 """Where the edge mounts the volume with the state of environments: live release, ledger, release records."""
@@ -77,12 +77,13 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
     live: Served,
     to: str = "",
     maintenance: MaintenanceSettings | None = None,
+    moved: Mapping[str, str] | None = None,
 ) -> Site:
     """An environment's routes on each of the edge's servers, for these URLs; none if no service has a route.
 
     A request with the deploy's secret header reaches the candidate. With `to`, everyone gets the candidate's routes as
     soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected. `maintenance`: what
-    the environment's switch for maintenance does.
+    the environment's switch for maintenance does. `moved`: host → the URL that its requests are redirected to.
     """
     if not urls or not (candidate.routes or live.routes):
         return {}
@@ -97,6 +98,11 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
     plain = {address.hostname for address in split if address.scheme == "http"}
     secured = {address.hostname: address for address in split if address.scheme == "https"}
     found["http"] += [_redirect(place, address) for host, address in secured.items() if host not in plain]
+    served = {address.hostname for address in split}
+    for host, url in (moved or {}).items():
+        if host not in served:
+            for scheme in ("http", split[0].scheme) if split[0].scheme == "https" else ("http",):
+                found[scheme].append(_moved(place, scheme, host, url))
     return {scheme: ours for scheme, ours in found.items() if ours}
 
 
@@ -170,18 +176,19 @@ def _releases(place: Place, candidate: Served, live: Served, to: str, maintenanc
 def _redirect(place: Place, address: SplitResult) -> Json:
     """The redirect from HTTP for a host that is served by HTTPS."""
     port = f":{address.port}" if address.port else ""
-    return {
-        "@id": f"{place}:redirect:{address.hostname}",
-        "match": [{"host": [address.hostname]}],
-        "handle": [
-            {
-                "handler": "static_response",
-                "status_code": 308,
-                "headers": {"Location": [f"https://{{http.request.host}}{port}{{http.request.uri}}"]},
-            }
-        ],
-        "terminal": True,
-    }
+    to = f"https://{{http.request.host}}{port}"
+    return _sent(f"{place}:redirect:{address.hostname}", str(address.hostname), to)
+
+
+def _moved(place: Place, server: str, host: str, url: str) -> Json:
+    """The redirect from a host that only leads to the URL."""
+    return _sent(f"{place}:moved:{server}:{host}", host, url)
+
+
+def _sent(name: str, host: str, to: str) -> Json:
+    location = {"Location": [f"{to}{{http.request.uri}}"]}
+    answer = {"handler": "static_response", "status_code": 308, "headers": location}
+    return {"@id": name, "match": [{"host": [host]}], "handle": [answer], "terminal": True}
 
 
 def _connections(server: str) -> Json:
@@ -231,7 +238,7 @@ def _proxies(release: str, served: Served, pool: str) -> list[Json]:
     answers = [
         {
             "match": [{"path": _paths(route.path, exact)}],
-            "handle": [_proxy(f"{release}-{route.service}", replicas.get(route.service, 1), f"{pool}:{route.port}")],
+            "handle": _to(route, f"{release}-{route.service}", replicas.get(route.service, 1), pool),
             "terminal": True,
         }
         for route in ordered
@@ -242,6 +249,16 @@ def _proxies(release: str, served: Served, pool: str) -> list[Json]:
 def _paths(path: str, exact: set[str]) -> list[str]:
     folder = path.removesuffix("/*")
     return [path] if folder in {path, "", *exact} else [path, folder]
+
+
+def _to(route: Route, containers: str, count: int, pool: str) -> list[Json]:
+    """A proxy, and before it what takes the beginning off the path and says so."""
+    proxy = _proxy(containers, count, f"{pool}:{route.port}")
+    if not route.strip:
+        return [proxy]
+    prefix = route.path.removesuffix("/*")
+    proxy["headers"]["request"]["set"] = {"X-Forwarded-Prefix": [prefix]}
+    return [{"handler": "rewrite", "strip_path_prefix": prefix}, proxy]
 
 
 def _proxy(containers: str, count: int, end: str) -> Json:

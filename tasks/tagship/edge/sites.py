@@ -1,5 +1,6 @@
 """Finds, compares and installs an environment's routes in the edge's configuration. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,15 +11,27 @@ from tagship.project.maintenance_settings import MaintenanceSettings
 PERMANENT_REDIRECT = 308
 
 
-def installed(http: Json, place: Place, wanted: Site) -> Json:
-    """Caddy's HTTP configuration with this environment's wanted routes; everything else stays."""
+def installed(http: Json, place: Place, wanted: Site, behind: Iterable[str] = ()) -> Json:
+    """Caddy's HTTP configuration with this environment's wanted routes; everything else stays.
+
+    `behind`: proxies that are believed from now on, besides those that other environments named.
+    """
     servers = {}
     for name, server in (http.get("servers") or {}).items():
         servers[name] = {
             **server,
             "routes": framed(name, _replaced(server.get("routes") or [], place, wanted.get(name, []))),
+            **_believing(server, behind),
         }
     return {**http, "servers": servers}
+
+
+def _believing(server: Json, behind: Iterable[str]) -> Json:
+    """The part of a server's configuration that names the proxies before it; the last who isn't one is the client."""
+    ranges = sorted({*(server.get("trusted_proxies") or {}).get("ranges", ()), *behind})
+    if not ranges:
+        return {}
+    return {"trusted_proxies": {"source": "static", "ranges": ranges}, "trusted_proxies_strict": 1}
 
 
 def lacking(http: Json, wanted: Site) -> str:
@@ -27,9 +40,9 @@ def lacking(http: Json, wanted: Site) -> str:
     return next((name for name, ours in wanted.items() if name not in servers and not all(map(_redirects, ours))), "")
 
 
-def stand(http: Json, place: Place, wanted: Site) -> bool:
+def stand(http: Json, place: Place, wanted: Site, behind: Iterable[str] = ()) -> bool:
     """Whether the edge serves exactly these routes of the environment, and answers for unknown hosts."""
-    return bool(http) and not lacking(http, wanted) and installed(http, place, wanted) == http
+    return bool(http) and not lacking(http, wanted) and installed(http, place, wanted, behind) == http
 
 
 def announces(http: Json) -> bool:

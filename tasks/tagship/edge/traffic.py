@@ -8,9 +8,10 @@ from typing import Any
 
 from tagship.edge import routes, sites
 from tagship.edge.admin import SERVED, answered, application, asking
-from tagship.edge.shell import replace_file
+from tagship.edge.shell import Shell, replace_file
 from tagship.edge.state import State
 from tagship.errors import CheckError, EngineError
+from tagship.names import Place
 
 ANNOUNCED = 1
 """Seconds in which clients are asked to reconnect before a change closes their connections."""
@@ -21,6 +22,11 @@ ATTEMPTS = 5
 
 class Edge(State):
     """One environment's part of the edge."""
+
+    def __init__(self, shell: Shell, place: Place, behind: Sequence[str] = ()) -> None:
+        """`behind`: the proxies before the edge that are believed."""
+        super().__init__(shell, place)
+        self.behind = tuple(behind)
 
     def requests_in_flight(self, release: str) -> int | None:
         """How many requests the edge is still passing to a release.
@@ -49,16 +55,18 @@ class Edge(State):
         Raises CheckError if the edge can't serve them: another environment has the host, or the URL's scheme has no
         port.
         """
-        if sites.stand(self._http, self.place, wanted):  # while we hold the lock, nobody else changes our routes
+        if sites.stand(
+            self._http, self.place, wanted, self.behind
+        ):  # while we hold the lock, nobody else changes our routes
             return False
         self._http = {}
         for _ in range(ATTEMPTS):
             answer = self._admin("GET", SERVED)
             http = application(answer)
             self._refuse(http, wanted)
-            if sites.stand(http, self.place, wanted):
+            if sites.stand(http, self.place, wanted, self.behind):
                 return False
-            changed = sites.installed(http, self.place, wanted)
+            changed = sites.installed(http, self.place, wanted, self.behind)
             change = asking("PATCH", SERVED, changed, answer[1])
             status, _, body = answered(self._shell.run(_announced(change) if sites.announces(http) else change))
             if (

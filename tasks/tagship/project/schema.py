@@ -12,7 +12,20 @@ from tagship.project.beside_settings import HookSettings, Receiver
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.sentry_settings import SentrySettings
-from tagship.project.values import Duration, Prefix, Range, Routes, Slug, Strings, Table, Word, spelt_out
+from tagship.project.values import (
+    Address,
+    Duration,
+    Hosts,
+    Networks,
+    Prefix,
+    Range,
+    Routes,
+    Slug,
+    Strings,
+    Table,
+    Word,
+    spelt_out,
+)
 
 
 class Coverage(Table):
@@ -113,6 +126,12 @@ class EdgeSettings(Table):
     https: int = Field(default=443, description="Published port for HTTPS; 0 for none.")
     tls: Literal["acme", "internal"] = Field(default="acme", description="Who signs certificates.")
     networks: Range = Field(default="10.213.0.0/16", description="Address range for Tagship's networks, /19 or wider.")
+    bind: Address = Field(default="", description="The server's address to publish the ports at. Default: every one.")
+    behind: Networks = Field(
+        default=(),
+        description="IP addresses and networks of the proxy or load balancer before the edge. It has the certificate "
+        "of an https:// URL and reaches the edge by HTTP; the edge believes its X-Forwarded headers.",
+    )
 
 
 class Settings(Table):
@@ -136,7 +155,11 @@ class Settings(Table):
         description="A secret older than this is reported, e.g. `90d`, if its store knows its age. 0 for never.",
     )
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="What a deploy replaces.")
-    routes: Routes = Field(default_factory=dict, description="Path → SERVICE:PORT, served by the edge.")
+    routes: Routes = Field(
+        default_factory=dict,
+        description="Path → SERVICE:PORT, served by the edge. With a slash behind it, the app doesn't see the path's "
+        "beginning: `/shop/*: web:8000/`.",
+    )
     allow: Strings = Field(
         default=(),
         description="Risks of the Compose file that you accept: SERVICE:WHAT, as the error message names them.",
@@ -170,6 +193,10 @@ class Environment(Settings):
     engine: str = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
     url: str = Field(
         pattern=r"^https?://[^/\s]+/?$", description="The URL where people reach it, http:// or https://HOST[:PORT]."
+    )
+    hosts: Hosts = Field(default=(), description="Other host names that reach the app, by the URL's scheme and port.")
+    redirect_hosts: Hosts = Field(
+        default=(), description="Host names that are redirected (308) to the URL, such as the one with www."
     )
     branch: str = Field(default="", description="Pushes to this branch are deployed here.")
     promote_from: str = Field(

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 NARROWEST_RANGE = 19
 """The edge's network is a /20, and the others come behind it."""
@@ -58,6 +59,29 @@ def cut_from(value: str) -> str:
     return value
 
 
+def networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no IP address or network."""
+    for value in values:
+        ipaddress.ip_network(value)  # which says what is wrong
+    return values
+
+
+def hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse URLs and ports where host names are expected."""
+    for value in values:
+        if not _HOST.fullmatch(value):
+            msg = f"{value!r} isn't a host name: write it without scheme, port and path"
+            raise ValueError(msg)
+    return values
+
+
+def address(value: str) -> str:
+    """Refuse what is no IP address."""
+    if value:
+        ipaddress.ip_address(value)  # which says what is wrong
+    return value
+
+
 Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
@@ -65,6 +89,9 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
 Routes = Annotated[dict[str, str], BeforeValidator(mapped, json_schema_input_type=dict[str, str])]
 Prefix = Annotated[str, AfterValidator(prefix)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
+Networks = Annotated[Strings, AfterValidator(networks)]
+Hosts = Annotated[Strings, AfterValidator(hosts)]
+Address = Annotated[str, AfterValidator(address)]
 Range = Annotated[str, AfterValidator(cut_from)]
 
 

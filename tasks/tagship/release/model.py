@@ -15,16 +15,24 @@ class Route:
     path: str
     service: str
     port: int
+    strip: bool = False
+    """Whether the service doesn't see the path's beginning, `/api`."""
 
     @classmethod
     def parse(cls, path: str, target: str) -> Self:
-        """Parse tagship.yml's `PATH: SERVICE:PORT`. Raises ConfigError."""
+        """Parse tagship.yml's `PATH: SERVICE:PORT`, or `SERVICE:PORT/`, which strips the path. Raises ConfigError."""
         if not path.startswith("/"):
             raise ConfigError(f"The route {path!r} doesn't begin with a slash.", hint=f"write it as /{path}")
-        service, colon, port = target.rpartition(":")
+        strip = target.endswith("/")
+        if strip and not path.endswith("/*"):
+            raise ConfigError(
+                f"The route {path} goes to {target!r}, but has no beginning to strip.",
+                hint="remove the slash behind the port, or end the path with /*",
+            )
+        service, colon, port = target.removesuffix("/").rpartition(":")
         if not colon or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
             raise ConfigError(f"The route {path} goes to {target!r}.", hint="write it as SERVICE:PORT")
-        return cls(path, service, int(port))
+        return cls(path, service, int(port), strip and path != "/*")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated
 from tagship.deploy.rollback_plan import Former
+from tagship.edge.addresses import Addresses
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
 from tagship.images import pulls
@@ -17,7 +18,8 @@ class Preview(Reader):
     """The `Environment` of a real server whose lock nobody holds."""
 
     def __init__(self, engine: Engine, edge: Edge | None, settings: Environment, credentials: Credentials) -> None:
-        super().__init__(engine, edge, settings.place, settings.url, planning=True, maintenance=settings.maintenance)
+        at = Addresses.of(settings)
+        super().__init__(engine, edge, settings.place, at, planning=True, maintenance=settings.maintenance)
         self._settings = settings
         self._credentials = credentials
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed, Routing, Standing
 from tagship.edge import routes, sites
+from tagship.edge.addresses import NOWHERE, Addresses
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
 from tagship.engine import containers, networks, volumes
@@ -71,7 +72,7 @@ class Reader:
         engine: Engine,
         edge: Edge | None,
         place: Place,
-        url: str = "",
+        at: Addresses = NOWHERE,
         *,
         planning: bool = False,
         maintenance: MaintenanceSettings | None = None,
@@ -80,7 +81,7 @@ class Reader:
         self._engine = engine
         self._files = edge
         self._place = place
-        self._url = url
+        self._at = at
         self._planning = planning
         self._maintenance = maintenance
         self.closed = False
@@ -132,11 +133,13 @@ class Reader:
         return self._site(wanted)
 
     def _site(self, wanted: Served) -> routes.Site:
-        return routes.site(self._place, [self._url], wanted, wanted, maintenance=self._maintenance)
+        return routes.site(
+            self._place, self._at.urls, wanted, wanted, maintenance=self._maintenance, moved=self._at.moved
+        )
 
     def _routing(self, http: routes.Json, live: Release | None, standing: Standing | None) -> Routing:
-        """Compare what the edge serves with what it should serve; without a URL, nothing can be wrong."""
-        if not self._url:
+        """Compare what the edge serves with what it should serve; without an address, nothing can be wrong."""
+        if not (own := self._at.urls):
             return Routing()
         wanted = _served(live, standing)
         at = sites.addresses(http, self._place)
@@ -146,9 +149,9 @@ class Reader:
         return Routing(
             taken=f"{other[0]} is already served as {other[1]}" if other else "",
             held=sites.is_held(http, self._place),
-            stands=sites.stand(http, self._place, site),
-            here=any(sites.same(self._url, url) for url in at),
-            elsewhere=tuple(url for url in at if not sites.same(self._url, url)),
+            stands=sites.stand(http, self._place, site, self._at.behind),
+            here=any(sites.same(own[0], url) for url in at),
+            elsewhere=tuple(url for url in at if not any(sites.same(mine, url) for mine in own)),
         )
 
     def _empty(self, releases: Sequence[Standing], nets: networks.Networks) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tagship.deploy.observed import Observed, Standing
 from tagship.edge import caddy
+from tagship.edge.addresses import Addresses
 from tagship.engine import containers
 from tagship.errors import EngineError
 from tagship.proof.ledger import ON, Action
@@ -46,7 +47,8 @@ def read(session: Session) -> Overview:
             if files is None:
                 found, observed = _without_edge(session)
             else:
-                observed = Reader(session.engine, files, session.place, session.settings.url).observe()
+                at = Addresses.of(session.settings)
+                observed = Reader(session.engine, files, session.place, at).observe()
                 found = Overview(session.settings.name, edge="running", held=observed.routing.held)
         locked = _lock(held(), session.engine.now())
     except EngineError as error:

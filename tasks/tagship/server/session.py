@@ -61,7 +61,7 @@ class Session:
             fresh = time.monotonic() - began < FRESH
             container = caddy.ensure(self.engine, self.settings.edge, found() if fresh else None)
             shell = _opened(early) if f"/{caddy.NAME}" in container["Names"] else None
-            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
+            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place, self.settings.edge.behind)
             stack.callback(reached.close)
             yield LockedServer(
                 self.engine, reached, self.settings, edge_container=container, lease=lease,
@@ -84,7 +84,7 @@ class Session:
                 yield None
                 return
             shell = _opened(early) if f"/{caddy.NAME}" in container["Names"] else None
-            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place)
+            reached = Edge(shell or Shell(self.engine, container["Id"]), self.place, self.settings.edge.behind)
             try:
                 yield reached
             finally:

@@ -15,6 +15,7 @@ from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
 from tagship.deploy.target import NOBODY, Listeners, Onlooker
 from tagship.edge import routes
+from tagship.edge.addresses import Addresses
 from tagship.edge.caddy import NETWORK, refuse_old
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
@@ -61,7 +62,8 @@ class LockedServer(Reader):
         credentials: Credentials,
         back_up: BackUp | None = None,
     ) -> None:
-        super().__init__(engine, edge, settings.place, settings.url, planning=True, maintenance=settings.maintenance)
+        at = Addresses.of(settings)
+        super().__init__(engine, edge, settings.place, at, planning=True, maintenance=settings.maintenance)
         self.engine, self.edge, self.settings, self.lease = engine, edge, settings, lease
         self.credentials = credentials
         self.back_up = back_up
@@ -230,8 +232,9 @@ class Server:
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
     ) -> None:
         """Change the edge's configuration only if the routes differ from those that it serves."""
-        urls = (*((self._settings.url,) if here else ()), *elsewhere)
-        self._edge.serve(routes.site(self._place, urls, candidate, live, to, self._settings.maintenance))
+        at = Addresses.of(self._settings) if here else Addresses()
+        urls, closed = (*at.urls, *elsewhere), self._settings.maintenance
+        self._edge.serve(routes.site(self._place, urls, candidate, live, to, closed, at.moved))
 
     def smoke_test(self, release: str, *, candidate: bool) -> None:
         """Run the smoke tests; for the candidate, with a key that is only valid for this deploy."""

@@ -11,6 +11,7 @@ import pytest
 from tagship import namespace
 from tagship.cli import Console
 from tagship.edge import routes
+from tagship.edge.addresses import Addresses
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
@@ -74,8 +75,8 @@ class Reach:
     @contextmanager
     def looked_at(self) -> Iterator[Reader]:
         """The environment to plan for."""
-        url = self.settings.url if self.settings else ""
-        yield Reader(self.engine, cast("Edge", self) if self.edge else None, self.place, url, planning=True)
+        at = Addresses.of(self.settings) if self.settings else Addresses()
+        yield Reader(self.engine, cast("Edge", self) if self.edge else None, self.place, at, planning=True)
 
     def read(self, *, prepare: bool = False) -> Files:
         """The names of all rows."""

@@ -239,3 +239,25 @@ def test_no_two_routes_of_an_edge_have_one_id() -> None:
     ids = [route["@id"] for server in servers.values() for route in server["routes"]]
 
     assert len(ids) == len(set(ids)) == 4
+
+
+@pytest.mark.parametrize(("url", "servers"), [(URL, ["http", "https"]), ("http://shop.example.com", ["http"])])
+def test_a_host_that_only_leads_to_the_url_is_redirected_with_path_and_query(url: str, servers: list[str]) -> None:
+    moved = {"www.shop.example.com": url, "shop.example.com": url}
+
+    found = routes.site(PLACE, [url], Served(WEB), Served(WEB), moved=moved)
+
+    sent = [(server, route) for server in found for route in found[server] if ":moved:" in route["@id"]]
+    assert [server for server, _ in sent] == servers
+    for _, route in sent:
+        assert route["match"] == [{"host": ["www.shop.example.com"]}]
+        assert route["handle"][0]["status_code"] == 308
+        assert route["handle"][0]["headers"] == {"Location": [f"{url}{{http.request.uri}}"]}
+
+
+def test_a_route_that_strips_tells_the_app_what_was_taken_off() -> None:
+    (handler,) = branches(served(live=(Route("/shop/*", "web", 8000, strip=True),)))[1]["handle"]
+
+    strip, proxy = handler["routes"][0]["handle"]
+    assert strip == {"handler": "rewrite", "strip_path_prefix": "/shop"}
+    assert proxy["headers"]["request"]["set"] == {"X-Forwarded-Prefix": ["/shop"]}

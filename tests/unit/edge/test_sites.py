@@ -164,3 +164,24 @@ def test_older_routes_get_the_switch_that_new_ones_have_and_a_held_site_none() -
     assert not sites.has_switch(sites.installed(edge(), PLACE, old), PLACE)
     assert sites.switchable(sites.held(old), PLACE, settings) == sites.held(old)
     assert not sites.has_switch(edge(), PLACE)
+
+
+def test_a_redirected_host_is_none_of_the_addresses_and_goes_with_the_environments_routes() -> None:
+    moved = {"www.shop.example.com": "https://shop.example.com"}
+    wanted = routes.site(PLACE, ["https://shop.example.com"], LIVE, LIVE, moved=moved)
+
+    there = sites.installed(edge(), PLACE, wanted)
+
+    assert sites.addresses(there, PLACE) == ("https://shop.example.com",)
+    assert sites.held(sites.served(there, PLACE))["http"] == wanted["http"]
+    assert "www.shop.example.com" not in hosts(sites.installed(there, PLACE, {}), "https")
+
+
+def test_a_proxy_before_the_edge_is_believed_beside_those_that_others_named() -> None:
+    once = sites.installed(edge(), PLACE, site(SHOP), ["10.0.0.2"])
+    twice = sites.installed(once, Place("wiki", "staging"), {}, ["10.0.0.1"])
+
+    assert twice["servers"]["http"]["trusted_proxies"]["ranges"] == ["10.0.0.1", "10.0.0.2"]
+    assert twice["servers"]["http"]["trusted_proxies_strict"] == 1
+    assert sites.stand(twice, PLACE, site(SHOP), ["10.0.0.2"])
+    assert not sites.stand(edge(), PLACE, site(SHOP), ["10.0.0.2"])

@@ -134,7 +134,7 @@ def test_an_alias_is_what_is_offered(load: Load) -> None:
 def test_a_key_like_no_other_is_told_what_there_is(load: Load) -> None:
     said = problem(load, LEAST + "edge: {zzz: 1}\n")
 
-    assert "tagship.yml:4: edge.zzz: unknown key; known: http, https, image" in said
+    assert "tagship.yml:4: edge.zzz: unknown key; known: behind, bind, http" in said
 
 
 def test_a_problem_of_the_top_level_is_said_once_and_not_for_each_environment(load: Load) -> None:

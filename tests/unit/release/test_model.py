@@ -97,3 +97,11 @@ def test_a_service_that_another_waits_for_to_end_is_a_one_shot() -> None:
 def test_a_route_without_a_slash_would_match_nothing_and_is_refused() -> None:
     with pytest.raises(ConfigError, match="'api/\\*' doesn't begin with a slash"):
         Route.parse("api/*", "web:8000")
+
+
+def test_a_slash_behind_the_port_takes_the_beginning_off_the_path() -> None:
+    assert Route.parse("/shop/*", "web:8000/") == Route("/shop/*", "web", 8000, strip=True)
+    assert Route.parse("/*", "web:8000/") == Route("/*", "web", 8000)
+
+    with pytest.raises(ConfigError, match="no beginning to strip"):
+        Route.parse("/shop", "web:8000/")
