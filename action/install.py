@@ -16,6 +16,8 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 SCANNER = REQUIREMENTS.with_stem("requirements-scan")
 _UNWANTED = re.compile(r"""secret-scan["']?\s*:\s*\{?\s*["']?when["']?\s*:\s*["']?never""")
 """What turns the search for committed secrets off."""
+_AWS = re.compile(r"\baws-s?sm://|\.dkr\.ecr[.-]")
+"""What is asked for at AWS: secrets, or a token for its registry."""
 EXTRAS = {"backups": "", "sentry": "TAGSHIP_SENTRY_DSN"}
 """The package's extras: each is needed by the key of tagship.yml with its name, and perhaps by a variable."""
 
@@ -24,7 +26,7 @@ def requirements(config: Path, environment: Mapping[str, str], run: Sequence[str
     """The requirements of a project, for the tasks to run. It gets an extra, 15 to 50 MB, only if it uses it."""
     text = config.read_text(errors="replace") if config.is_file() else ""
     used = [extra for extra, variable in EXTRAS.items() if _has(text, extra) or environment.get(variable)]
-    if "backups" not in used and re.search(r"\baws-s?sm://", text):  # the backups' extra includes that of AWS's stores
+    if "backups" not in used and _AWS.search(text):  # the backups' extra includes that of AWS
         used.insert(0, "aws")
     scans = {"lint", "ship"} & {*run} and not _UNWANTED.search(text)
     return REQUIREMENTS.with_stem("-".join(["requirements", *used])), *((SCANNER,) if scans else ())

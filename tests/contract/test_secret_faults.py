@@ -13,10 +13,11 @@ import pytest
 
 from tagship.errors import ConfigError, SecretsError, ToolError
 from tagship.secret import Secret
+from tagship.system import aws
 from tagship.variables import secrets as stored
 from tagship.variables.secrets import open_store
 from tagship.variables.store import WritableStore
-from tagship.variables.stores import aws, vault_client
+from tagship.variables.stores import vault_client
 from tests import secret_stores as kinds
 from tests.fakes.servers import Answer, Request, Server, on_port
 from tests.rig import Rig, Vault

@@ -1,19 +1,28 @@
-"""What a job of GitHub Actions needs to read secret stores: a permission, a step that logs in, and variables. Pure."""
+"""What a job of GitHub Actions needs for secret stores and AWS's registry: a permission, a login, variables. Pure."""
 
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from tagship.project.schema import Environment
+from tagship.project.values import ecr_region
 
 AWS = "aws-actions/configure-aws-credentials@8df5847569e6427dd6c4fb1cf565c83acfa8afa7 # v6.0.0"
-_AWS = ("aws-sm://", "aws-ssm://")
+_ECR = "ecr://"
+"""The registry in a list of stores; only here, tagship.yml names it by its host."""
+_AWS = ("aws-sm://", "aws-ssm://", _ECR)
 
 
 def stores(settings: Environment) -> tuple[str, ...]:
     """The URIs of an environment's stores, with the one that lends credentials to migrations."""
     how = settings.release.migrations
     lease = (how.credentials.lease,) if how and how.credentials else ()
-    return (*settings.secrets, *lease)
+    return (*settings.secrets, *lease, *registry(settings.registry))
+
+
+def registry(prefix: str) -> tuple[str, ...]:
+    """AWS's registry, which takes the same login as AWS's stores; none for any other."""
+    region = ecr_region(prefix)
+    return (f"{_ECR}?region={region}",) if region else ()
 
 
 def aws(uris: Iterable[str]) -> bool:

@@ -14,6 +14,7 @@ import yaml
 from tagship.errors import ConfigError
 from tagship.github import logins
 from tagship.project.schema import Config, Environment
+from tagship.project.values import ecr_region
 from tagship.release.references import Need, Needs
 from tagship.variables.stores.environment import prefixes
 
@@ -158,7 +159,7 @@ def _environment(settings: Environment, config: Config, secrets: Mapping[str, Se
 
 def _build(config: Config, names: Sequence[str]) -> dict[str, str]:
     """What the job that builds needs for build secrets: an environment that holds them, or a login to their stores."""
-    stores = config.secrets if names else ()
+    stores = (*(config.secrets if names else ()), *logins.registry(config.registry))
     env = [f"{prefix}{name}: ${{{{ secrets.{name} }}}}" for prefix in prefixes(stores)[:1] for name in names]
     env += logins.variables(stores)
     return {
@@ -242,12 +243,13 @@ def _registry(config: Config, *, read: bool = False) -> dict[str, str]:
     else:
         user, password, granted = "${{ vars.REGISTRY_USERNAME }}", "${{ secrets.REGISTRY_PASSWORD }}", ""
     given = [f"registry-username: {user}", f"registry-password: {password}"]
-    credentials = "" if _embedded(config) else _lines(given)
+    by_role = bool(ecr_region(config.registry))  # which the job takes before
+    credentials = "" if _embedded(config) or by_role else _lines(given)
     return {
         "push-permission": granted,
         "pull-permission": granted,
         "credentials": credentials,
-        "build-environment": "" if granted else _BUILD,
+        "build-environment": "" if granted or by_role else _BUILD,
     }
 
 

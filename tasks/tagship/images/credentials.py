@@ -1,4 +1,4 @@
-"""Finds a registry's user name and password, in the environment or where `docker login` stores them. Never in argv."""
+"""Finds a registry's user name and password: in the environment, from AWS, or where `docker login` stores them."""
 
 import base64
 import json
@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tagship.errors import ConfigError, RegistryError, TagshipError
+from tagship.errors import ConfigError, RegistryError, TagshipError, ToolError
+from tagship.project.values import ecr_region
 from tagship.system.programs import run
 
 USERNAME, PASSWORD = "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD"
@@ -30,7 +31,8 @@ def known(registry: str) -> Credentials:
 def credentials(host: str) -> dict[str, str]:
     """`{username, password, serveraddress}` for the registry of tagship.yml; empty if unknown.
 
-    Raises RegistryError if a credential helper fails, ConfigError if the environment has only one of the two.
+    Raises RegistryError if a credential helper or AWS refuses, ToolError without botocore, ConfigError if the
+    environment has only one of the two.
     """
     username, password = os.environ.get(USERNAME, ""), os.environ.get(PASSWORD, "")
     if bool(username) != bool(password):
@@ -43,7 +45,32 @@ def credentials(host: str) -> dict[str, str]:
 def _stored(host: str) -> dict[str, str]:
     host = DOCKER_HUB if host == "docker.io" else host
     kept = _docker_config()
-    helper = (kept.get("credHelpers") or {}).get(host) or kept.get("credsStore")
+    helper = (kept.get("credHelpers") or {}).get(host)
+    if (region := ecr_region(host)) and not helper:
+        return _of_aws(host, region, kept)
+    return _kept(host, kept, helper or kept.get("credsStore"))
+
+
+def _of_aws(host: str, region: str, kept: Mapping[str, Any]) -> dict[str, str]:
+    """A token by AWS's credentials; without any, what `docker login` stored, which expires after 12 hours."""
+    problem: TagshipError
+    try:
+        from tagship.images import ecr  # noqa: PLC0415 - botocore is heavy, and an extra
+    except ModuleNotFoundError as error:
+        problem = ToolError(f"{error.name} is not installed.", hint="run pip install 'tagship[aws]'")
+    else:
+        try:
+            username, password = ecr.login(host, region)
+        except ecr.SignedOutError as error:
+            problem = error
+        else:
+            return {"username": username, "password": password, "serveraddress": host}
+    if found := _kept(host, kept, kept.get("credsStore")):
+        return found
+    raise problem
+
+
+def _kept(host: str, kept: Mapping[str, Any], helper: object) -> dict[str, str]:
     if helper:
         return _helped(str(helper), host)
     auth = (kept.get("auths") or {}).get(host, {}).get("auth")

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_ECR = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:/.*)?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 NARROWEST_RANGE = 19
@@ -43,6 +44,12 @@ def prefix(value: str) -> str:
         msg = f"{value!r} isn't valid: write {value.partition('://')[2]!r}, as in an image's name"
         raise ValueError(msg)
     return value.rstrip("/")
+
+
+def ecr_region(registry: str) -> str:
+    """The region of a registry of AWS, ACCOUNT.dkr.ecr.REGION.amazonaws.com; empty for any other."""
+    found = _ECR.fullmatch(registry)
+    return found[1] if found else ""
 
 
 def spelt_out(value: object) -> object:

@@ -91,6 +91,7 @@ def test_a_package_that_the_runners_python_has_is_installed_all_the_same(
         ("app: shop\nbackups: {store: file:///srv}\n", "", BACKUPS),
         ("app: shop\nbackups: {store: file:///srv}\nsentry: {org: acme}\n", "", BOTH),
         ("app: shop\nsecrets: aws-sm://shop/production\n", "", AWS),
+        ("app: shop\nregistry: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop\n", "", AWS),
         ("app: shop\nsecrets: [env://, 'aws-ssm://shop']\nsentry: {org: acme}\n", "", AWS_SENTRY),
         ("app: shop\nsecrets: aws-sm://shop\nbackups: {store: file:///srv}\n", "", BACKUPS),
     ],

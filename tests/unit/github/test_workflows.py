@@ -288,3 +288,18 @@ def test_a_job_that_deploys_gets_the_urls_of_those_who_are_told() -> None:
     deploy = yaml.safe_load(found[".github/workflows/deploy.yml"])["jobs"]["production"]["steps"][-1]
     assert deploy["env"]["OPS_HOOK"] == "${{ secrets.OPS_HOOK }}"
     assert deploy["env"]["OPS_KEY"] == "${{ secrets.OPS_KEY }}"
+
+
+def test_a_registry_of_aws_is_reached_by_the_jobs_role_and_has_no_password() -> None:
+    registry = {"registry": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/atlas"}
+    config = example()
+    environments = {n: e.model_copy(update=registry) for n, e in config.environments.items()}
+    files = starters.render(config.model_copy(update={**registry, "environments": environments}), ACTION)
+    jobs = yaml.safe_load(files[".github/workflows/deploy.yml"])["jobs"]
+
+    for job in (jobs["build"], jobs["production"]):
+        login, last = job["steps"][-2], job["steps"][-1]
+        assert job["permissions"]["id-token"] == "write"
+        assert login["with"] == {"role-to-assume": "${{ vars.AWS_ROLE }}", "aws-region": "eu-central-1"}
+        assert not {name for name in last["with"] if name.startswith("registry")}
+    assert "environment" not in jobs["build"]

@@ -3,13 +3,18 @@
 import base64
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tagship.errors import ConfigError, RegistryError, ToolError
+from tagship.images import ecr
 from tagship.images.credentials import PASSWORD, USERNAME, credentials, known
+from tagship.project.values import ecr_region
+from tagship.system.aws import LOGIN
 
 HOST = "r.example"
 ANY = 'p:ä"$⟦x⟧'
@@ -131,3 +136,71 @@ def test_a_configuration_that_is_no_json_is_named(docker: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"config\.json is not JSON"):
         credentials(HOST)
+
+
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.fixture
+def _nobody_at_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_host: str, _region: str) -> tuple[str, str]:
+        raise ecr.SignedOutError("There are no credentials for AWS.", hint=LOGIN)
+
+    monkeypatch.setattr(ecr, "login", refuse)
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_registry_of_aws_is_signed_in_to_in_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ecr, "login", lambda host, region: (region, host))
+
+    assert credentials(ECR) == given("eu-central-1", ECR, ECR)
+    assert ecr_region("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop") == "cn-north-1"
+    assert ecr_region("public.ecr.aws/shop") == ecr_region(f"{ECR}.example.com/shop") == ""
+
+
+def test_the_helper_for_a_registry_of_aws_comes_first(docker: Path) -> None:
+    configure(docker, credHelpers={ECR: "test"})
+    helper(docker, """printf '{"Username": "AWS", "Secret": "s"}'""")
+
+    assert credentials(ECR) == given("AWS", "s", ECR)
+
+
+@pytest.mark.usefixtures("_nobody_at_aws")
+def test_without_credentials_of_aws_what_docker_login_stored_is_used(docker: Path) -> None:
+    configure(docker, auths={ECR: auth("AWS", "x")})
+
+    assert credentials(ECR) == given("AWS", "x", ECR)
+
+
+@pytest.mark.usefixtures("docker", "_nobody_at_aws")
+def test_without_any_the_way_to_sign_in_to_aws_is_told() -> None:
+    with pytest.raises(RegistryError, match="There are no credentials for AWS") as caught:
+        credentials(ECR)
+
+    assert "aws sso login" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("docker")
+def test_whom_aws_refuses_a_token_is_told_which_right_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def get_authorization_token(self) -> None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAuthorizationToken")
+
+    ecr.login.cache_clear()
+    monkeypatch.setattr("tagship.system.aws.client", lambda *_: Client())
+
+    with pytest.raises(RegistryError, match=f"AWS denies ecr:GetAuthorizationToken on {ECR}") as caught:
+        credentials(ECR)
+
+    assert caught.value.hint == "add it to the policy of that identity"
+
+
+@pytest.mark.usefixtures("docker")
+def test_without_the_extra_for_aws_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", None)
+    monkeypatch.delitem(sys.modules, "tagship.images.ecr")
+    monkeypatch.delattr("tagship.images.ecr")
+
+    with pytest.raises(ToolError, match="is not installed"):
+        credentials(ECR)

@@ -10,9 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tagship.errors import SecretsError
 from tagship.secret import Secret
+from tagship.system.aws import is_code
 from tagship.variables import parsing
 from tagship.variables.store import UNSURE, Found, bounded
-from tagship.variables.stores.aws import WRITTEN_WITHIN, Where, explained, is_code
+from tagship.variables.stores.aws import WRITTEN_WITHIN, Where, explained
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
