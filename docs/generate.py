@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from docs import architecture, retention
+from docs import architecture, reports, retention
 from tagship import JOURNEY, errors, namespace
+from tagship.commands.reports import REPORTS
 from tagship.project import schema as config
 from tagship.project import values
 
@@ -74,6 +75,8 @@ def files() -> dict[Path, str]:
     return {
         FOLDER / "architecture.md": architecture.page(),
         FOLDER / "reference.md": reference(),
+        FOLDER / "reports.md": reports.page(),
+        **{FOLDER / "reports" / f"{task}.schema.json": reports.schema(task) for task in REPORTS},
         FOLDER / "retention.svg": retention.picture(),
         FOLDER / "tagship.schema.json": schema(),
     }
@@ -225,6 +228,7 @@ def main(arguments: Sequence[str]) -> int:
     check = "--check" in arguments
     for path, text in stale.items():
         if not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
         print(f"docs/{path.name} is out of date: run `nox -s docs`." if check else f"Wrote docs/{path.name}.")  # noqa: T201 - it is a program
     return 1 if stale and check else 0

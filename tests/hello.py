@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import reports
 from tests.rig import Rig
 
 TAGSHIP = str(Path(sys.executable).with_name("tagship"))
@@ -139,6 +140,7 @@ class Hello:
         """Run the console command and return its output. If it fails, the test fails with that output."""
         done = self.run(*words, env=env)
         assert done.returncode == 0, f"tagship {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        reports.check(words, done.stdout)
         return done.stdout
 
     def ship(self, environment: str) -> dict[str, Any]:

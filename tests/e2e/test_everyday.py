@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import reports
 from tests.hello import Hello
 from tests.rig import Rig
 
@@ -87,6 +88,24 @@ def test_env_shows_what_the_release_runs_with_and_no_secret(day: tuple[Hello, st
     assert rows["COLOR", "web"]["origin"] == "a default in the Compose file"
     assert rows["RELEASE_SHA", "web"]["value"] == app.git("rev-parse", "HEAD").strip()
     assert not {word for word in ("correct-horse", KEY) if word in said or word in json.dumps(found)}
+
+
+def test_the_reports_that_no_other_test_reads_are_as_their_schemas_say(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    if environment != "host1":
+        pytest.skip("the engine makes no difference")
+    of, dry = ("--env", environment, "--json"), "--dry-run"
+    asked = [
+        ("accessories.status", *of), ("accessories.diff", *of), ("prune", *of, dry), ("remove", *of, dry),
+        ("maintenance.on", *of, dry), ("maintenance.off", *of, dry), ("deploy", *of, dry), ("build", "--json"),
+        ("push", "--json"), ("registry.status", "--json"), ("registry.stop", "--json", dry),
+    ]  # fmt: skip
+
+    said = app.tagship(*(word for words in asked for word in words)).splitlines()
+
+    assert len(said) == len(asked)
+    for words, line in zip(asked, said, strict=True):
+        reports.check(words, line)
 
 
 def test_a_command_runs_like_the_live_release_and_leaves_nothing_behind(day: tuple[Hello, str]) -> None:

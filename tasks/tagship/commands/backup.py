@@ -39,7 +39,7 @@ def create(
     from tagship.backups.stores import open_store
     from tagship.commands.backup_inputs import configured, origin
     from tagship.project import here
-    from tagship.reporting import events, table, telemetry
+    from tagship.reporting import events, report, table, telemetry
     from tagship.reporting.progress import Progress
     from tagship.server import connection
 
@@ -54,7 +54,7 @@ def create(
         if dry_run:
             backups.refuse_unfit(found)
             parts = (f"database {found.database.access.database}", *wanted.redis, *wanted.volumes)
-            print(f"Would back up {', '.join(parts)} of {settings.place} to {wanted.store}.")
+            report.plan(f"Would back up {', '.join(parts)} of {settings.place} to {wanted.store}.", json=json)
             return
         with progress.step(f"Back up {settings.place} to {wanted.store}"):
             made = backups.create(found, store, reason)
@@ -138,7 +138,7 @@ def restore(  # noqa: PLR0913 - its options
     """
     from tagship.commands.restore import RestoreOrder, restored
     from tagship.project import here
-    from tagship.reporting import events
+    from tagship.reporting import events, report
     from tagship.reporting.progress import Progress
 
     config = here.config()
@@ -148,7 +148,7 @@ def restore(  # noqa: PLR0913 - its options
     with Progress(quiet=json) as progress:
         done = restored(order, progress)
     if dry_run:
-        print(done.steps)
+        report.plan(done.steps, json=json)
         return
     events.tell("restored", environment=env, **done.told)
     if json:
@@ -206,7 +206,7 @@ def drill(  # noqa: PLR0913 - its options
 
     settings = here.config().environment(env)
     with telemetry.checked_in(f"{settings.app}-drill-{env}", check_in):
-        _drill(DrillOrder(settings, at, identity, dry_run, wait), receipt, json=json)
+        _drill(DrillOrder(settings, at, identity, dry_run, wait, json), receipt, json=json)
 
 
 def _drill(order: DrillOrder, receipt: str, *, json: bool) -> None:

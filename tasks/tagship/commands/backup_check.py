@@ -25,12 +25,12 @@ def check(_: Context, env: str = "", dry_run: bool = False, json: bool = False) 
     from dataclasses import asdict
 
     from tagship.commands.backups_kept import opened
-    from tagship.reporting import table
+    from tagship.reporting import report, table
 
     store = opened(env)[2]
     probe = f"tagship-probe/{secrets.token_hex(8)}"
     if dry_run:
-        print(f"Would store, read, overwrite and delete {probe} in {store.url}.")
+        report.plan(f"Would store, read, overwrite and delete {probe} in {store.url}.", json=json)
         return
     readable = _readable(store, f"{probe}-read")
     found = store.protection(probe)

@@ -9,6 +9,7 @@ from tagship.commands import recording
 from tagship.commands.backup_inputs import configured, identities, manifest_of, origin
 from tagship.project.schema import Environment
 from tagship.proof.ledger import Action
+from tagship.reporting import report
 from tagship.reporting.progress import Progress
 from tagship.server import connection
 from tagship.server.session import Session
@@ -23,6 +24,7 @@ class DrillOrder:
     identity: str
     dry_run: bool
     wait: float
+    json: bool
 
 
 def drilled(order: DrillOrder, progress: Progress) -> Receipt | None:
@@ -39,9 +41,10 @@ def drilled(order: DrillOrder, progress: Progress) -> Receipt | None:
         service = _user(session, found.release)
         questions = wanted.drill.check
         if order.dry_run:
-            print(
+            report.plan(
                 f"Would restore backup {backup.id} into a throwaway container, and check it: rows, migrations, "
-                f"health of {service or 'the release'}{''.join(f', {name}' for name in questions)}."
+                f"health of {service or 'the release'}{''.join(f', {name}' for name in questions)}.",
+                json=order.json,
             )
             return None
         drill = Drill(

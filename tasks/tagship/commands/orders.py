@@ -25,7 +25,7 @@ from tagship.project.beside_settings import HookSettings
 from tagship.project.schema import Config, Environment
 from tagship.proof.ledger import Action
 from tagship.release.model import Record, Release
-from tagship.reporting import events
+from tagship.reporting import events, report
 from tagship.reporting.progress import Progress
 from tagship.server import connection
 from tagship.server.connection import Opening
@@ -52,6 +52,8 @@ class RunOptions:
     json: bool = False
     backup: str = ""
     """`skip` for no backup before migrating."""
+    before: tuple[str, ...] = ()
+    """What a plan begins with."""
 
 
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
@@ -115,7 +117,7 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         with session.looked_at() as environment:
             plan = story.preview(environment, what, how.progress, companion)
         events.tell("plan", environment=settings.name, text=plan)
-        print(plan)
+        report.plan("\n".join((*how.before, plan)), json=how.json)
         return
     supervised = deployments.supervise(settings, action=action, tag=tag)
     back_up = before_migrating(session, how.backup, how.progress)
@@ -186,13 +188,15 @@ def preview_ship(
     """Print what `ship` would do: the suites, the images to build, and the deploy's plan."""
     with connection.connect(settings) as opening:
         session = reach(opening, how.progress)
-        for kind, suites in (("test", config.test), ("lint", config.lint)):
-            if suites:
-                print(f"{kind}: {', '.join(suites)}")
+        both = (("test", config.test), ("lint", config.lint))
+        lines = [f"{kind}: {', '.join(suites)}" for kind, suites in both if suites]
         known = _digests_to_plan_with(settings, found)
         there = known if found.registry else digests.local_ids(found, session.engine)
         if lacking := found.lacking(there):
-            print(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
+            lines.append(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
+        if not how.json:
+            print("\n".join(lines))
+        how = dataclasses.replace(how, before=tuple(lines) if how.json else ())
         release = digests.release(found, session.engine, lambda: known, planned=True)
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, found.version.tag)
 

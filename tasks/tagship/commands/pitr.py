@@ -88,7 +88,7 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
     """
     from tagship.backups import recovery
     from tagship.images import pulls
-    from tagship.reporting import events
+    from tagship.reporting import events, report
     from tagship.reporting.progress import Progress
 
     moment = _moment(at)
@@ -98,7 +98,8 @@ def recover(_: Context, env: str = "", at: str = "", dry_run: bool = False, json
         fresh = recovery.can_take(session.engine, of)
         volume = of.volume if fresh else f"{of.volume}-{recovery.suffix(moment)}"
         if dry_run:
-            print(f"Would recover {of.service} {f'at {moment}' if moment else 'as archived'} into volume {volume}.")
+            how = f"at {moment}" if moment else "as archived"
+            report.plan(f"Would recover {of.service} {how} into volume {volume}.", json=json)
             return
         pulls.bring_tagged(session.engine, of.image, session.credentials)
         done = recovery.recover(session.engine, of, volume, moment, progress.step)
@@ -135,13 +136,14 @@ def drill(
     from tagship.backups import point_in_time
     from tagship.commands import recording
     from tagship.proof.ledger import Action
-    from tagship.reporting import events
+    from tagship.reporting import events, report
     from tagship.reporting.progress import Progress
 
     with Progress(quiet=json) as progress, _opened(env, progress) as (session, of):
         container = _container(session, of)
         if dry_run:
-            print(f"Would write two rows into {point_in_time.CANARY} of {of.service}, and recover to between them.")
+            text = f"Would write two rows into {point_in_time.CANARY} of {of.service}, and recover to between them."
+            report.plan(text, json=json)
             return
         run = partial(point_in_time.drill, session.engine, of, container, progress.step)
         done = recording.drilled(session, wait, Action.RECOVERY_DRILL, run, progress)

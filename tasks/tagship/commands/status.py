@@ -73,7 +73,7 @@ def history(
             if files is None:
                 refuse_unreadable(session)
             if verify:
-                _verify(env, files.lines() if files else ())
+                _verify(env, files.lines() if files else (), json=json)
                 return
             entries = Reader(session.engine, files, session.place).observe().history
     shown = entries[-limit:] if limit else ()
@@ -86,13 +86,17 @@ def history(
         print(f"Nothing was deployed to {env} yet.")
 
 
-def _verify(env: str, lines: tuple[str, ...]) -> None:
+def _verify(env: str, lines: tuple[str, ...], *, json: bool) -> None:
     """Check the hash chain. Raises LedgerError with every broken line."""
     from tagship.proof import ledger
 
-    if found := list(ledger.breaks(lines)):
+    found = list(ledger.breaks(lines))
+    if json:
+        print(jsonlib.dumps({"lines": len(lines), "breaks": found}))
+    if found:
         raise LedgerError("\n".join(found), hint=f"look at the lines in the edge's volume: ledger.jsonl of {env}")
-    print(f"The ledger of {env} is intact: {len(lines)} line{'' if len(lines) == 1 else 's'}.")
+    if not json:
+        print(f"The ledger of {env} is intact: {len(lines)} line{'' if len(lines) == 1 else 's'}.")
 
 
 def refuse_unreadable(session: Session) -> None:

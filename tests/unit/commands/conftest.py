@@ -23,6 +23,7 @@ from tagship.project.schema import Environment
 from tagship.proof.ledger import Entry, line
 from tagship.server import connection as services
 from tagship.server.observe import Reader
+from tests import reports
 from tests.fakes.builders import nobody
 from tests.fakes.servers import Answer, Server
 
@@ -133,6 +134,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         except SystemExit as ended:
             code = ended.code
         said = capsys.readouterr()
+        reports.check(argv, said.out)
         return Ran(code or 0, said.out, said.err)
 
     return typed
