@@ -6,6 +6,7 @@ from tagship.commands import accessories as accessory_tasks
 from tagship.commands import accessories_running as running_tasks
 from tagship.commands import backup as backup_tasks
 from tagship.commands import backups_kept as kept_tasks
+from tagship.commands import dev as dev_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands import maintenance as maintenance_tasks
@@ -53,6 +54,11 @@ namespace = Collection(
         list=kept_tasks.listing, prune=kept_tasks.prune, pin=kept_tasks.pin, unpin=kept_tasks.unpin, check=check_task,
     ),
     Collection("db", shell=db_shell),
+    Collection(
+        "dev", up=dev_tasks.up, down=dev_tasks.down, logs=dev_tasks.logs, migrate=dev_tasks.migrate,
+        makemigrations=dev_tasks.makemigrations, superuser=dev_tasks.superuser, shell=dev_tasks.shell,
+        test=dev_tasks.run_tests,
+    ),
     Collection("github", workflows=github_tasks.workflows, protect=github_tasks.protect, check=github_tasks.check),
     Collection(
         "pitr", status=pitr_tasks.status, base=pitr_tasks.base, recover=pitr_tasks.recover, drill=pitr_tasks.drill
@@ -68,6 +74,16 @@ namespace = Collection(
 
 JOURNEY = {
     "Start": ("init", "doctor", "demo", "completion", "github.workflows", "github.protect", "github.check"),
+    "Develop": (
+        "dev.up",
+        "dev.logs",
+        "dev.migrate",
+        "dev.makemigrations",
+        "dev.superuser",
+        "dev.shell",
+        "dev.test",
+        "dev.down",
+    ),
     "Check": ("test", "lint"),
     "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
     "Look": ("status", "history", "env", "watch"),

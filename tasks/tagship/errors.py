@@ -118,7 +118,7 @@ class MigrationError(TagshipError):
 
 
 class RolloutError(TagshipError):
-    """The new release didn't start or didn't become ready; the old one is still serving."""
+    """The new release, or a service of `dev.up`, didn't start or become ready; an old release is still serving."""
 
     exit_code = 12
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import reports
-from tests.hello import Hello
+from tests.hello import COMPOSE, Hello
 from tests.rig import Rig
 
 _WORK = """import json, sys, time
@@ -19,6 +19,15 @@ while True:
 """
 
 
+_BUILT = {"build": {"context": ".", "args": {"PYTHON_IMAGE": "${PYTHON_IMAGE}"}}}
+_ENDS = {**_BUILT, "command": ["echo", "prepared"]}
+_DEVELOPED = {
+    **_BUILT,
+    "environment": {"RELEASE_SHA": "dev"},
+    "volumes": ["./server.py:/server.py"],
+    "ports": ["127.0.0.1:8123:8000"],
+    "healthcheck": COMPOSE["services"]["web"]["healthcheck"] | {"interval": "1s", "start_period": "1m"},
+}
 KEY = "battery-staple"
 RESET = 5
 """Requests that may fail because the edge reads new routes (docs/decisions/reloads-are-announced.md)."""
@@ -45,6 +54,8 @@ def day(
     app.environment |= {"WORD": "correct-horse", "KEY": KEY}
     services["cache"] = {"image": rig.image("redis"), "command": ["redis-server", "--requirepass", "hunter22-hunter22"]}
     app.settings["release"] = {"accessories": ["cache"]}
+    (app.folder / "dev.yml").write_text(json.dumps({"services": {"web": _DEVELOPED, "setup": _ENDS}}))
+    app.settings["dev"] = {"compose": "dev.yml", "service": "web", "migrate": "python3 -c 'print(6 * 7)'"}
     app.commit()
     app.tagship("accessories.up", "--env", environment)
     app.ship(environment)
@@ -106,6 +117,32 @@ def test_the_reports_that_no_other_test_reads_are_as_their_schemas_say(day: tupl
     assert len(said) == len(asked)
     for words, line in zip(asked, said, strict=True):
         reports.check(words, line)
+
+
+def test_the_application_runs_on_this_machine_from_its_own_compose_file(day: tuple[Hello, str]) -> None:
+    app, environment = day
+    if environment != "host1":
+        pytest.skip("the server makes no difference")
+    app.environment["PYTHON_IMAGE"] = app.rig.image("python")
+
+    found = json.loads(app.tagship("dev.up", "--json"))
+    answer = app.get_at("http://127.0.0.1:8123/")
+    migrated = app.tagship("dev.migrate")
+    inside = app.run("dev.shell", "--", "sh", "-c", "cat /server.py; exit 3")
+    printed = app.tagship("dev.logs", "--service", "setup")
+    app.tagship("dev.down")
+
+    assert [(each["service"], each["state"], each["addresses"]) for each in found] == [
+        ("setup", "ended", []),
+        ("web", "healthy", ["localhost:8123"]),
+    ]
+    assert answer.startswith("200 hello dev")
+    assert migrated == "42\n"
+    assert (inside.stdout, inside.returncode) == ((app.folder / "server.py").read_text(), 3)
+    assert "prepared" in printed
+    assert (
+        app.rig.laptop.run(["docker", "ps", "-aq", "--filter", "label=com.docker.compose.service=setup"]).stdout == ""
+    )
 
 
 def test_a_command_runs_like_the_live_release_and_leaves_nothing_behind(day: tuple[Hello, str]) -> None:

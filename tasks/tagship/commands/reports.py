@@ -12,10 +12,12 @@ from tagship.proof.ledger import Entry
 from tagship.server.containers_now import Now
 from tagship.server.lock import Lock
 from tagship.server.overview import Overview
+from tagship.setup.development import DevContainer
 from tagship.variables.running import Variables
 
 REPORTS: Mapping[str, Any] = {
     "doctor": list[types.Checked],
+    "dev.up": list[DevContainer],
     "build": types.Built,
     "push": types.Pushed | list[str],
     "deploy": types.Done | types.Planned,

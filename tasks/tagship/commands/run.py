@@ -82,7 +82,7 @@ def console(context: Context, env: str = "", service: str = "", dry_run: bool = 
     """
     with _present(env) as (session, present):
         name, argv = _console(session.settings, service)
-        _run(session, present, name, [*argv, *_after(context)], detach=False, dry_run=dry_run)
+        _run(session, present, name, [*argv, *after(context)], detach=False, dry_run=dry_run)
 
 
 @task(
@@ -101,7 +101,7 @@ def db_shell(context: Context, env: str = "", name: str = "", dry_run: bool = Fa
     """
     from tagship.server import database_shell
 
-    more = _after(context)
+    more = after(context)
     with _present(env) as (session, present):
         container, shell = database_shell.of(session.engine, present, name)
         if not container.running:
@@ -173,12 +173,12 @@ def _exit(code: int) -> None:
 
 def _words(context: Context, task: str) -> list[str]:
     """The command after `--`. Raises UsageError."""
-    if argv := _after(context):
+    if argv := after(context):
         return argv
     raise UsageError(f"{task} needs a command.", hint=f"write it after --: tagship {task} --env NAME -- COMMAND")
 
 
-def _after(context: Context) -> list[str]:
+def after(context: Context) -> list[str]:
     """The words after `--`, untouched; Invoke joins them."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     return words if " ".join(words) == context.remainder else shlex.split(context.remainder)

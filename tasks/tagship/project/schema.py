@@ -9,6 +9,7 @@ from tagship.errors import ConfigError
 from tagship.names import Place
 from tagship.project.backup_settings import BackupSettings
 from tagship.project.beside_settings import HookSettings, Receiver
+from tagship.project.dev_settings import DevSettings
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.sentry_settings import SentrySettings
@@ -220,6 +221,7 @@ class Config(Settings):
     secret_scan: SecretScan = Field(
         default_factory=SecretScan, description="Search the history for committed secrets, with `lint`."
     )
+    dev: DevSettings = Field(default_factory=DevSettings, description="The application on the developer's machine.")
     environments: dict[Word, Environment] = Field(min_length=1, description="Where releases run.")
 
     def environment(self, name: str) -> Environment:
