@@ -18,6 +18,8 @@ from tagship.system.compose_program import command
 
 PAUSE = 0.5
 """Seconds between two looks at the containers."""
+STEADY = 3.0
+"""Seconds that a service without a healthcheck must run, because many crash only after a moment."""
 _LINES = "20"
 _ANYWHERE = {"", "0.0.0.0", "::", "127.0.0.1", "::1"}  # noqa: S104 - as Compose prints them
 
@@ -89,16 +91,18 @@ class Development:
     def wait(self, seconds: float, tell: Callable[[str], object]) -> list[DevContainer]:
         """Wait until everything is ready. Raises RolloutError with the last lines of what isn't."""
         end = time.monotonic() + seconds
-        told = ""
+        told, ready_since = "", 0.0
         while True:
             found = self.containers()
             waiting = sorted({each.service for each in found if not each.ready})
             broken = [each for each in found if each.broken]
-            if not waiting:
+            now = time.monotonic()
+            ready_since = (ready_since or now) if not waiting else 0
+            if not waiting and (now - ready_since >= STEADY or all(each.state != "running" for each in found)):
                 return found
-            if broken or time.monotonic() > end:
+            if broken or now > end:
                 raise self._failed(broken or [each for each in found if not each.ready], seconds)
-            if told != (told := ", ".join(waiting)):
+            if waiting and told != (told := ", ".join(waiting)):
                 tell(f"waiting for {told}")
             time.sleep(PAUSE)
 

@@ -125,6 +125,15 @@ def test_a_one_shot_that_succeeded_is_waited_for_no_longer(tmp_path: Path, monke
     assert told == ["waiting for web"]
 
 
+def test_a_service_without_a_healthcheck_that_crashes_after_a_moment_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(development, "PAUSE", 0)
+
+    with pytest.raises(RolloutError, match="web is failed"):
+        of(tmp_path, {}, [[container("web")], [container("web", "exited", ExitCode=1)]]).wait(60, print)
+
+
 def test_a_container_that_failed_ends_the_wait_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(RolloutError, match=r"web is failed\.\n  no such table"):
         of(tmp_path, {}, [[container("web", "exited", ExitCode=1)]]).wait(60, print)
