@@ -109,7 +109,7 @@ def test_the_reports_that_no_other_test_reads_are_as_their_schemas_say(day: tupl
     asked = [
         ("accessories.status", *of), ("accessories.diff", *of), ("prune", *of, dry), ("remove", *of, dry),
         ("maintenance.on", *of, dry), ("maintenance.off", *of, dry), ("deploy", *of, dry), ("build", "--json"),
-        ("push", "--json"), ("registry.status", "--json"), ("registry.stop", "--json", dry),
+        ("push", "--json"), ("smoke-test", *of), ("registry.status", "--json"), ("registry.stop", "--json", dry),
     ]  # fmt: skip
 
     said = app.tagship(*(word for words in asked for word in words)).splitlines()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+import sys
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import task
+from tagship.commands.task import JSON, task
 from tagship.errors import ConfigError, SuiteError
 
 _ONLY = "Run only this component. Default: all."
@@ -20,19 +22,19 @@ if TYPE_CHECKING:
     from tagship.project.schema import Config, SecretScan, Suite
 
 
-@task(changes=False, trusts=False, help={"component": _ONLY})
-def test(_: Context, component: str = "") -> None:  # noqa: PT028 - a task named test, not pytest's
+@task(changes=False, trusts=False, help={"component": _ONLY, "json": JSON})
+def test(_: Context, component: str = "", json: bool = False) -> None:  # noqa: PT028 - a task named test, not pytest's
     """Run the tests of all components in parallel.
 
     Fails if coverage is below its minimum, too.
     """
     from tagship.project import here
 
-    _run("test", here.config().test, component)
+    _run("test", here.config().test, component, json=json)
 
 
-@task(changes=False, trusts=False, help={"component": _ONLY})
-def lint(_: Context, component: str = "") -> None:
+@task(changes=False, trusts=False, help={"component": _ONLY, "json": JSON})
+def lint(_: Context, component: str = "", json: bool = False) -> None:
     """Run the linters of all components in parallel.
 
     Searches the repository's history for committed secrets, too, if kingfisher is installed: component `secrets`.
@@ -40,7 +42,7 @@ def lint(_: Context, component: str = "") -> None:
     from tagship.project import here
 
     config = here.config()
-    _run("lint", config.lint, component, config.secret_scan)
+    _run("lint", config.lint, component, config.secret_scan, json=json)
 
 
 def run_all(config: Config) -> None:
@@ -51,7 +53,9 @@ def run_all(config: Config) -> None:
         _run("lint", config.lint, "", config.secret_scan)
 
 
-def _run(kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan | None = None) -> None:
+def _run(
+    kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan | None = None, *, json: bool = False
+) -> None:
     from tagship.checks import suites
     from tagship.project import here
     from tagship.reporting import events
@@ -64,13 +68,17 @@ def _run(kind: str, wanted: dict[str, Suite], component: str, scan: SecretScan |
     chosen = {name: suite for name, suite in wanted.items() if component in {"", name}}
     more = [check for name, check in built_in.items() if component in {"", name}]
     if not chosen and not more:
-        print(f"tagship.yml has no {kind} suites.")
+        print("[]" if json else f"tagship.yml has no {kind} suites.")
         return
-    results = suites.run(chosen, here.folder(), print, *more)
+    say = partial(print, file=sys.stderr) if json else print
+    results = suites.run(chosen, here.folder(), say, *more)
     for result in results:
         directory = chosen[result.component].directory if result.component in chosen else "."
         events.tell("suite", suite=kind, directory=directory, **asdict(result))
-    print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))
+    if json:
+        print(jsonlib.dumps([asdict(result) for result in results]))
+    else:
+        print(table([result.row() for result in results], head=(kind, "result", "time", "coverage")))
     failed = [result.component for result in results if result.problem]
     if failed:
         raise SuiteError(f"{kind} failed: {', '.join(failed)}.", hint="read their output above")

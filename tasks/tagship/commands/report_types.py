@@ -41,6 +41,17 @@ class LedgerVerified:
 
 
 @dataclass(frozen=True)
+class SmokeTested:
+    """Smoke tests that passed."""
+
+    environment: str
+    url: str
+    checks: int
+    """How many there are."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Built:
     """The images of a commit."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tagship.backups.manifest import Manifest
 from tagship.backups.recovery import Recovered
+from tagship.checks.running import Result
 from tagship.commands import report_types as types
 from tagship.deploy.observed import Migrated
 from tagship.engine.containers import Container
@@ -18,6 +19,9 @@ from tagship.variables.running import Variables
 REPORTS: Mapping[str, Any] = {
     "doctor": list[types.Checked],
     "dev.up": list[DevContainer],
+    "test": list[Result],
+    "lint": list[Result],
+    "smoke-test": types.SmokeTested,
     "build": types.Built,
     "push": types.Pushed | list[str],
     "deploy": types.Done | types.Planned,

@@ -1,5 +1,6 @@
 """`test` and `lint`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,13 @@ def test_a_component_that_has_none_is_named(run: Run) -> None:
 
 def test_nothing_to_lint_is_no_failure(run: Run) -> None:
     assert run("lint") == (0, "tagship.yml has no lint suites.\n", "")
+
+
+def test_results_are_json_alone_on_stdout(run: Run) -> None:
+    ran = run("test", "--json")
+
+    found = {each["component"]: each for each in json.loads(ran.out)}
+    assert (found["backend"]["problem"], found["backend"]["coverage"]) == ("", None)
+    assert found["frontend"]["output"] == "why\n"
+    assert "why" in ran.err
+    assert json.loads(run("lint", "--json").out) == []
