@@ -52,8 +52,8 @@ def e2e(session: nox.Session) -> None:
 
 @shared
 def apps(session: nox.Session) -> None:
-    """Every application of tests/apps, from `init` to a rollback on a server; `e2e` ships one of them, locally."""
-    run(session, "pytest", "-m", "apps", "tests/e2e/test_init.py", *session.posargs)
+    """Every application of tests/apps, from `init` to a rollback on a server, and every recipe of docs/recipes.md."""
+    run(session, "pytest", "-m", "apps", "tests/e2e/test_init.py", "tests/e2e/test_recipes.py", *session.posargs)
 
 
 @shared

@@ -22,15 +22,25 @@ PUBLIC = {
     "redis:7-alpine": "redis",
     "redis:alpine": "redis",
     "postgis/postgis:15-3.3": "postgis",
+    "postgres:15": "postgis",
     "registry:2": "registry",
 }
 """Public image → what stands in for it on the rig."""
+BUILT_FROM = {
+    "go-service": {"golang:1.19": "golang", "debian:bookworm-slim": "debian"},
+    "laravel-shaped": {"php:8.2-apache": "php"},
+    "rails-shaped": {"ruby:3.1-slim": "ruby"},
+}
+"""App → the same for images that only a build needs."""
 SAYS = {
     "django-dev": ("/api/properties/", '"properties"'),
     "dockerfile-only": ("/", "Dockerfile only"),
     "flask-redis": ("/", "Seen"),
+    "go-service": ("/", "Hello from Go"),
+    "laravel-shaped": ("/", "Laravel-shaped, visit"),
     "monorepo": ("/api/", "api hello"),
     "node-api": ("/health", '"secret":true'),
+    "rails-shaped": ("/", "Rails-shaped, visit"),
     "static-site": ("/", "Static site"),
     "worker": ("", ""),
 }
@@ -39,13 +49,22 @@ CHANGED = {
     "django-dev": "frontend/react-scripts/start.js",
     "dockerfile-only": "index.html",
     "flask-redis": "app.py",
+    "go-service": "internal/greet/greet.go",
+    "laravel-shaped": "routes/web.php",
     "monorepo": "site/index.html",
     "node-api": "index.mjs",
+    "rails-shaped": "config/routes.rb",
     "static-site": "public/index.html",
     "worker": "worker.py",
 }
 SECRETS = {"POSTGRES_PASSWORD": "p4ss-w0rd", "SECRET_KEY": "k3y", "SESSION_SECRET": "s3ss"}
 """What `init` asks for on a server."""
+VARIABLES = {"DB_DATABASE": "/var/www/html/storage/database.sqlite"}
+"""The same for variables, where any word won't do."""
+GO = """#!/bin/sh
+exec docker run --rm --volume "$PWD:/src" --workdir /src golang:1.19 go "$@"
+"""
+"""Go on the laptop."""
 LEFT = ("container", "volume", "network")
 
 
@@ -59,14 +78,21 @@ class Shipped:
         (folder / "app.py").unlink()  # its first commit's
         shutil.copytree(APPS / name, folder, dirs_exist_ok=True)
         self.repository.commit()
-        for public, ours in PUBLIC.items():
+        for public, ours in {**PUBLIC, **BUILT_FROM.get(name, {})}.items():
             rig.laptop.run(["docker", "tag", rig.image(ours), public])
+        self.path = rig.laptop.environment["PATH"]
+        if (folder / "go.mod").exists():
+            programs = folder.parent / "bin"
+            programs.mkdir()
+            (programs / "go").write_text(GO)
+            (programs / "go").chmod(0o755)
+            self.path = f"{programs}:{self.path}"
 
     def tagship(self, *words: str, env: Mapping[str, str] | None = None) -> str:
         """Run the console command; if it fails, the test fails with its output."""
         done = subprocess.run(
             self.rig.laptop.command([TAGSHIP, *words]), cwd=self.folder, capture_output=True, text=True, check=False,
-            env={**self.rig.laptop.environment, **(env or {})}, stdin=subprocess.DEVNULL,
+            env={**self.rig.laptop.environment, "PATH": self.path, **(env or {})}, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"tagship {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -85,7 +111,10 @@ class Shipped:
         path.write_text(text.replace("https://staging.example.com", f"http://{host.address}\n    edge: {{https: 0}}"))
         variables = self.folder / ".env.staging"
         if variables.exists():
-            variables.write_text(re.sub("=$", "=info", variables.read_text(), flags=re.MULTILINE))
+            given = variables.read_text()
+            for name in re.findall("^(.*)=$", given, re.MULTILINE):
+                given = given.replace(f"\n{name}=\n", f"\n{name}={VARIABLES.get(name, 'info')}\n")
+            variables.write_text(given)
 
     def remove(self) -> None:
         """Everything on the laptop's engine that Tagship left, its edge included."""

@@ -25,6 +25,9 @@ BASES: dict[str, tuple[str, ...]] = {
     "redis": ("debian",),
     "caddy": ("debian",),
     "registry": ("debian",),
+    "ruby": ("debian",),
+    "php": ("debian",),
+    "golang": ("debian",),
     "tiny": ("debian",),
 }
 NAMES = tuple(BASES)

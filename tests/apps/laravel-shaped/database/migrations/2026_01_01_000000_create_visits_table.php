@@ -1,0 +1,6 @@
+<?php
+
+return [
+    'up' => 'CREATE TABLE visits (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP)',
+    'down' => 'DROP TABLE visits',
+];

@@ -1,0 +1,3 @@
+require_relative "config/routes"
+
+run App::ROUTES
