@@ -66,6 +66,10 @@ class Tried:
         said = json.loads(self.tagship("ship", "--env", environment, "--json", at=at, env=env))
         return str(said["url"]).rstrip("/")
 
+    def get(self, url: str) -> str:
+        """Head and body of an answer. curl itself would write a host that is a number in its usual form."""
+        return self.curl("--include", "--header", f"Host: {urlsplit(url).netloc}", url)
+
     def curl(self, *words: str) -> str:
         """What curl prints on the laptop."""
         return self.rig.laptop.run(["curl", "-s", "--max-time", "10", *words], check=False).stdout
@@ -131,9 +135,11 @@ def test_two_apps_go_live_beside_each_other(recipe: Tried) -> None:
 
     urls = [recipe.ship(at=folder) for folder in (first, second)]
 
-    assert len(set(urls)) == 2
-    for url in urls:
-        assert "path=/hello\n" in recipe.curl(f"{url}/hello")
+    assert len(set(urls)) == len(urls)
+    for folder, url in zip((first, second), urls, strict=True):
+        answer = recipe.get(f"{url}/hello")
+        assert "path=/hello\n" in answer
+        assert f": {name(folder)}-staging-" in answer
 
 
 @of("Two environments of one app on one server")
@@ -141,7 +147,7 @@ def test_two_environments_differ_by_their_variables(recipe: Tried) -> None:
     urls = {environment: recipe.ship(environment) for environment in ("staging", "production")}
 
     for environment, url in urls.items():
-        assert f"greeting={environment}\n" in recipe.curl(f"{url}/")
+        assert f"greeting={environment}\n" in recipe.get(f"{url}/")
 
 
 @of("Behind nginx or a load balancer", number=1)
@@ -160,8 +166,6 @@ def test_behind_nginx_the_app_sees_the_client_and_nobody_passes_nginx_by(recipe:
     assert f"for={recipe.rig.laptop.address}, 10.213.0.1\n" in seen
     assert "proto=http\n" in seen
     assert recipe.curl(f"http://{recipe.host.address}:8080/") == ""
-    gateway = recipe.host.docker("network", "inspect", "0-tagship", "--format", "{{(index .IPAM.Config 0).Gateway}}")
-    assert gateway.strip() in {"", "10.213.0.1"}
     recipe.tagship("maintenance.on", "--env", "staging")
     assert recipe.curl("-o", os.devnull, "-w", "%{http_code}", f"{url}/") == "503"
 
