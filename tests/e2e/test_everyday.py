@@ -54,7 +54,9 @@ def day(
     app.environment |= {"WORD": "correct-horse", "KEY": KEY}
     services["cache"] = {"image": rig.image("redis"), "command": ["redis-server", "--requirepass", "hunter22-hunter22"]}
     app.settings["release"] = {"accessories": ["cache"]}
-    (app.folder / "dev.yml").write_text(json.dumps({"services": {"web": _DEVELOPED, "setup": _ENDS}}))
+    (app.folder / "dev.yml").write_text(
+        json.dumps({"name": f"{app.name}-dev", "services": {"web": _DEVELOPED, "setup": _ENDS}})
+    )
     app.settings["dev"] = {"compose": "dev.yml", "service": "web", "migrate": "python3 -c 'print(6 * 7)'"}
     app.commit()
     app.tagship("accessories.up", "--env", environment)
@@ -124,22 +126,26 @@ def test_the_application_runs_on_this_machine_from_its_own_compose_file(day: tup
         pytest.skip("the server makes no difference")
     app.environment["PYTHON_IMAGE"] = app.rig.image("python")
 
-    said = app.tagship("dev.up", "--json", "dev.migrate", "dev.logs", "--service", "setup").splitlines()
-    answer = app.get_at("http://127.0.0.1:8123/")
-    inside = app.run("dev.shell", "--", "sh", "-c", "cat /server.py; exit 3")
-    app.tagship("dev.down")
+    try:
+        done = app.run("dev.up", "--json", "dev.migrate", "dev.logs", "--service", "setup")
+        assert done.returncode == 0, done.stderr
+        answer = app.get_at("http://127.0.0.1:8123/")
+        inside = app.run("dev.shell", "--", "sh", "-c", "cat /server.py; exit 3")
+    finally:
+        app.tagship("dev.down")
 
-    assert [(each["service"], each["state"], each["addresses"]) for each in json.loads(said[0])] == [
+    started, migrated, printed = done.stdout.splitlines()
+    reports.check(["dev.up", "--json"], started)
+    assert [(each["service"], each["state"], each["addresses"]) for each in json.loads(started)] == [
         ("setup", "ended", []),
         ("web", "healthy", ["localhost:8123"]),
     ]
     assert answer.startswith("200 hello dev")
-    assert said[1] == "42"
+    assert migrated == "42"
     assert (inside.stdout, inside.returncode) == ((app.folder / "server.py").read_text(), 3)
-    assert said[2].endswith("prepared")
-    assert (
-        app.rig.laptop.run(["docker", "ps", "-aq", "--filter", "label=com.docker.compose.service=setup"]).stdout == ""
-    )
+    assert printed.endswith("prepared")
+    label = f"label=com.docker.compose.project={app.name}-dev"
+    assert app.rig.laptop.run(["docker", "ps", "--all", "--quiet", "--filter", label]).stdout == ""
 
 
 def test_a_command_runs_like_the_live_release_and_leaves_nothing_behind(day: tuple[Hello, str]) -> None:
