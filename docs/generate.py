@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from docs import architecture, reports, retention
+from docs import architecture, mistakes, reports, retention
 from tagship import JOURNEY, errors, namespace
 from tagship.commands.reports import REPORTS
 from tagship.project import schema as config
@@ -60,6 +60,8 @@ Run them as `tagship …` or, if your tasks.py says `from tagship import namespa
 """
 EXIT_CODES = """\
 ## Exit codes
+
+[When something is wrong](mistakes.md) shows the messages, and what leads to each.
 """
 
 OTHER_CODES = (
@@ -224,8 +226,9 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write outdated files; with --check only list them and return 1 if there are any."""
-    stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
     check = "--check" in arguments
+    every = files() if check else {**files(), mistakes.PAGE: mistakes.page()}  # the cases' own test compares that one
+    stale = {path: text for path, text in every.items() if not path.exists() or path.read_text() != text}
     for path, text in stale.items():
         if not check:
             path.parent.mkdir(exist_ok=True)

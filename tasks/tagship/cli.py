@@ -60,7 +60,8 @@ class Console(Program):
         except ParseError as error:
             raise explained(error, self.argv) from None
         except ValueError as error:  # a word where an option expects a number
-            raise UsageError(f"An option expects a number: {error}.", hint="see --help") from None
+            word = str(error).rpartition(": ")[2]
+            raise UsageError(f"An option expects a number, not {word}.", hint="see tagship TASK --help") from None
 
     def execute(self) -> None:
         """Run the tasks. An error's lines are broken between words if a person reads them in a terminal."""

@@ -23,6 +23,7 @@ TagshipError                1   any error below
 ├── StoreError             21   the backups' store refuses, can't be reached, or is full
 ├── SecretsError           22   a secret store can't be reached, refuses, or holds something else than secrets
 ├── HookError              23   a command in `hooks` failed; before-deploy, before-rollback: nothing was changed
+├── GitHubError            24   GitHub refuses or doesn't answer, and the task needs it
 ├── UsageError             64   the command line names an unknown task or option
 └── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
 """
@@ -185,6 +186,16 @@ class HookError(TagshipError):
     """A command in `hooks` that runs before a stage failed, so that the stage didn't begin."""
 
     exit_code = 23
+
+
+class GitHubError(TagshipError):
+    """GitHub refuses or doesn't answer, and the task needs it. Carries the HTTP status, 0 without an answer."""
+
+    exit_code = 24
+
+    def __init__(self, problem: str, *, status: int = 0, hint: str = "") -> None:
+        self.status = status
+        super().__init__(problem, hint=hint)
 
 
 class UsageError(TagshipError):

@@ -11,8 +11,8 @@ from tagship.errors import EngineError, TagshipError
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TagshipError)]
 PACKAGE = Path(errors.__file__).parent
 VERBS = re.compile(
-    r"add|build|change|check|clone|close|commit|correct|create|deploy|encode|fetch|free|give|inject|install|keep|look|"
-    r"merge|move|pass|paste|put|read|remove|repeat|run|save|see|set|solve|start|stop|try|type|unset|upgrade|use|wait|watch|"
+    r"add|allow|build|change|check|clone|close|commit|correct|create|deploy|encode|fetch|free|give|indent|inject|install|keep|look|"
+    r"merge|move|pass|paste|put|read|remove|repeat|route|run|save|see|set|solve|start|stop|try|type|unset|upgrade|use|wait|watch|"
     r"widen|write"
 )
 

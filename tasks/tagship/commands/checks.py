@@ -64,7 +64,10 @@ def _run(
     built_in = {} if scan is None else _built_in(scan, wanted, component)
     known = [*wanted, *built_in]
     if component and component not in known:
-        raise ConfigError(f"tagship.yml has no {kind} for {component!r}.", hint=f"use one of: {', '.join(known)}")
+        raise ConfigError(
+            f"tagship.yml has no {kind} for {component!r}.",
+            hint=f"use one of: {', '.join(known)}" if known else f"add `{kind}` to it",
+        )
     chosen = {name: suite for name, suite in wanted.items() if component in {"", name}}
     more = [check for name, check in built_in.items() if component in {"", name}]
     if not chosen and not more:

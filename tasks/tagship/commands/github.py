@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from tagship.commands.task import JSON, task
-from tagship.errors import ApprovalError, ConfigError
+from tagship.errors import ApprovalError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -145,7 +145,7 @@ def _wanted(
 
     approved = settings.approval == "required"
     if approved and len(reviewers) > protection.MOST_REVIEWERS:
-        raise ConfigError(f"GitHub allows at most {protection.MOST_REVIEWERS} reviewers.")
+        raise ConfigError(f"GitHub allows at most {protection.MOST_REVIEWERS} reviewers.", hint="give fewer, or a team")
     return protection.Protection(
         reviewers=reviewers if approved else frozenset(),
         prevent_self_review=approved,
@@ -165,7 +165,7 @@ def _chosen(config: Config, env: str) -> list[Environment]:
 def _pair(variable: str) -> tuple[str, str]:
     name, equals, value = variable.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ConfigError(f"--variable {variable!r} isn't NAME=VALUE.")
+        raise UsageError(f"--variable {variable!r} isn't NAME=VALUE.", hint="write --variable NAME=VALUE")
     return name.upper(), value
 
 
@@ -189,8 +189,8 @@ def _rendered(config: Config, action: starters.Action, root: Path) -> dict[str, 
 
 def _lacking(repo: Repository, environments: Iterable[str]) -> dict[str, list[str]]:
     """Environment → a line each for the secrets and variables that its jobs refer to and GitHub doesn't have."""
+    from tagship.errors import GitHubError
     from tagship.github import workflows as starters
-    from tagship.github.api import GitHubError
     from tagship.project import here
     from tagship.release import references
     from tagship.release.references import Need

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from tagship.commands.task import SKIP
 from tagship.deploy import story
 from tagship.deploy.candidate import Again, Candidate, Choice
 from tagship.deploy.companion import Companion, Companions
@@ -15,7 +16,7 @@ from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollout import Patience
 from tagship.engine import client
-from tagship.errors import CheckError, ConfigError, UsageError
+from tagship.errors import CheckError, ConfigError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
 from tagship.images.registry import UnreachableRegistryError
@@ -37,7 +38,6 @@ from tagship.system.parallel import ahead
 from tagship.variables import resolve
 from tagship.variables.resolve import Resolution
 
-SKIP = "skip"
 NO_BACKUP = "TAGSHIP_ALLOW_NO_BACKUP"
 """Names an environment with `approval: required` that may be migrated without a backup."""
 
@@ -58,6 +58,7 @@ class RunOptions:
 
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
     """The version to deploy. Raises SourceError, or ApprovalError if it may not be deployed there."""
+    digests.handed_over()  # which may be no JSON
     client.prepare()  # while git and Compose run
     found = checkout.version(settings, sha, here.folder(), dirty=dirty)
     gate.refuse_unreviewed(here.folder(), found.sha)
@@ -144,10 +145,8 @@ def without(backup: str, what: Order) -> Order:
 
 
 def before_migrating(session: Session, choice: str, progress: Progress) -> BackUp | None:
-    """What makes a backup before migrations are applied; None for none. Raises UsageError, CheckError."""
+    """What makes a backup before migrations are applied; None for none. Raises CheckError."""
     settings = session.settings
-    if choice not in {"", SKIP}:
-        raise UsageError(f"--backup {choice} means nothing.", hint=f"pass --backup {SKIP}, or leave it out")
     if settings.backups is None or settings.backups.before_migrating == SKIP:
         return None
     if choice == SKIP:

@@ -25,12 +25,15 @@ def port_forward(_: Context, env: str = "", service: str = "", port: int = 0, lo
     `tagship port-forward --env staging --service db --port 5432`: until Ctrl-C, every connection to that port of this
     machine's loopback goes through the connection to the engine. Nothing is published on the server.
     """
+    from tagship.names import HIGHEST_PORT
     from tagship.project import here
     from tagship.server import connection, forwarding
     from tagship.system import relay
 
     if not service or not port:
         raise UsageError("port-forward needs a service and its port.", hint="give --service NAME --port NUMBER")
+    if not all(0 <= number <= HIGHEST_PORT for number in (port, local)):
+        raise UsageError(f"A port is a number up to {HIGHEST_PORT}.", hint="give --port and --local as such")
     with connection.connect(here.config().environment(env)) as opening:
         target = forwarding.Port(opening.session(), service, port)
         target.check()

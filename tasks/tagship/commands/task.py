@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from invoke.context import Context
@@ -34,6 +34,7 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
                 raise UsageError("-R works only for shell commands, so this task would run.", hint="use --dry-run")
+            _refuse(options)
             from tagship.reporting import leaks, telemetry
             from tagship.system.signals import interruptible
 
@@ -57,6 +58,15 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
     return declare
 
 
+def _refuse(options: Mapping[str, Any]) -> None:
+    """Raises UsageError for values that no task can do anything with."""
+    if (wait := options.get("wait", 0)) < 0:
+        raise UsageError(f"--wait {wait} is negative.", hint="pass 0 or more seconds")
+    if (backup := options.get("backup", "")) not in {"", SKIP}:
+        raise UsageError(f"--backup {backup} means nothing.", hint=f"pass --backup {SKIP}, or leave it out")
+
+
+SKIP = "skip"
 ENV = "The environment of tagship.yml; required."
 JSON = "Print the result as JSON."
 DRY_RUN = "Print the plan and change nothing."

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -73,6 +73,8 @@ class Engine:
         with self._response("GET", "/_ping") as response:
             spoken = response.headers.get("Api-Version", "0.0")
         major, _, minor = spoken.partition(".")
+        if not (major.isdecimal() and minor.isdecimal()):
+            raise _no_engine()
         self.api = min((int(major), int(minor)), NEWEST_API)
         if self.api < OLDEST_API:
             raise EngineError(f"The engine supports only API {spoken}.", hint="upgrade it to Docker 20.10 or later")
@@ -85,7 +87,7 @@ class Engine:
     def call(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """One call: JSON in, JSON out (None for an empty answer). Raises EngineError with the status."""
         with self._response(method, path, query, body=body) as response:
-            return json.loads(response.content) if response.content else None
+            return _decoded(response.content) if response.content else None
 
     def put_archive(self, container: str, folder: str, tar: bytes) -> None:
         """Unpack a tar into a container's file system, started or not."""
@@ -118,7 +120,7 @@ class Engine:
         with self._response(method, path, query, stream=True, headers=headers) as response:
             for line in response.iter_lines(chunk_size=None):
                 if line:
-                    yield json.loads(line)
+                    yield _decoded(line)
 
     def text(self, path: str, **query: object) -> bytes:
         """GET raw bytes."""
@@ -243,7 +245,8 @@ class Engine:
         """Count an answer, and read the engine's clock."""
         self.calls += 1
         if date := response.headers.get("Date"):
-            self.clock_skew = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+            with suppress(ValueError, OverflowError):  # what is no time says nothing of the clock
+                self.clock_skew = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
 
     @contextmanager
     def _docker(self) -> Iterator[Client]:
@@ -256,7 +259,9 @@ class Engine:
         except APIError as error:  # an OSError, too
             if error.response is None:
                 raise self.unreachable(error) from error
-            raise EngineError(_message(error.response), status=error.response.status_code) from error
+            raise EngineError(
+                _message(error.response), status=error.response.status_code, hint=_hint(error.response.status_code)
+            ) from error
         except FAILURES as error:
             raise self.unreachable(error) from error
 
@@ -283,14 +288,34 @@ class Engine:
             )
             try:
                 if response.status_code >= http.HTTPStatus.BAD_REQUEST:
-                    raise EngineError(_message(response), status=response.status_code)
+                    raise EngineError(_message(response), status=response.status_code, hint=_hint(response.status_code))
                 yield response
             finally:
                 response.close()
 
 
+def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON
+    """JSON. Raises EngineError for anything else."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_engine() from None
+
+
+def _hint(status: int) -> str:
+    """What to do about an answer that the engine itself can't mend."""
+    return "look at the engine's log, and try again" if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else ""
+
+
+def _no_engine() -> EngineError:
+    return EngineError(
+        "What answers isn't a Docker engine.",
+        hint="check `engine` in tagship.yml, DOCKER_HOST, and who has that socket",
+    )
+
+
 def _message(response: requests.Response) -> str:
     try:
-        return f"The engine says: {json.loads(response.content)['message'].rstrip('.')}."
-    except (ValueError, KeyError, TypeError):
+        return f"The engine says: {str(json.loads(response.content)['message']).rstrip('.')}."
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"The engine says {response.status_code}: {response.text[:200]}."

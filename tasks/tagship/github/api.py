@@ -4,12 +4,14 @@ Reference: https://docs.github.com/rest/deployments
 """
 
 import json
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tagship.errors import ConfigError, TagshipError
+from tagship.errors import ConfigError, GitHubError
 from tagship.system import web
 
 PUBLIC = "https://api.github.com"
@@ -20,15 +22,27 @@ LONGEST_WAIT = 60.0
 """The longest wait for a rate limit, in seconds. A longer one is an error that gives the time."""
 _PAGE, _VARIABLES = 100, 30
 """The most items of a page, and the most of a page of variables."""
+_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
 
 
-class GitHubError(TagshipError):
-    """GitHub refused, or can't be reached. Carries the HTTP status, 0 without an answer."""
+_HINTS = {
+    401: "check the token in GITHUB_TOKEN",
+    403: "give the token the rights that docs/github-action.md lists",
+    404: "check GITHUB_REPOSITORY, the name, and that the token may see it",
+}
 
-    def __init__(self, problem: str, *, status: int = 0, hint: str = "") -> None:
-        self.status = status
-        super().__init__(problem, hint=hint)
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turns a surprise in GitHub's answer into GitHubError."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise GitHubError(
+            "GitHub's answer isn't what its API describes.",
+            hint="check GITHUB_API_URL, and that no proxy answers in GitHub's place",
+        ) from error
 
 
 class Repository:
@@ -42,10 +56,11 @@ class Repository:
         self._api = api.rstrip("/")
         self._sleep = sleep or time.sleep
 
+    @understood()
     def environment(self, name: str) -> dict[str, Any] | None:
         """An environment with its protection rules; None if it doesn't exist or the token may not see it."""
         try:
-            found: dict[str, Any] = self._call("GET", f"environments/{quote(name, safe='')}")
+            found = _table(self._call("GET", f"environments/{quote(name, safe='')}"))
         except GitHubError as error:
             if error.status == _MISSING:
                 return None
@@ -70,16 +85,19 @@ class Repository:
         """Remove a branch that may deploy."""
         self._call("DELETE", f"environments/{quote(environment, safe='')}/deployment-branch-policies/{policy}")
 
+    @understood()
     def variables(self, environment: str) -> dict[str, str]:
         """An environment's variables."""
         found = self._pages(f"environments/{quote(environment, safe='')}/variables", "variables", size=_VARIABLES)
         return {variable["name"]: variable["value"] for variable in found}
 
+    @understood()
     def secret_names(self, environment: str) -> frozenset[str]:
         """The names of the secrets that a job in an environment has: its own, and the repository's."""
         places = (f"environments/{quote(environment, safe='')}/secrets", "actions/secrets")
         return frozenset(item["name"] for path in places for item in self._pages(path, "secrets"))
 
+    @understood()
     def variable_names(self, environment: str) -> frozenset[str]:
         """The same of variables."""
         items = self._pages("actions/variables", "variables", size=_VARIABLES)
@@ -101,6 +119,7 @@ class Repository:
         """The statuses of a deployment, newest first."""
         return self._pages(f"deployments/{deployment}/statuses", "")
 
+    @understood()
     def create_deployment(self, environment: str, ref: str, description: str) -> int:
         """Record the start of a deployment. Returns its id."""
         body = {
@@ -116,6 +135,7 @@ class Repository:
         """Set a deployment's status: in_progress, success or failure."""
         self._call("POST", f"deployments/{deployment}/statuses", {"state": state, **details})
 
+    @understood()
     def reviewer(self, name: str) -> tuple[str, int]:
         """A reviewer's type and id, for `USER` or `ORG/TEAM`."""
         org, slash, team = name.partition("/")
@@ -124,16 +144,18 @@ class Repository:
         )
         return ("Team" if slash else "User"), int(self._call("GET", path)["id"])
 
+    @understood()
     def _pages(self, path: str, key: str, size: int = _PAGE, **query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for page in range(1, 11):
             reply = self._call("GET", f"{path}?{urlencode({**query, 'per_page': size, 'page': page})}")
             items = reply[key] if key else reply
-            found += items
+            found += [_table(item) for item in items]
             if len(items) < size:
                 break
         return found
 
+    @understood()
     def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Make a request, and retry it while this may help. Raises GitHubError."""
         where = path if path.startswith("/") else f"/repos/{self.name}/{path}"
@@ -154,10 +176,16 @@ class Repository:
             wait = None if done else _wait(reply.status, reply.headers, attempt)
             if wait is None:
                 asked = f"{method} {where.partition('?')[0]}"
-                raise GitHubError(f"GitHub answered {problem} ({asked}).", status=reply.status)
+                raise GitHubError(
+                    f"GitHub answered {problem.rstrip('.')} ({asked}).", status=reply.status,
+                    hint=_HINTS.get(reply.status, "try again later"),
+                )  # fmt: skip
             if wait > LONGEST_WAIT:
                 minutes = f"{wait / 60:.0f} minutes"
-                raise GitHubError(f"GitHub's rate limit is used up for another {minutes}.", status=reply.status)
+                raise GitHubError(
+                    f"GitHub's rate limit is used up for another {minutes}.", status=reply.status,
+                    hint="wait or use another token",
+                )  # fmt: skip
             self._sleep(wait)
         raise GitHubError(f"GitHub can't be reached: {problem}.", hint="try again, and check GITHUB_API_URL")
 
@@ -172,6 +200,13 @@ class Repository:
         if data:
             headers["Content-Type"] = "application/json"
         return web.request(method, f"{self._api}{path}", headers, data, within=WITHIN)
+
+
+def _table(found: object) -> dict[str, Any]:
+    """A JSON object. Raises TypeError for anything else."""
+    if not isinstance(found, dict):
+        raise TypeError(found)
+    return found
 
 
 def _wait(status: int, headers: Mapping[str, str], attempt: int) -> float | None:
@@ -204,6 +239,8 @@ def repository(environment: Mapping[str, str]) -> Repository | None:
 def needed(environment: Mapping[str, str]) -> Repository:
     """The repository, for a task that requires it. Raises ConfigError."""
     found = repository(environment)
+    if found is not None and not _NAME.fullmatch(found.name):
+        raise ConfigError(f"GITHUB_REPOSITORY is {found.name!r}.", hint="set it to OWNER/NAME")
     if found is None:
         raise ConfigError(
             "GITHUB_REPOSITORY and GITHUB_TOKEN are not both set.", hint="set them to OWNER/NAME and a token"

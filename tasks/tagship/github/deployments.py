@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from tagship.github.api import GitHubError, Repository, repository
+from tagship.errors import GitHubError
+from tagship.github.api import Repository, repository
 from tagship.github.gate import ALLOW, JOB, require_protection
 from tagship.project.schema import Environment
 from tagship.reporting import events

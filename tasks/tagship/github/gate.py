@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tagship.errors import ApprovalError
+from tagship.errors import ApprovalError, GitHubError
 from tagship.github import protection
-from tagship.github.api import GitHubError, Repository
+from tagship.github.api import Repository, understood
 from tagship.project.schema import Environment
 from tagship.reporting import events
 from tagship.source import git
@@ -86,12 +86,13 @@ def check(repo: Repository | None, settings: Environment, deployment: int | None
 
 
 def observe(repo: Repository, name: str) -> protection.Protection | None:
-    """An environment's current rules; None if it doesn't exist."""
+    """An environment's current rules; None if it doesn't exist. Raises GitHubError."""
     found = repo.environment(name)
     if found is None:
         return None
-    custom = (found.get("deployment_branch_policy") or {}).get("custom_branch_policies")
-    return protection.parse(found, repo.branch_policies(name) if custom else ())
+    with understood():
+        custom = (found.get("deployment_branch_policy") or {}).get("custom_branch_policies")
+        return protection.parse(found, repo.branch_policies(name) if custom else ())
 
 
 def _private() -> bool:

@@ -4,8 +4,9 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,22 @@ def buildx(
 def unbuildable(images: Images, settings: Config | Environment) -> list[str]:
     """What building lacks, one problem per line. A variable that is empty in one build stays empty under that SHA."""
     model = selection.build_part(images.sources).model
-    return [problem.text for problem in check.build_arguments(model, _known(images, settings), settings)]
+    lacking = [problem.text for problem in check.build_arguments(model, _known(images, settings), settings)]
+    return [*lacking, *_contextless(model, images.folder, settings)]
+
+
+def _contextless(model: Model, folder: Path, settings: Config | Environment) -> Iterator[str]:
+    """Services whose folder or Dockerfile isn't there, as far as the Compose file says it without variables."""
+    for name, service in model["services"].items():
+        build = service.get("build") or {}
+        context, file = str(build.get("context", ".")), str(build.get("dockerfile", "Dockerfile"))
+        if definition.is_remote(context) or "$" in context + file:
+            continue
+        where = partial(compose_file.where, settings.compose, folder, "services", name, "build")
+        if not (folder / context).is_dir():
+            yield f"{where('context')}Service {name} is built in {context}, which isn't there."
+        elif "dockerfile_inline" not in build and not (folder / context / file).is_file():
+            yield f"{where('dockerfile')}Service {name} is built by {file}, which isn't in {context}."
 
 
 def _known(images: Images, settings: Config | Environment) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tagship.errors import ConfigError, RegistryError
 from tagship.images import definition, embedded
 from tagship.images.registry import Registry, split
 from tagship.names import UNBUILT, Digest, Place, Version
+from tagship.project import lines
 from tagship.project.schema import Config, Environment
 from tagship.release import findings
 from tagship.release.model import Shape, Sources
@@ -90,7 +92,8 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
             hint="set `registry`, or `registry: embedded`, which needs no account",
         )
     sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, repository), settings.app)
-    found = shape(settings, sources.model["services"])
+    at = partial(lines.where, settings)
+    found = shape(settings, sources.model["services"], at)
     names = definition.image_names(sources.model, found.services)
     app = settings.app
     prefix = embedded.prefix(app) if settings.registry == "embedded" else settings.registry or f"{app}.local"
@@ -99,10 +102,11 @@ def of(settings: Config | Environment, version: Version, folder: Path, *, reposi
     host, insecure = split(f"{prefix}/x")[0], settings.registry_insecure
     registry = Registry(host, insecure=insecure) if settings.registry and not local else None
     place = Place(app, _longest_name(settings))
+    findings.refuse(findings.pointless(sources.model, settings.allow, at), "correct `allow`, or remove it")
+    where, allow = partial(compose_file.where, settings.compose, folder), settings.allow
     problems = [
-        *findings.pointless(sources.model, settings.allow),
-        *findings.unplaced(sources.model, found, settings.allow),
-        *findings.of(place, version, sources.model, found, services=found.services, allow=settings.allow),
+        *findings.unplaced(sources.model, found, allow, where),
+        *findings.of(place, version, sources.model, found, services=found.services, allow=allow, where=where),
     ]
     return Images(version, sources, found, folder, names, prefix, registry, tuple(problems))
 
@@ -121,8 +125,9 @@ def checked(images: Images, settings: Environment, folder: Path, more: Iterable[
         findings.refuse([*error.problem.splitlines(), *problems], error.hint or findings.HINT)
         raise
     problems += findings.of(
-        settings.place, images.version, resolved.model, shape, services=shape.services, allow=settings.allow
-    )
+        settings.place, images.version, resolved.model, shape, services=shape.services, allow=settings.allow,
+        where=partial(compose_file.where, settings.compose, images.folder),
+    )  # fmt: skip
     findings.refuse(problems)
     return resolved
 

@@ -16,6 +16,7 @@ USERNAME, PASSWORD = "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD"
 DOCKER_HUB = "https://index.docker.io/v1/"
 """The key for Docker Hub's credentials in Docker's config.json."""
 
+_AGAIN = "run `docker login` again"
 Credentials = Callable[[str], Mapping[str, str]]
 """A registry's host → `{username, password, serveraddress}`; empty if unknown."""
 
@@ -73,10 +74,13 @@ def _of_aws(host: str, region: str, kept: Mapping[str, Any]) -> dict[str, str]:
 def _kept(host: str, kept: Mapping[str, Any], helper: object) -> dict[str, str]:
     if helper:
         return _helped(str(helper), host)
-    auth = (kept.get("auths") or {}).get(host, {}).get("auth")
+    auth = ((kept.get("auths") or {}).get(host) or {}).get("auth")
     if not auth:
         return {}
-    username, _, password = base64.b64decode(auth).decode().partition(":")
+    try:
+        username, _, password = base64.b64decode(auth).decode().partition(":")
+    except (ValueError, TypeError):
+        raise ConfigError(f"Docker's config.json has no account for {host} that can be read.", hint=_AGAIN) from None
     return {"username": username, "password": password, "serveraddress": host}
 
 
@@ -86,17 +90,46 @@ def _docker_config() -> dict[str, Any]:
         kept: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
         return {}
-    except ValueError:
-        raise ConfigError(f"{folder / 'config.json'} is not JSON.") from None
+    except (OSError, ValueError, RecursionError):
+        raise ConfigError(
+            f"{folder / 'config.json'} is not JSON.", hint="correct it, or run `docker login` anew"
+        ) from None
+    if not _is_config(kept):
+        raise ConfigError(f"{folder / 'config.json'} isn't Docker's.", hint="correct it, or run `docker login` anew")
     return kept
+
+
+def _is_config(kept: object) -> bool:
+    """Whether this is shaped like Docker's config.json, as far as it is read here."""
+    if not isinstance(kept, dict):
+        return False
+    accounts, helpers = kept.get("auths") or {}, kept.get("credHelpers") or {}
+    return (
+        isinstance(helpers, dict)
+        and isinstance(accounts, dict)
+        and all(isinstance(account, dict | None) for account in accounts.values())
+    )
 
 
 def _helped(helper: str, host: str) -> dict[str, str]:
     """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
     try:
-        answer = json.loads(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
+        answer = _answer(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
+    except ToolError as error:
+        error.add_hint("install it, or remove it from Docker's config.json")
+        raise
     except TagshipError as error:
         if "not found" in error.problem:
             return {}
         raise
-    return {"username": answer["Username"], "password": answer["Secret"], "serveraddress": host}
+    try:
+        return {"username": str(answer["Username"]), "password": str(answer["Secret"]), "serveraddress": host}
+    except (KeyError, TypeError):
+        raise RegistryError(f"docker-credential-{helper} gives no account for {host}.", hint=_AGAIN) from None
+
+
+def _answer(said: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(said)
+    except (ValueError, RecursionError):
+        return None

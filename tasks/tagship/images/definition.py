@@ -58,11 +58,15 @@ def labels(version: Version, source: str, created: str) -> dict[str, str]:
     return {f"org.opencontainers.image.{key}": value for key, value in annotations.items() if value}
 
 
+def is_remote(context: str) -> bool:
+    """Whether BuildKit fetches a build's context itself."""
+    return "://" in context or context.startswith("git@")
+
+
 def _target(build: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     context = build.get("context", ".")
-    remote = "://" in context or context.startswith("git@")
     target = {
-        "context": context if remote else str(folder / context),
+        "context": context if is_remote(context) else str(folder / context),
         "dockerfile": build.get("dockerfile", "Dockerfile"),
         "output": ["type=docker"],
     }

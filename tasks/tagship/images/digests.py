@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.engine.images import image
@@ -36,12 +37,20 @@ def release(found: Images, engine: Engine, known: Callable[[], Mapping[str, str]
     return Release(found.version, found.by_service(digests), found.sources, found.shape)
 
 
+def handed_over() -> dict[str, Any] | None:
+    """What another job built and pushed; None if no job says so. Raises ConfigError."""
+    try:
+        handed: object = json.loads(os.environ.get(DIGESTS) or "null")
+    except (ValueError, RecursionError):
+        handed = DIGESTS
+    if handed is None or isinstance(handed, dict):
+        return handed
+    raise ConfigError(f"{DIGESTS} is no JSON object.", hint="pass on `images` of what `tagship push --json` prints")
+
+
 def _refuse_others(resolved: Mapping[str, str]) -> None:
     """Refuse images other than those that another CI job built and pushed, even if a tag has moved since."""
-    try:
-        handed = json.loads(os.environ.get(DIGESTS) or "null")
-    except ValueError:
-        raise ConfigError(f"{DIGESTS} is not JSON.", hint="pass on the output of `tagship push --json`") from None
+    handed = handed_over()
     for name, reference in resolved.items():
         if handed is not None and handed.get(name) != reference:
             raise RegistryError(

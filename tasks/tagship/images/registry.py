@@ -26,6 +26,8 @@ MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_SERVER = 500
 _HUB = ("docker.io", "registry-1.docker.io")
 
 
@@ -74,13 +76,19 @@ class Registry:
             return None
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(
-                f"{self.host} answers {reply.status} for {name}:{tag}.", hint=_HINTS.get(reply.status, "")
+                f"{self.host} answers {reply.status} for {name}:{tag}.",
+                hint=_HINTS.get(reply.status, _HINTS[500] if reply.status >= _SERVER else _OTHERWISE),
             )
         if "docker-content-digest" not in reply.headers:
             raise RegistryError(
                 f"{self.host} gives no digest for {name}:{tag}.", hint="check whether a proxy drops headers"
             )
-        return Digest(reply.headers["docker-content-digest"])
+        if not _DIGEST.fullmatch(digest := reply.headers["docker-content-digest"]):
+            raise RegistryError(
+                f"{self.host} gives {digest[:80]!r} for the digest of {name}:{tag}.",
+                hint="check `registry` in tagship.yml",
+            )
+        return Digest(digest)
 
     def _auth(self, name: str) -> RegistryAuth:
         """Signs requests about one repository, for which a token is valid."""
@@ -110,15 +118,19 @@ class Registry:
         try:
             reply = web.request("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", headers, within=TIMEOUT)
         except ssl.SSLError as error:
-            raise RegistryError(f"{where} can't be reached over HTTPS: {error}.") from error
+            raise RegistryError(
+                f"{where} can't be reached over HTTPS: {error}.", hint="check its certificate, and SSL_CERT_FILE"
+            ) from error
         except OSError as error:
-            raise UnreachableRegistryError(f"{where} doesn't answer: {error}.") from error
+            raise UnreachableRegistryError(
+                f"{where} doesn't answer: {error}.", hint="check that it runs: the registry sends everybody there"
+            ) from error
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])
         try:
             answer = json.loads(reply.body)
             return str(answer.get("token") or answer["access_token"])
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise RegistryError(f"{where} answered without a token.", hint="check the registry's address") from None
 
     def _basic(self) -> str:
@@ -130,4 +142,6 @@ _HINTS = {
     401: "run `docker login`, or set TAGSHIP_REGISTRY_USERNAME and TAGSHIP_REGISTRY_PASSWORD",
     403: "check that this account may read the repository",
     429: "try again later; the registry's rate limit is reached",
+    500: "try again later, or look at the registry's log",
 }
+_OTHERWISE = "check `registry` in tagship.yml"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tagship.project.values import Duration, Strings, Table
+from tagship.project.values import Commands, Duration, Strings, Table
 
 NEWS = ("deployed", "failed", "rolled-back", "maintenance-on", "maintenance-off")
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -13,16 +13,16 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 class HookSettings(Table):
     """Commands of the app's own, run on the deployer's machine in tagship.yml's folder."""
 
-    before_build: Strings = Field(default=(), description="Before images are built.")
-    after_build: Strings = Field(default=(), description="After they were built.")
-    before_deploy: Strings = Field(default=(), description="Before a deploy changes anything.")
-    after_deploy: Strings = Field(default=(), description="After a deploy, when it is live and recorded.")
-    before_migrate: Strings = Field(default=(), description="Before pending migrations are applied, and backed up.")
-    after_migrate: Strings = Field(default=(), description="After they were applied.")
-    before_cutover: Strings = Field(default=(), description="When the candidate is proven, before traffic switches.")
-    after_cutover: Strings = Field(default=(), description="When traffic has switched.")
-    before_rollback: Strings = Field(default=(), description="Before a rollback changes anything.")
-    after_rollback: Strings = Field(default=(), description="After a rollback, when it is live and recorded.")
+    before_build: Commands = Field(default=(), description="Before images are built.")
+    after_build: Commands = Field(default=(), description="After they were built.")
+    before_deploy: Commands = Field(default=(), description="Before a deploy changes anything.")
+    after_deploy: Commands = Field(default=(), description="After a deploy, when it is live and recorded.")
+    before_migrate: Commands = Field(default=(), description="Before pending migrations are applied, and backed up.")
+    after_migrate: Commands = Field(default=(), description="After they were applied.")
+    before_cutover: Commands = Field(default=(), description="When the candidate is proven, before traffic switches.")
+    after_cutover: Commands = Field(default=(), description="When traffic has switched.")
+    before_rollback: Commands = Field(default=(), description="Before a rollback changes anything.")
+    after_rollback: Commands = Field(default=(), description="After a rollback, when it is live and recorded.")
     within: Duration = Field(default=300, description="Time limit of one command, which is then ended.")
 
     def of(self, name: str) -> tuple[str, ...]:

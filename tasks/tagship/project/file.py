@@ -11,8 +11,18 @@ from pydantic import BaseModel, ValidationError
 from tagship.errors import ConfigError
 from tagship.project.schema import Config, Settings
 from tagship.project.values import Table
+from tagship.system import yaml_lines
 
 FILE = "tagship.yml"
+_TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+_YAML_HINTS = {
+    "mapping values are not allowed": "put a text with a colon in quotes, or correct how that line is indented",
+    "cannot start any token": "indent with spaces, and put a text that begins with @ or ` in quotes",
+    "undefined alias": "put a text that begins with * in quotes",
+    "another document": "remove the line ---, and what comes after it",
+    "control characters": "remove that character",
+}
+"""What YAML's parser says → what to do about it."""
 
 
 def load(path: Path = Path(FILE)) -> Config:
@@ -24,19 +34,21 @@ def load(path: Path = Path(FILE)) -> Config:
             f"There is no {path} here{' or in a folder above' if path == Path(FILE) else ''}.",
             hint="run this in your project, or set TAGSHIP_CONFIG",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} can't be read: {error}.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}.", hint="check what TAGSHIP_CONFIG names") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} can't be read: it isn't UTF-8.", hint="save it as UTF-8") from None
     try:
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         raw = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}:1: not YAML: {' '.join(str(error).split())}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _no_yaml(path, text, error) from None
     if doubled := list(_doubled(node)):
         lines = (f"{path}:{line}: {key} already appears at line {first}." for line, key, first in doubled)
         raise ConfigError("\n".join(lines), hint="keep one of them")
+    if other := list(_no_texts(node)):
+        lines = (f"{path}:{line}: {key} is no text for YAML." for line, key in other)
+        raise ConfigError("\n".join(lines), hint="put it in quotes")
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}:1: expected a mapping.", hint="start with `app: NAME`")
     try:
@@ -45,8 +57,24 @@ def load(path: Path = Path(FILE)) -> Config:
         raise _explained(path, node, error) from None
 
 
-def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
-    """Keys that appear twice in a mapping, where YAML would silently use the last: line, key, line of the first."""
+def _no_yaml(path: Path, text: str, error: Exception) -> ConfigError:
+    """What YAML trips over, and what is mostly the reason."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text[: error.position].count("\n") + 1
+    else:
+        line = mark.line + 1 if mark else 1
+    if isinstance(error, RecursionError):
+        said = "it nests too deeply"
+    hint = next(
+        (hint for words, hint in _YAML_HINTS.items() if words in said), "correct that line or the one before it"
+    )
+    return ConfigError(f"{path}:{line}: not YAML: {' '.join(said.split())}.", hint=hint)
+
+
+def _mappings(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """Every mapping of a document, from the top down."""
     left, met = [node], set[int]()
     while left:
         node = left.pop(0)
@@ -56,13 +84,27 @@ def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
         if isinstance(node, yaml.SequenceNode):
             left += node.value
         if isinstance(node, yaml.MappingNode):
-            seen: dict[str, int] = {}
-            for key, value in node.value:
-                line = key.start_mark.line + 1
-                if str(key.value) in seen:
-                    yield line, str(key.value), seen[str(key.value)]
-                seen.setdefault(str(key.value), line)
-                left.append(value)
+            yield node
+            left += [value for _, value in node.value]
+
+
+def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
+    """Keys that appear twice in a mapping, where YAML would silently use the last: line, key, line of the first."""
+    for mapping in _mappings(node):
+        seen: dict[str, int] = {}
+        for key, _ in mapping.value:
+            line = key.start_mark.line + 1
+            if str(key.value) in seen:
+                yield line, str(key.value), seen[str(key.value)]
+            seen.setdefault(str(key.value), line)
+
+
+def _no_texts(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    """Keys that YAML takes for a truth, a number or a time, such as `on`: line and key."""
+    for mapping in _mappings(node):
+        for key, _ in mapping.value:
+            if key.tag not in _TEXTS:
+                yield key.start_mark.line + 1, str(key.value) if isinstance(key, yaml.ScalarNode) else "a key"
 
 
 def _merged(raw: dict[str, Any]) -> dict[str, Any]:
@@ -90,9 +132,10 @@ def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> Co
     problems: dict[tuple[int, str], None] = {}
     for problem in error.errors(include_url=False):
         location = [part for part in problem["loc"] if part != "[key]"]
-        if not _inherited(node, location):
+        names = location[:1] == ["environments"] and location[2:] == ["name"]  # its key says it already
+        if not names and not _inherited(node, location):
             text = f"{'.'.join(map(str, location))}: {_said(problem, location)}"
-            problems[_line(node, location), text] = None
+            problems[yaml_lines.line(node, location)[0], text] = None
     lines = [f"{path}:{line}: {text}" for line, text in sorted(problems)]
     return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
 
@@ -114,6 +157,15 @@ _SHAPES = {
     "float_parsing": "a number, or a duration such as 2s",
 }
 """pydantic's kinds of errors → what the key takes."""
+_LIMITS = {
+    "greater_than_equal": "write {ge:g} or more",
+    "less_than_equal": "write {le:g} or less",
+    "string_too_long": "write at most {max_length} characters",
+    "too_short": "name at least one",
+    "literal_error": "write {expected}",
+    "finite_number": "write a number",
+}
+"""The same of what is out of bounds."""
 
 
 def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
@@ -130,10 +182,19 @@ def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
         case "string_pattern_mismatch":
             wanted = known[key].description if key in known else "use a-z, 0-9 and -"
             return f"{problem['input']!r} isn't valid: {wanted}"
-        case kind if kind in _SHAPES:
-            return f"{problem['input']!r} isn't valid: write {_SHAPES[kind]}"
-        case _:
-            return str(problem["msg"]).removeprefix("Value error, ")
+        case kind:
+            wanted = _wanted(kind, problem)
+            said = str(problem["msg"]).removeprefix("Value error, ")
+            return f"{problem['input']!r} isn't valid: {wanted}" if wanted else said
+
+
+def _wanted(kind: str, problem: Mapping[str, Any]) -> str:
+    """What to write instead; empty if pydantic's message says it."""
+    if kind == "string_type" and isinstance(problem["input"], int | float):
+        return "write a text, in quotes if YAML takes it for something else"
+    if kind in _SHAPES:
+        return f"write {_SHAPES[kind]}"
+    return _LIMITS[kind].format(**problem.get("ctx", {})) if kind in _LIMITS else ""
 
 
 def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:
@@ -144,27 +205,11 @@ def _inherited(node: yaml.Node | None, location: list[Any]) -> bool:
         return True
     if location[2] not in {field.alias for field in Settings.model_fields.values()}:
         return False
-    own = next((value for _, top in _pairs(node, "environments") for _, value in _pairs(top, location[1])), None)
-    return not any(_pairs(own, location[2])) and any(_pairs(node, location[2]))
-
-
-def _line(node: yaml.Node | None, location: list[Any]) -> int:
-    """The line, from 1, of a path in the file, or of its nearest parent if the path isn't there."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in location:
-        found = next((pair for pair in _pairs(node, part)), None)
-        if found is None:
-            break
-        key, node = found
-        line = key.start_mark.line + 1
-    return line
-
-
-def _pairs(node: yaml.Node | None, part: object) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        yield from ((key, value) for key, value in node.value if key.value == str(part))
-    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        yield node.value[part], node.value[part]
+    own = next(
+        (value for _, top in yaml_lines.pairs(node, "environments") for _, value in yaml_lines.pairs(top, location[1])),
+        None,
+    )
+    return not any(yaml_lines.pairs(own, location[2])) and any(yaml_lines.pairs(node, location[2]))
 
 
 def _table(location: list[Any]) -> type[BaseModel]:

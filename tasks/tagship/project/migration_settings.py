@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tagship.project.values import Duration, Strings, Table
+from tagship.project.values import Command, Duration, Strings, Table
 
 
 class MigrationLint(Table):
     """A program that judges the SQL of pending migrations before they are applied."""
 
-    run: str = Field(
+    run: Command = Field(
         description="A command for each migration, run here, in tagship.yml's folder. It reads the SQL from stdin, "
         "prints what it finds, and exits with 0 if that is nothing. MIGRATION has the name."
     )
@@ -39,20 +39,20 @@ class MigrationSettings(Table):
     framework: Literal["django", "command"] = Field(
         default="command", description="`django`, or `command` with the commands below."
     )
-    pending: str = Field(
+    pending: Command = Field(
         default="", description="A command that prints one pending migration per line, and nothing if there is none."
     )
-    apply: str = Field(default="", description="A command that applies pending migrations.")
-    list_: str = Field(
+    apply: Command = Field(default="", description="A command that applies pending migrations.")
+    list_: Command = Field(
         default="",
         alias="list",
         description="A command that prints the applied migrations, one per line, the last one last.",
     )
-    reverse: str = Field(
+    reverse: Command = Field(
         default="",
         description="A command that reverses the last {count} migrations; {target} is the one to go back to.",
     )
-    sql: str = Field(default="", description="A command that prints the SQL of the pending migrations.")
+    sql: Command = Field(default="", description="A command that prints the SQL of the pending migrations.")
     lint: MigrationLint | None = Field(default=None, description="Judges the SQL of pending migrations.")
     credentials: CredentialSettings | None = Field(
         default=None, description="Database credentials that exist only while migrations are applied."

@@ -15,11 +15,14 @@ from tagship.project.migration_settings import MigrationSettings
 from tagship.project.sentry_settings import SentrySettings
 from tagship.project.values import (
     Address,
+    Command,
+    Commands,
     Duration,
     Hosts,
     Networks,
     Prefix,
     Range,
+    Reachable,
     Routes,
     Slug,
     Strings,
@@ -39,7 +42,7 @@ class Coverage(Table):
 class Suite(Table):
     """One component's tests or lint."""
 
-    run: Strings = Field(description="One or several commands, split as in a shell, run in order.")
+    run: Commands = Field(description="One or several commands, split as in a shell, run in order.")
     directory: str = Field(default=".", description="The folder they run in, relative to tagship.yml.")
     coverage: Coverage | None = Field(default=None, description="Coverage report and minimum.")
     junit: str = Field(default="", description="JUnit XML that the suite writes, relative to its directory.")
@@ -97,7 +100,9 @@ class ReleaseSettings(Table):
 class SmokeCheck(Table):
     """One end-to-end check: a request and the expected answer, or a command."""
 
-    path: str = Field(default="", description="Path below the environment's URL.")
+    path: str = Field(
+        default="", pattern=r"^(/\S*)?$", description="Path below the environment's URL; it begins with a slash."
+    )
     method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="Request method.")
     status: int = Field(default=200, ge=100, le=599, description="Expected status of the answer.")
     contains: str = Field(default="", description="Text the body must contain.")
@@ -105,7 +110,7 @@ class SmokeCheck(Table):
     headers: dict[str, str] = Field(default_factory=dict, description="Header → expected value in the answer.")
     within: Duration = Field(default=10, description="Time limit of one request.")
     tls_days: int = Field(default=0, ge=0, description="The certificate must be valid for at least this many days.")
-    run: str = Field(
+    run: Command = Field(
         default="",
         description="A command instead of a request. It gets SMOKE_URL and exits with 0 if it passes. "
         "SMOKE_HEADER is a header, if one is needed to reach the release: of a candidate, or during maintenance.",
@@ -175,7 +180,7 @@ class Settings(Table):
         default_factory=MaintenanceSettings, description="What visitors get during `maintenance.on`."
     )
     sentry: SentrySettings | None = Field(default=None, description="Report releases and deploys to Sentry.")
-    console: dict[str, str] = Field(
+    console: dict[str, Command] = Field(
         default_factory=dict,
         description="Service → the command that `console` runs in its image. Default for Django: `manage.py shell`.",
     )
@@ -191,8 +196,8 @@ class Environment(Settings):
 
     name: Word = Field(default="unnamed", exclude=True, description="Its key in `environments`.")
     app: Slug = Field(default="unnamed", exclude=True, description="The application's name, as the top level says.")
-    engine: str = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
-    url: str = Field(
+    engine: Reachable = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
+    url: Reachable = Field(
         pattern=r"^https?://[^/\s]+/?$", description="The URL where people reach it, http:// or https://HOST[:PORT]."
     )
     hosts: Hosts = Field(default=(), description="Other host names that reach the app, by the URL's scheme and port.")

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
+import shlex
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,6 +12,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _ECR = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:/.*)?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+LOCAL = "local"
+"""The engine of this machine."""
 NARROWEST_RANGE = 19
 """The edge's network is a /20, and the others come behind it."""
 
@@ -57,6 +61,29 @@ def spelt_out(value: object) -> object:
     return {"for": value} if isinstance(value, str | int | float) else value
 
 
+def split(value: str) -> str:
+    """Refuse a command that no shell could split into words."""
+    try:
+        shlex.split(value)
+    except ValueError as error:
+        msg = f"{value!r} isn't a command: {str(error).lower()}"
+        raise ValueError(msg) from None
+    return value
+
+
+def reachable(value: str) -> str:
+    """Refuse a URL without a host, or with a port that can't be one."""
+    address = urlsplit(value)
+    try:
+        named = address.hostname and not address.hostname.startswith("-") and address.port != 0
+    except ValueError:
+        named = False
+    if value != LOCAL and (not named or (address.username or "").startswith("-")):
+        msg = f"{value!r} names no host, or no port: write {address.scheme}://HOST[:PORT]"
+        raise ValueError(msg)
+    return value
+
+
 def cut_from(value: str) -> str:
     """Refuse ranges that are too narrow: the edge's network is a /20, and the others need the rest."""
     network = ipaddress.IPv4Network(value)
@@ -99,6 +126,10 @@ Strings = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_t
 Networks = Annotated[Strings, AfterValidator(networks)]
 Hosts = Annotated[Strings, AfterValidator(hosts)]
 Address = Annotated[str, AfterValidator(address)]
+Command = Annotated[str, AfterValidator(split)]
+"""Words, split as a shell splits them."""
+Commands = Annotated[tuple[Command, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]
+Reachable = Annotated[str, AfterValidator(reachable)]
 Range = Annotated[str, AfterValidator(cut_from)]
 
 

@@ -4,7 +4,7 @@ The checks need only files, so they run before anything is built or connected to
 as the interpolated one; in the former it skips what `${NAME}` decides.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,14 @@ _SHARED = {
 _CAPABILITIES = frozenset(("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "DAC_READ_SEARCH", "BPF"))
 """Those that lead out of a container (capabilities(7))."""
 _KINDS = frozenset((SOCKET, "privileged", "devices", "network_mode", "cap_add", "security_opt", "unplaced"))
+Where = Callable[..., str]
+"""The keys of a setting → `FILE:LINE: `, or nothing."""
 _ALLOWED = _KINDS | _SHARED.keys() | frozenset(_HOOKS)
+
+
+def nowhere(*_: str) -> str:
+    """For whoever has no file at hand."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,22 @@ class Finding:
     text: str
     key: str = ""
     """The name by which `allow:` of tagship.yml accepts it, `SERVICE:WHAT`; empty if it can't be accepted."""
+    keys: tuple[str, ...] = ()
+    """The Compose file's keys where it stands."""
 
     def __str__(self) -> str:
         return f'{self.text} To accept the risk: allow: ["{self.key}"]' if self.key else self.text
 
 
 def of(  # noqa: PLR0913 - where, of what, and what is taken
-    place: Place, version: Version, model: Model, shape: Shape, *, services: Iterable[str], allow: Iterable[str]
+    place: Place,
+    version: Version,
+    model: Model,
+    shape: Shape,
+    *,
+    services: Iterable[str],
+    allow: Iterable[str],
+    where: Where = nowhere,
 ) -> list[str]:
     """The findings about these services of a Compose model that `allow` doesn't accept, one per line."""
     taken, services = frozenset(allow), tuple(services)
@@ -56,11 +72,16 @@ def of(  # noqa: PLR0913 - where, of what, and what is taken
         for finding in look(service, folders["services"][service], shape)
     ]
     name = place.release_name(version, "0" * 64)
-    long = (Finding(text) for text in render.long_names(name, {"services": _only(model, services)}))
-    return list(dict.fromkeys(str(finding) for finding in (*every, *long) if finding.key not in taken))
+    long = (
+        Finding(text, keys=("services", service))
+        for service in services
+        for text in render.long_names(name, {"services": _only(model, [service])})
+    )
+    lines = (f"{where(*finding.keys)}{finding}" for finding in (*every, *long) if finding.key not in taken)
+    return list(dict.fromkeys(lines))
 
 
-def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
+def unplaced(model: Model, shape: Shape, allow: Iterable[str], where: Where = nowhere) -> list[str]:
     """Services that are neither in the release nor accessories, although something may need them."""
     placed = {*shape.services, *shape.accessories}
     taken = frozenset(allow)
@@ -69,7 +90,14 @@ def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
         for other, how in (model["services"][name].get("depends_on") or {}).items():
             if how.get("required", True):
                 needed_by.setdefault(other, name)
-    found = []
+    found = [
+        Finding(
+            f"Service {name} depends on {other}, which isn't in the Compose file.",
+            keys=("services", name, "depends_on"),
+        )
+        for other, name in needed_by.items()
+        if other not in model["services"]
+    ]
     for name, settings in model["services"].items():
         if name in placed or (settings.get("profiles") and name not in needed_by):
             continue
@@ -79,19 +107,21 @@ def unplaced(model: Model, shape: Shape, allow: Iterable[str]) -> list[str]:
             "started once, no deploy touches it) or in release.services (replaced by each deploy). A service "
             "for development only belongs to a profile."
         )
-        found.append(Finding(text, f"{name}:unplaced"))
-    return [str(finding) for finding in found if finding.key not in taken]
+        found.append(Finding(text, f"{name}:unplaced", ("services", name)))
+    return [f"{where(*finding.keys)}{finding}" for finding in found if finding.key not in taken]
 
 
-def pointless(model: Model, allow: Iterable[str]) -> list[str]:
+def pointless(model: Model, allow: Iterable[str], where: Where = nowhere) -> list[str]:
     """Entries of `allow` that can accept nothing, as after a slip of the pen: the risk would go unaccepted unseen."""
     lines = []
     for entry in allow:
         service, _, what = entry.partition(":")
         if service not in model["services"]:
-            lines.append(f"allow: {entry!r} names no service of the Compose file.")
+            lines.append(f"{where('allow')}allow: {entry!r} names no service of the Compose file.")
         elif what not in _ALLOWED and not what.startswith("/"):
-            lines.append(f"allow: {entry!r} accepts nothing: write SERVICE:WHAT, WHAT as a finding names it.")
+            lines.append(
+                f"{where('allow')}allow: {entry!r} accepts nothing: write SERVICE:WHAT, WHAT as a finding names it."
+            )
     return lines
 
 
@@ -141,46 +171,56 @@ def _spelt_out(settings: Model, model: Model) -> Model:
 
 
 def _mounts(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
+    stands = ("services", name, "volumes")
     for mount in settings.get("volumes") or ():
         if not isinstance(mount, Mapping) or mount.get("type") != "bind" or "$" in str(mount.get("source")):
             continue
         source = str(mount.get("source", ""))
         if not source.startswith("/"):
-            yield Finding(render.source_mount(name, source))
+            yield Finding(render.source_mount(name, source), keys=stands)
         elif source.endswith(SOCKET):
             yield Finding(
-                f"Service {name} mounts {source}: whoever breaks into it controls the server.", f"{name}:{SOCKET}"
+                f"Service {name} mounts {source}: whoever breaks into it controls the server.",
+                f"{name}:{SOCKET}",
+                stands,
             )
         elif not (source in _CLOCK and mount.get("read_only")):
             yield Finding(
                 f"Service {name} mounts {source} of the server: no release or rollback includes it, and if it is "
                 "missing, the engine creates an empty folder that root owns.",
                 f"{name}:{source}",
+                stands,
             )
 
 
 def _powers(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
     if settings.get("privileged") is True:
         yield Finding(
-            f"Service {name} is privileged: whoever breaks into it is root on the server.", f"{name}:privileged"
+            f"Service {name} is privileged: whoever breaks into it is root on the server.",
+            f"{name}:privileged",
+            ("services", name, "privileged"),
         )
     if settings.get("devices"):
         yield Finding(
-            f"Service {name} uses devices: the server must have them, for two containers at once.", f"{name}:devices"
+            f"Service {name} uses devices: the server must have them, for two containers at once.",
+            f"{name}:devices",
+            ("services", name, "devices"),
         )
     for key, what in _SHARED.items():
         if settings.get(key) == "host":
-            yield Finding(f"Service {name} has {key}: host, so it {what}.", f"{name}:{key}")
+            yield Finding(f"Service {name} has {key}: host, so it {what}.", f"{name}:{key}", ("services", name, key))
     powers = {str(power).upper().removeprefix("CAP_") for power in settings.get("cap_add") or ()}
     if much := sorted(powers & _CAPABILITIES):
         yield Finding(
             f"Service {name} has the capability {', '.join(much)}: whoever breaks into it can leave its container.",
             f"{name}:cap_add",
+            ("services", name, "cap_add"),
         )
     if weak := [option for option in settings.get("security_opt") or () if _weakens(str(option))]:
         yield Finding(
             f"Service {name} has security_opt {', '.join(weak)}: the kernel guards the server from it no longer.",
             f"{name}:security_opt",
+            ("services", name, "security_opt"),
         )
 
 
@@ -192,12 +232,14 @@ def _weakens(option: str) -> bool:
 def _network(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
     mode = settings.get("network_mode")
     if mode and name in {route.service for route in shape.routes}:
-        yield Finding(f"Service {name} has a route and network_mode: {mode}: the edge can't reach it. Leave it out.")
+        text = f"Service {name} has a route and network_mode: {mode}: the edge can't reach it. Leave it out."
+        yield Finding(text, keys=("services", name, "network_mode"))
     elif mode == "host":
         yield Finding(
             f"Service {name} uses the server's own network: its ports are open there without Docker's firewall rules, "
             "it can't reach other services by name, and two releases can't use the same port.",
             f"{name}:network_mode",
+            ("services", name, "network_mode"),
         )
 
 
@@ -208,6 +250,7 @@ def _hooks(name: str, settings: Model, _: Shape) -> Iterator[Finding]:
                 f"Service {name} has {hook}, which a deploy doesn't run: move it to the command, or to a service of its"
                 " own that others wait for (service_completed_successfully).",
                 f"{name}:{hook}",
+                ("services", name, hook),
             )
 
 
@@ -216,11 +259,13 @@ def _answers(name: str, settings: Model, shape: Shape) -> Iterator[Finding]:
     if name not in {route.service for route in shape.routes}:
         return
     if replicas(settings) == 0:
-        yield Finding(f"Service {name} has a route but no container to answer it: its replicas or scale are 0.")
+        text = f"Service {name} has a route but no container to answer it: its replicas or scale are 0."
+        yield Finding(text, keys=("services", name, "scale" if "scale" in settings else "deploy"))
     check = settings.get("healthcheck") or {}
     if check.get("disable") or check.get("test") in (["NONE"], "NONE"):
         yield Finding(
-            f"Service {name} has a route but its healthcheck is disabled, so Tagship can't tell when it is ready."
+            f"Service {name} has a route but its healthcheck is disabled, so Tagship can't tell when it is ready.",
+            keys=("services", name, "healthcheck"),
         )
 
 

@@ -7,16 +7,17 @@ from typing import Any
 from tagship.errors import ConfigError
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.schema import ReleaseSettings, Settings
+from tagship.release.findings import Where, nowhere
 from tagship.release.model import Migrations, Route, Shape
 
 _DJANGO = "python manage.py"
 
-Problem = tuple[str, str]
-"""What is wrong, and what to do about it."""
+Problem = tuple[tuple[str, ...], str, str]
+"""The setting's keys, what is wrong, and what to do about it."""
 
 
-def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
-    """The services and routes of a release. Raises ConfigError with everything that doesn't fit.
+def shape(settings: Settings, services: Mapping[str, Any], where: Where = nowhere) -> Shape:
+    """The services and routes of a release. Raises ConfigError with everything that doesn't fit, and where it stands.
 
     A service with a profile is in no release unless tagship.yml names it.
     """
@@ -32,8 +33,8 @@ def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
         *_misrouted(release, ours, routes),
     ]
     if problems:
-        hints = dict.fromkeys(hint for _, hint in problems if hint)
-        raise ConfigError("\n".join(text for text, _ in problems), hint="; ".join(hints))
+        lines = [f"{where(*keys)}{text}" for keys, text, _ in problems]
+        raise ConfigError("\n".join(lines), hint="; ".join(dict.fromkeys(hint for *_, hint in problems)))
     return Shape(
         services=tuple(sorted(ours)),
         routes=tuple(routes),
@@ -44,36 +45,45 @@ def shape(settings: Settings, services: Mapping[str, Any]) -> Shape:
 
 
 def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
-    routes, problems = [], []
+    routes: list[Route] = []
+    problems: list[Problem] = []
     for path, target in given.items():
         try:
             routes.append(Route.parse(path, target))
         except ConfigError as error:
-            problems.append((error.problem, error.hint))
+            problems.append((("routes", path), error.problem, error.hint))
     return routes, problems
 
 
 def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:
     migrating = [release.migrations.service] if release.migrations else []
-    for name in dict.fromkeys((*ours, *release.accessories, *release.singletons, *migrating)):
-        if name not in services:
-            yield f"The Compose file has no service {name!r}.", f"use one of: {', '.join(services)}"
+    named = {"services": ours, "accessories": release.accessories, "singletons": release.singletons}
+    seen = set[str]()
+    for key, names in {**named, "migrations": migrating}.items():
+        for name in names:
+            if name not in services and name not in seen:
+                seen.add(name)
+                keys = ("release", key, "service") if key == "migrations" else ("release", key)
+                yield keys, f"The Compose file has no service {name!r}.", f"use one of: {', '.join(services)}"
 
 
 def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
     if both := set(ours) & set(release.accessories):
-        yield f"{', '.join(sorted(both))} can't be both a service and an accessory of the release.", ""
+        text = f"{', '.join(sorted(both))} can't be both a service and an accessory of the release."
+        yield ("release", "accessories"), text, "remove it from one of the two"
 
 
 def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
     for route in routes:
         if route.service in release.singletons:
             yield (
+                ("release", "singletons"),
                 f"{route.service} is a singleton and has a route: during a deploy, two would answer.",
                 "remove it from singletons, or remove its route",
             )
         if route.service not in ours:
             yield (
+                ("routes", route.path),
                 f"The route {route.path} goes to {route.service!r}, which isn't a service of the release.",
                 f"route to one of: {', '.join(ours)}",
             )

@@ -75,11 +75,12 @@ def of(engine: Engine, present: Present, name: str) -> tuple[Container, Shell]:
     order = list(_KINDS)
     if found:
         return min(found, key=lambda pair: (order.index(pair[1].program), not pair[0].running))
-    known = ", ".join(dict.fromkeys(c.service for c in present.of(present.place.accessories))) or "none"
+    known = ", ".join(dict.fromkeys(c.service for c in present.of(present.place.accessories)))
+    other = "use `tagship exec` for another program"
     which = f"The accessory {name}" if name else "No accessory"
     raise CheckError(
         f"{which} {'is no' if name else 'is a'} PostgreSQL, MySQL or Redis.",
-        hint=f"use --name with one of: {known}; or `tagship exec` for another program",
+        hint=f"use --name with one of: {known}; or {other}" if known else other,
     )
 
 

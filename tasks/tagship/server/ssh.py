@@ -26,10 +26,15 @@ _SUFFIX = 17
 """Bytes that ssh appends to ControlPath while it binds it."""
 
 _HINTS = {
+    "has changed and you have requested": "check why the server has another key; only if you know, remove the old one: "
+    "ssh-keygen -R {host}",
     "Host key verification failed": "check the server's key, then add it: ssh-keyscan {host} >> ~/.ssh/known_hosts",
     "Permission denied": "check the user ({user}), its authorized_keys, and that your key is loaded (ssh-add -l)",
     "Could not resolve hostname": "check the host name in `engine`",
     "administratively prohibited": "allow stream-local forwarding in the server's sshd (AllowStreamLocalForwarding)",
+    "Connection refused": "check that sshd runs there, and the port in `engine`",
+    "timed out": "check the address in `engine`, and that no firewall is in between",
+    "No route to host": "check the address in `engine`, and this machine's network",
 }
 
 _TIED = """
@@ -184,10 +189,13 @@ class Connection:
 
 
 def hint(engine: str, said: str) -> str:
-    """The hint for ssh's message; empty for unknown messages."""
+    """The hint for ssh's message."""
     url = urlsplit(engine)
     known = {"host": url.hostname, "user": url.username or "yours"}
-    return next((hint.format_map(known) for words, hint in _HINTS.items() if words in said), "")
+    return next(
+        (hint.format_map(known) for words, hint in _HINTS.items() if words in said),
+        f"try `ssh {url.hostname}` to see why",
+    )
 
 
 def _address(engine: str) -> SplitResult:

@@ -11,9 +11,12 @@ import yaml
 
 from tagship.errors import ConfigError
 from tagship.release.model import Sources
-from tagship.system import programs, scratch
+from tagship.source import compose_error
+from tagship.system import programs, scratch, yaml_lines
 from tagship.system.compose_program import as_yaml, command
 
+_LEAST = 2
+"""The keys `services` and its name are enough to say where a service stands."""
 _READ = ("--no-interpolate", "--no-path-resolution", "--format", "yaml")
 """The output format, YAML: in its JSON, Compose prints an uninterpolated `entrypoint: []` as null."""
 
@@ -37,10 +40,13 @@ def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozen
     given = [word for file in files for word in ("-f", file)]
     project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
     argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
-    done = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    try:
+        done = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+    except ConfigError as error:
+        raise compose_error.explained(error, files, folder) from None
     model = yaml.load(done.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
-        raise ConfigError(f"{', '.join(files)} has no services.")
+        raise ConfigError(f"{', '.join(files)} has no services.", hint="add them, or correct `compose` in tagship.yml")
     paths = [
         *(item["path"] for service in model["services"].values() for item in service.get("env_file") or ()),
         *(item["file"] for item in (model.get("configs") or {}).values() if "file" in item),
@@ -64,6 +70,20 @@ def interpolate(wanted: Sources, variables: Mapping[str, str]) -> dict[str, Any]
         )
     resolved: dict[str, Any] = json.loads(done.out)
     return resolved
+
+
+def where(files: tuple[str, ...], folder: Path, *keys: str) -> str:
+    """`FILE:LINE: ` of the last file that has most of these keys; empty if none has the first two."""
+    best = (_LEAST - 1, 0, "")
+    for name in files:
+        try:
+            node = yaml_lines.read((folder / name).read_text())
+        except (OSError, UnicodeDecodeError):
+            continue
+        line, depth = yaml_lines.line(node, keys)
+        best = max(best, (depth, line, name), key=lambda found: found[0])
+    depth, line, name = best
+    return f"{name}:{line}: " if name else ""
 
 
 def _names_itself(file: Path) -> bool:

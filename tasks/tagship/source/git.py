@@ -54,8 +54,8 @@ def changes(folder: Path = HERE) -> list[str]:
 
 
 def edited(paths: Iterable[str], folder: Path = HERE) -> list[str]:
-    """The paths among these that git tracks and that differ from HEAD."""
-    named = tuple(paths)
+    """The paths among these, below the project's folder, that git tracks and that differ from HEAD."""
+    named = tuple(path for path in paths if not os.path.relpath(folder / path, folder).startswith(".."))
     return _git("diff", "--name-only", "--relative", "HEAD", "--", *named, folder=folder).splitlines() if named else []
 
 

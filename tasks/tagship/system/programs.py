@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913 - one door
             errors="backslashreplace",
         )
     except FileNotFoundError:
-        raise ToolError(f"{argv[0]} is not installed.") from None
+        raise ToolError(f"{argv[0]} is not installed.", hint="install it, or correct the name or PATH") from None
     with process:
         try:
             done = _communicate(process, stdin, until)

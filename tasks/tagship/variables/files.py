@@ -87,7 +87,7 @@ def _read_by_compose(names: Iterable[str], folder: Path) -> dict[str, str]:
     try:
         said = programs.run([*command(), *argv], stdin=model, fails_as=ConfigError)
     except ConfigError as error:
-        raise ConfigError(_shown(error.problem, folder), hint="correct that line") from None
+        raise ConfigError(_placed(_shown(error.problem, folder), names, folder), hint="correct that line") from None
     if unset := sorted(set(_UNSET.findall(said.err))):
         where = ", ".join(_referring(unset, names, folder)) or ", ".join(names)
         raise ConfigError(
@@ -99,12 +99,22 @@ def _read_by_compose(names: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def _referring(unset: Iterable[str], names: Iterable[str], folder: Path) -> Iterator[str]:
-    """FILE: line NUMBER, of each line that refers to one of these; what looks like a name may be part of a secret."""
+    """FILE:LINE, of each line that refers to one of these; what looks like a name may be part of a secret."""
     reference = re.compile(rf"\$\{{?(?:{'|'.join(map(re.escape, unset))})\b")
     for name in names:
         for at, line in enumerate(_text(name, folder).split("\n"), 1):
             if reference.search(line):
-                yield f"{name}: line {at}"
+                yield f"{name}:{at}"
+
+
+def _placed(said: str, names: Iterable[str], folder: Path) -> str:
+    """`FILE:LINE: ` and what is wrong there; without a number from Compose, the first line that isn't plain."""
+    name, _, rest = said.partition(": ")
+    if name not in names:
+        return said
+    if numbered := re.fullmatch(r"line (\d+): (.*)", rest, re.DOTALL):
+        return f"{name}:{numbered[1]}: {numbered[2].rstrip(':')}."
+    return f"{name}:{plain(_text(name, folder))[1]}: {rest.rstrip(':')}."
 
 
 def _shown(said: str, folder: Path) -> str:

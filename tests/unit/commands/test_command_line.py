@@ -154,7 +154,7 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
         (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
         (["--evn", "deploy"], "There is no option --evn before a task.\n  hint: see tagship --help"),
         (["deploy", "--env"], "needs a value"),
-        (["history", "--env", "staging", "--limit", "x"], "An option expects a number: "),
+        (["history", "--env", "staging", "--limit", "x"], "An option expects a number, not 'x'"),
         (["history", "--env", "staging", "--limit", "-1"], "--limit -1 is negative"),
         (["-R", "deploy", "--env", "staging"], "-R works only for shell commands"),
     ],

@@ -98,6 +98,7 @@ def committed(reach: Reach, repository: Repository, web: Server, monkeypatch: py
     config = CONFIG.replace("engine: local", 'engine: "ssh://deploy@staging.example"')
     repository.write("tagship.yml", config + registry)
     repository.write("docker-compose.yml", json.dumps(COMPOSE))
+    repository.write("Dockerfile", "FROM scratch")
     return repository.commit()
 
 

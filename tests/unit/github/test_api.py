@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tagship.errors import GitHubError
 from tagship.github import gate as approval
 from tagship.github import protection
-from tagship.github.api import TRIES, GitHubError, Repository
+from tagship.github.api import TRIES, Repository
 from tests.action import github as fake
 from tests.openapi import ContractError
 

@@ -95,7 +95,7 @@ def test_a_local_engine_is_deployed_to_from_what_was_built_on_it(daemon: Server,
 def test_what_another_job_hands_over_must_be_json(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(releases.DIGESTS, "{")
 
-    with pytest.raises(ConfigError, match="is not JSON"):
+    with pytest.raises(ConfigError, match="is no JSON object"):
         releases.release(found(CLEAN), engine, lambda: {"web": DIGEST})
 
 

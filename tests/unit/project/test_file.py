@@ -138,9 +138,7 @@ def test_a_key_like_no_other_is_told_what_there_is(load: Load) -> None:
 
 
 def test_a_problem_of_the_top_level_is_said_once_and_not_for_each_environment(load: Load) -> None:
-    assert problem(load, LEAST + "keep: 0\n").splitlines() == [
-        "tagship.yml:4: keep: Input should be greater than or equal to 1"
-    ]
+    assert problem(load, LEAST + "keep: 0\n").splitlines() == ["tagship.yml:4: keep: 0 isn't valid: write 1 or more"]
 
 
 def test_an_environments_own_problem_is_its_own(load: Load) -> None:

@@ -92,7 +92,7 @@ def test_a_name_that_is_not_set_is_refused_and_not_taken_as_empty(compose: Path)
     unset = 'level=warning msg="The \\"word\\" variable is not set. Defaulting to a blank string."'
     answer(compose, A="pa", error=unset)
 
-    with pytest.raises(ConfigError, match=r"^\.env0: line 1 refers to a variable that isn't set") as caught:
+    with pytest.raises(ConfigError, match=r"^\.env0:1 refers to a variable that isn't set") as caught:
         read(compose, "A=pa$word")
 
     assert "single quotes" in caught.value.hint
@@ -101,13 +101,13 @@ def test_a_name_that_is_not_set_is_refused_and_not_taken_as_empty(compose: Path)
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("line 2: key cannot contain a space", "line 2: key cannot contain a space"),
-        ('line 1: unterminated quoted value "s3cr3t', "line 1: unterminated quoted value"),
+        ("line 2: key cannot contain a space", "2: key cannot contain a space."),
+        ('line 1: unterminated quoted value "s3cr3t', "1: unterminated quoted value."),
         (
             'line 1: unexpected character "%" in variable name "A%=s3cr3t"',
-            'line 1: unexpected character "%" in variable name',
+            '1: unexpected character "%" in variable name.',
         ),
-        ('Invalid template: "${s3cr3t"', "Invalid template:"),
+        ('Invalid template: "${s3cr3t"', "1: Invalid template."),
     ],
 )
 def test_a_line_that_compose_refuses_is_named_without_its_value(compose: Path, said: str, shown: str) -> None:
@@ -116,7 +116,7 @@ def test_a_line_that_compose_refuses_is_named_without_its_value(compose: Path, s
     with pytest.raises(ConfigError) as caught:
         read(compose, "A B=x")
 
-    assert caught.value.problem == f".env0: {shown}"
+    assert caught.value.problem == f".env0:{shown}"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
