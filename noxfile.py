@@ -69,6 +69,12 @@ def faults(session: nox.Session) -> None:
 
 
 @shared
+def fuzz(session: nox.Session) -> None:
+    """Wrong input at random, for minutes; `unit` tries a little of it: `-- --examples 5000 --seed 1`."""
+    run_last(session, "python", "-m", "tests.unit.fuzz", *session.posargs)
+
+
+@shared
 def bench(session: nox.Session) -> None:
     """Compare a deploy with a script that does only the necessary work: `-- --rounds 6 --before COMMIT --write`."""
     run_last(session, "python", "-m", "tests.bench", *session.posargs)

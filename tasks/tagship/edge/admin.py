@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any
@@ -25,7 +26,28 @@ def asking(method: str, path: str, body: object = None, etag: str = "") -> str:
 def application(answer: tuple[int, str, Any]) -> routes.Json:
     """Caddy's HTTP configuration from an answer; empty if the answer isn't valid."""
     status, _, body = answer
-    return body if status == HTTPStatus.OK and isinstance(body, dict) else {}
+    return body if status == HTTPStatus.OK and _is_application(body) else {}
+
+
+def _is_application(body: object) -> bool:
+    """Whether this is shaped like Caddy's HTTP application, as far as it is read here."""
+    servers = (body.get("servers") or {}) if isinstance(body, dict) else None
+    return isinstance(servers, dict) and all(
+        isinstance(server, dict) and _all(server.get("routes"), _is_route) for server in servers.values()
+    )
+
+
+def _is_route(route: dict[str, Any]) -> bool:
+    return (
+        isinstance(route.get("@id", ""), str)
+        and _all(route.get("match"), lambda match: _all(match.get("host"), kind=str))
+        and _all(route.get("handle"), lambda handler: _all(handler.get("routes"), _is_route))
+    )
+
+
+def _all(found: object, check: Callable[[Any], bool] = lambda _: True, kind: type = dict) -> bool:
+    """Whether this is a list of that kind, each as it should be; or nothing."""
+    return found is None or (isinstance(found, list) and all(isinstance(each, kind) and check(each) for each in found))
 
 
 def answered(answer: bytes) -> tuple[int, str, Any]:
@@ -40,7 +62,7 @@ def answered(answer: bytes) -> tuple[int, str, Any]:
         status, etag, body = 0, "", answer
     try:
         return status, etag, json.loads(body) if body.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return status, etag, body.decode(errors="replace")
 
 

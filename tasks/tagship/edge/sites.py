@@ -177,7 +177,10 @@ def _redirects(route: Json) -> bool:
 
 def _port(redirect: Json) -> str:
     """The port of a redirect's target, with a colon; empty for the default port."""
-    (location,) = redirect["handle"][0]["headers"]["Location"]
+    try:
+        (location,) = redirect["handle"][0]["headers"]["Location"]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return ""  # not of our making
     return str(location).removeprefix("https://{http.request.host}").removesuffix("{http.request.uri}")
 
 

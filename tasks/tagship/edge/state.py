@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tagship.edge import routes
 from tagship.edge.admin import SERVED, answered, application, asking
 from tagship.edge.shell import Shell, encoded, quote, replace_file
+from tagship.errors import EngineError
 from tagship.names import MAINTENANCE, Place
 
 _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, which has no other users
@@ -74,15 +75,21 @@ class State:
             .decode(errors="replace")
             .split(_SEPARATOR)
         )
-        live, record, key, ledger, disk, memory, served, caddy, closed = fields[:9]
+        try:
+            live, record, key, ledger, disk, memory, served, caddy, closed = fields[:9]
+            disk_free, memory_free = int(disk.split()[3]) * 1024, int(memory.split()[1]) * 1024
+        except (ValueError, IndexError):
+            raise EngineError(
+                "The edge's container doesn't say what it should.", hint="run `docker logs tagship-edge` on the server"
+            ) from None
         self._http = application(answered(served.encode()))
         return Files(
             live=live.strip(),
             record=record.encode(),
             key=key.strip().encode(),
             ledger=tuple(ledger.splitlines()),
-            disk_free=int(disk.split()[3]) * 1024,
-            memory_free=int(memory.split()[1]) * 1024,
+            disk_free=disk_free,
+            memory_free=memory_free,
             caddy=caddy.strip(),
             http=self._http,
             closed=closed.strip() == "on",

@@ -35,7 +35,12 @@ class Edge(State):
         then it also counts by the dialled address.
         """
         _, _, upstreams = self._admin("GET", "/reverse_proxy/upstreams")
-        counts: dict[str, int] = {item["address"]: item["num_requests"] for item in upstreams or ()}
+        if not isinstance(upstreams, list | None):
+            return None
+        known = (
+            item for item in upstreams or () if isinstance(item, dict) and isinstance(item.get("num_requests"), int)
+        )
+        counts = {str(item.get("address", "")): int(item["num_requests"]) for item in known}
         dialled = {address: count for address, count in counts.items() if not address.startswith("{")}
         if not dialled and any(counts.values()):
             return None
@@ -47,7 +52,8 @@ class Edge(State):
             return 0
         theirs = "|".join(ipaddress.ip_address(address).packed[::-1].hex().upper() for address in addresses)
         established = f"grep -cE ' ({theirs}):[0-9A-F]{{4}} 01 ' /proc/net/tcp || true"
-        return int(self._shell.run(established).strip() or 0)
+        said = self._shell.run(established).strip()
+        return int(said) if said.isdigit() else 0
 
     def serve(self, wanted: routes.Site) -> bool:
         """Install these routes, in one change of the configuration. Returns whether there was a change.

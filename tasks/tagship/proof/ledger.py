@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
+from typing import Any, get_origin
 
+from tagship.errors import SourceError
 from tagship.names import Version
 from tagship.release.model import Configuration, Migrations, Record, Release, Route, Shape, Sources
 
@@ -16,6 +17,7 @@ FAILED = "failed"
 SWITCHED_BACK = "switched back"
 ON, OFF = "on", "off"
 """The results of turning maintenance on and off."""
+_NUMBER = (int, float)
 _LOGS = re.compile(r"(while (starting|baking)):.*")
 """Container logs in entries of earlier versions, which may hold secrets."""
 
@@ -107,9 +109,9 @@ def encode_record(record: Record) -> bytes:
 def decode_record(kept: bytes) -> Record | None:
     """The record, or None if the data is truncated or invalid. Records of older versions have no configuration."""
     try:
-        raw: dict[str, Any] = json.loads(kept)
+        raw: dict[str, Any] = _of(dict, json.loads(kept))
         return Record(_release(raw), _configuration(raw.get("configuration")))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SourceError):
         return None
 
 
@@ -121,14 +123,38 @@ def _entry(line: str) -> Entry | None:
     known = set(Entry.__dataclass_fields__)
     try:
         entry = Entry(**{key: _frozen(value) for key, value in json.loads(line).items() if key in known})
+        for each in fields(entry):
+            kind: Any = get_origin(each.type) or each.type
+            _of(_NUMBER if kind is float else kind, getattr(entry, each.name))
+        _names(entry.images)
+        _texts(entry.migrations)
         return replace(entry, why=_LOGS.sub(r"\1", next(iter(entry.why.splitlines()), "")))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
+def _of(kind: type | tuple[type, ...], value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The value. Raises TypeError if it is of another kind."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind in {int, _NUMBER}):
+        raise TypeError(value)
+    return value
+
+
+def _names(value: object) -> dict[str, str]:
+    """A table of texts. Raises TypeError."""
+    return {_of(str, key): _of(str, each) for key, each in _of(dict, value).items()}
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Several texts. Raises TypeError."""
+    return tuple(_of(str, each) for each in _of((list, tuple), value))
+
+
 def _configuration(raw: dict[str, Any] | None) -> Configuration | None:
-    known = set(Configuration.__dataclass_fields__)
-    return None if raw is None else Configuration(**{key: value for key, value in raw.items() if key in known})
+    if raw is None:
+        return None
+    variables, secrets = _names(raw.get("variables", {})), _names(raw.get("secrets", {}))
+    return Configuration(variables, secrets, _of(str, raw.get("schema", "")))
 
 
 def _release(raw: dict[str, Any]) -> Release:
@@ -139,16 +165,23 @@ def _release(raw: dict[str, Any]) -> Release:
         migrations = Migrations(**{key: _frozen(value) for key, value in migrations.items() if key in known})
     return Release(
         version=Version(**raw["version"]),
-        images=raw["images"],
-        sources=Sources(**raw["sources"]),
+        images=_names(raw["images"]),
+        sources=Sources(_of(dict, raw["sources"]["model"]), _names(raw["sources"]["files"])),
         shape=Shape(
-            services=tuple(shape["services"]),
-            routes=tuple(Route(**route) for route in shape["routes"]),
-            accessories=tuple(shape["accessories"]),
-            singletons=tuple(shape["singletons"]),
+            services=_texts(shape["services"]),
+            routes=tuple(_route(route) for route in shape["routes"]),
+            accessories=_texts(shape["accessories"]),
+            singletons=_texts(shape["singletons"]),
             migrations=migrations,
         ),
     )
+
+
+def _route(raw: dict[str, Any]) -> Route:
+    route = Route(**raw)
+    _texts([route.path, route.service])
+    _of(int, route.port)
+    return route
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON

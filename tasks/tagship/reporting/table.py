@@ -149,8 +149,13 @@ def since(seconds: float) -> str:
 
 
 def ago(at: str, now: datetime) -> str:
-    """`3 min ago`, for a time in ISO 8601."""
-    return f"{since(max(0.0, (now - datetime.fromisoformat(at)).total_seconds()))} ago"
+    """`3 min ago`, for a time in ISO 8601; the text itself for anything else."""
+    try:
+        then = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    passed = now - (then if then.tzinfo else then.replace(tzinfo=now.tzinfo))
+    return f"{since(max(0.0, passed.total_seconds()))} ago"
 
 
 def size(count: float) -> str:
