@@ -17,6 +17,8 @@ from tagship.commands.completion import CANDIDATES, candidates
 from tagship.errors import TagshipError, UsageError
 from tagship.version import VERSION
 
+BROKEN_PIPE = 141
+"""The exit code of a program that SIGPIPE ends, as the shell shows it."""
 WIDEST = 100
 """The most columns that the overview uses."""
 _MARGIN = 2
@@ -37,6 +39,7 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed the pipe: `tagship --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
 
 
 def stand_in() -> None:
@@ -148,6 +151,8 @@ def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
     if context is None:
         return UsageError(f"There is no option {word} before a task.", hint="see tagship --help")
     near = _nearest(word.partition("=")[0], context.flags, f"{task} --help")
+    if word == "--yes" and "--confirm" in context.flags:
+        near = "pass --confirm APP-ENV, the name of what goes"
     return UsageError(f"{task} has no option {word}.", hint=near)
 
 

@@ -26,7 +26,7 @@ from tagship.project.beside_settings import HookSettings
 from tagship.project.schema import Config, Environment
 from tagship.proof.ledger import Action
 from tagship.release.model import Record, Release
-from tagship.reporting import events, report
+from tagship.reporting import events, report, table
 from tagship.reporting.progress import Progress
 from tagship.server import connection
 from tagship.server.connection import Opening
@@ -131,9 +131,9 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         print(jsonlib.dumps({**asdict(outcome), "steps": dict(how.progress.steps), "calls": session.engine.calls}))
     elif outcome.changed:
         how.progress.total()
-        print(f"{settings.name} runs {outcome.release} at {settings.url}")
+        print(table.folded(f"{settings.name} runs {outcome.release} at {settings.url}"))
     else:
-        print(f"{settings.name} runs {outcome.release} already: nothing to do.")
+        print(table.folded(f"{settings.name} runs {outcome.release} already: nothing to do."))
 
 
 def without(backup: str, what: Order) -> Order:

@@ -42,6 +42,7 @@ def remove(  # noqa: PLR0913 - its options
     """
     from tagship.deploy.removal import findings, plan_removal
     from tagship.project import here
+    from tagship.reporting import table
     from tagship.reporting.progress import Progress
     from tagship.server import connection, lock, removal
     from tagship.server.lease import Lease
@@ -77,6 +78,8 @@ def remove(  # noqa: PLR0913 - its options
         _print(found, done, volumes=volumes, dry_run=False)
     else:
         print(f"{session.place} is gone from {settings.engine}." if done else f"Nothing of {session.place} was there.")
+        for line in removal.staying(session):
+            print(table.folded(line))
 
 
 def _show(found: Remains, plan: tuple[Step, ...], where: str, *, volumes: bool) -> None:
@@ -105,10 +108,13 @@ def _confirm(place: Place, given: str, where: str, *, volumes: bool) -> None:
     """Ask for the name of what goes. Raises CheckError without it."""
     if given == str(place):
         return
+    from tagship.reporting import table
+
     what = f"{place} on {where} and all data in its volumes" if volumes else f"{place} on {where}"
     if given or not sys.stdin.isatty():
         raise CheckError(f"Nobody confirmed that {what} may be removed.", hint=f"pass --confirm {place}")
-    sys.stderr.write(f"This removes {what}. Its visitors get an error from now on.\nType {place} to continue: ")
+    warning = table.folded(f"This removes {what}. Its visitors get an error from now on.")
+    sys.stderr.write(f"{warning}\nType {place} to continue: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != str(place):
         raise CheckError(f"{place} was not confirmed.", hint="type its name to confirm; nothing was changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from tagship.commands.task import DRY_RUN, ENV, task
-from tagship.errors import CheckError, ConfigError, UsageError
+from tagship.errors import CheckError, ConfigError, EngineError, UsageError
+
+_ABSENT = 127
+"""The exit code of a shell, and of Docker, for a program that isn't there."""
+_NO_PROGRAM = re.compile(r"executable file not found|exec: .*no such file or directory")
 
 if TYPE_CHECKING:
     from tagship.engine.containers import Container
@@ -144,7 +149,13 @@ def _run(  # noqa: PLR0913 - what to run, where, and how
         env, token = session.place.environment, one_off.token
         print(f"{service}-run-{token} runs; `tagship logs --env {env} --run {token} --follow` shows its output.")
         return
-    _exit(one_off.run(argv, tty=terminal.interactive()))
+    try:
+        _exit(one_off.run(argv, tty=terminal.interactive()))
+    except EngineError as error:
+        if not _NO_PROGRAM.search(error.problem):
+            raise
+        sys.stderr.write(f"The image of {service} has no program {argv[0]}.\n")
+        raise Exit(code=_ABSENT) from None
 
 
 def _in(

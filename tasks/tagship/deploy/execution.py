@@ -105,7 +105,7 @@ class Execution:
                 migrated = self.target.migrate(self.new, self.before.former, dry_run=dry_run, listeners=listeners)
         except TagshipError as error:
             if self.declared:
-                self._failed(ledger.FAILED, error.problem.splitlines()[0])
+                self._failed(ledger.FAILED, error.problem.splitlines()[0].rstrip(":"))
             raise
         finally:
             if fresh and self._nobodys():

@@ -34,8 +34,10 @@ def findings(new: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str
             "until it ends, or stop it with `docker stop` on the server."
         )
     states = {name: observed.accessories.get(name, "created") for name in shape.accessories}
+    environment = new.name.rsplit("-", 3)[-3]  # it has no hyphen
     if missing := [name for name, state in states.items() if state == "created"]:
-        yield f"{', '.join(missing)} is not running: `tagship accessories.up` creates and starts it."
+        start = f"`tagship accessories.up --env {environment}` creates and starts it"
+        yield f"{', '.join(missing)} is not running: {start}."
     if ill := [f"{name} is {state}" for name, state in states.items() if state not in _FIT]:
         yield f"{', '.join(ill)}: the release needs it, and starting it wouldn't help."
     pulls = not plan or any(isinstance(step, Pull) for step in plan)

@@ -82,7 +82,8 @@ class Clear:
     """Whether volumes without a name go with them."""
 
     def __str__(self) -> str:
-        return f"Stop and remove {self.project} ({_count(len(self.containers), 'container')})"
+        one_offs = ", ".join(sorted(thing.name for thing in self.containers))
+        return f"Stop and remove {self.project or one_offs} ({_count(len(self.containers), 'container')})"
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def migrate(
     new = candidate.rendered
     plan = plan_rollout(new, before, order.patience)
     down = before.stopped(new.release.shape.accessories) if dry_run else ()
-    stopped = (f"{name} is stopped: `tagship accessories.up` starts it." for name in down)
+    stopped = (f"{name} is stopped: `tagship accessories.up --env {order.environment}` starts it." for name in down)
     refuse([*_findings(environment, order, candidate, before, plan, progress), *stopped])
     target, entry = environment.target(candidate), _entry(order, new, before, environment.now())
     beside = companion or NoCompanion()

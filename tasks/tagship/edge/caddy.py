@@ -11,6 +11,7 @@ from tagship.edge import routes
 from tagship.edge.shell import Shell
 from tagship.engine import archives, compose, networks, ports
 from tagship.engine.client import Engine
+from tagship.engine.images import image
 from tagship.errors import CheckError, EngineError, TagshipError
 from tagship.names import LABEL, Place
 from tagship.project.schema import EdgeSettings
@@ -108,8 +109,13 @@ def _make(engine: Engine, settings: EdgeSettings) -> None:
     project = _project(settings, migrates=kernel >= MIGRATING_KERNEL)
     try:
         _or_who_is_in_the_way(engine, settings, lambda: compose.up(engine.socket, project, {}))
-    except TagshipError:
+    except TagshipError as error:
         _unmake(engine, running=False)  # if it runs, it belongs to another deploy that was faster
+        if not isinstance(error, CheckError) and image(engine, settings.image) is None:
+            raise CheckError(
+                f"The server can't get the edge's image {settings.image}: {error.problem.splitlines()[-1].strip()}",
+                hint="set edge.image to one that it can pull, or `docker load` it there",
+            ) from error
         raise
     shell = Shell(engine, NAME)
     try:

@@ -153,8 +153,11 @@ def _texts(value: object) -> tuple[str, ...]:
 def _configuration(raw: dict[str, Any] | None) -> Configuration | None:
     if raw is None:
         return None
-    variables, secrets = _names(raw.get("variables", {})), _names(raw.get("secrets", {}))
-    return Configuration(variables, secrets, _of(str, raw.get("schema", "")))
+    known = set(Configuration.__dataclass_fields__)
+    found = Configuration(**{key: value for key, value in _of(dict, raw).items() if key in known})
+    for each in vars(found).values():
+        _names(each) if isinstance(each, dict) else _of(str, each)
+    return found
 
 
 def _release(raw: dict[str, Any]) -> Release:

@@ -1,7 +1,7 @@
 """Observes what an application in one environment has on a server, and removes it."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, assert_never
 
@@ -56,6 +56,17 @@ def observe(session: Session, edge: Edge | None) -> Remains:
         guests={raw["Names"][0].lstrip("/"): name for raw in others for name in _networks(raw) if name in networks},
         records=there,
     )
+
+
+def staying(session: Session) -> Iterator[str]:
+    """What serves no application any more but stays, one line each, with how to end it."""
+    if not containers.listed(session.engine) and caddy.find(session.engine):
+        yield (
+            f"The edge still runs there and serves nobody: `docker rm -f {caddy.NAME}` on the server ends it. "
+            f"Its volume `{caddy.VOLUME}` stays."
+        )
+    if session.settings.registry == "embedded":
+        yield "The embedded registry may run on this machine: `tagship registry.stop` ends it."
 
 
 def ensure_edge(session: Session) -> None:

@@ -81,7 +81,7 @@ def propose(folder: Path, answers: Answers) -> Proposal:
     )
     compose_files = [*found.files, *([OVERLAY] if OVERLAY in files else [])]
     files[config_file.FILE] = settings_text.text(
-        Contents(answers.app, compose_files, placed, suites, migrations, health, environments)
+        Contents(answers.app, compose_files, placed, suites, migrations, health, environments, _root(project, placed))
     )
     files[TASKS] = _TASKS
     unnamed = remaining.NOWHERE in f"{answers.staging} {answers.production}"
@@ -201,6 +201,12 @@ def _health(project: Project, placed: Places) -> tuple[str, str]:
         if health and (path == "/*" or health.startswith(path.removesuffix("*"))):
             return health, where
     return "", ""
+
+
+def _root(project: Project, placed: Places) -> bool:
+    """Whether the service that `/*` leads to says in its sources what `/` answers."""
+    service, _ = placed.routes.get("/*", ("", 0))
+    return service in project.made and toolchains.answers_root(project.made[service][0])
 
 
 def _port(found: Compose) -> int:

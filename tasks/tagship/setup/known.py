@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from tagship.setup.dockerfile import Dockerfile
 
 _FETCH = (
-    "fetch('http://127.0.0.1:{port}{path}').then((r) => process.exit(r.status < {bad} ? 0 : 1), () => process.exit(1))"
+    "fetch('http://127.0.0.1:{port}{path}').then((r) => { console.log('GET {path}: ' + r.status); "
+    "process.exit(r.status < {bad} ? 0 : 1) }, (e) => { console.log(String(e.cause || e)); process.exit(1) })"
 )
 _PYTHON = (
     "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=3); "
-    "c.request('GET', '{path}'); sys.exit(c.getresponse().status >= {bad})"
+    "c.request('GET', '{path}'); s = c.getresponse().status; sys.exit(f'GET {path}: {s}' if s >= {bad} else 0)"
 )
 _RUBY = "exit Net::HTTP.get_response('127.0.0.1', '{path}', {port}).code.to_i < {bad}"
 _PHP = "exit(@file_get_contents('http://127.0.0.1:{port}{path}') === false ? 1 : 0);"

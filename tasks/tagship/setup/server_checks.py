@@ -8,10 +8,12 @@ from tagship.deploy.preflight import LEAST_DISK, LEAST_MEMORY, MIB
 from tagship.edge import caddy
 from tagship.edge.state import Files
 from tagship.engine import containers, local
+from tagship.engine.images import image
 from tagship.errors import CheckError, EngineError, RegistryError, TagshipError
 from tagship.images import commit, pulls
 from tagship.images.commit import Images
 from tagship.images.credentials import credentials
+from tagship.images.registry import split
 from tagship.project.schema import Environment
 from tagship.server import connection, observe
 from tagship.server.session import Session
@@ -54,7 +56,7 @@ def _reached(session: Session, way: Way, images: Images | None) -> Iterator[Chec
     with session.files() as reached:
         files = reached.read() if reached else None
     yield from _room(way, files, _size(images))
-    yield from each("edge", lambda: _edge(settings, edge, files))
+    yield from each("edge", lambda: _edge(session, edge, files))
     if images:
         yield from each("registry", lambda: _registry(session, images))
         yield from _accessories(session, images)
@@ -93,7 +95,7 @@ def _size(images: Images | None) -> int:
     with local.local_engine() as here:
         listed = pulls.listed(here)
     ours = {f"{repository}:{images.version.tag}" for repository in images.repositories.values()}
-    return sum(image["Size"] for image in listed if ours & {*(image.get("RepoTags") or ())})
+    return sum(one["Size"] for one in listed if ours & {*(one.get("RepoTags") or ())})
 
 
 def _room(way: Way, files: Files | None, size: int) -> Iterator[Check]:
@@ -112,9 +114,10 @@ def _room(way: Way, files: Files | None, size: int) -> Iterator[Check]:
             yield good(name, f"{free / 1024 / MIB:.1f} GiB free")
 
 
-def _edge(settings: Environment, edge: object, files: Files | None) -> Iterator[Check]:
+def _edge(session: Session, edge: object, files: Files | None) -> Iterator[Check]:
     if not isinstance(edge, dict):
-        yield from public.free(settings)
+        yield from public.free(session.settings)
+        yield _edge_image(session)
         return
     if edge["State"] != "running":
         yield bad(
@@ -123,6 +126,7 @@ def _edge(settings: Environment, edge: object, files: Files | None) -> Iterator[
         return
     if files:
         caddy.refuse_old(files.caddy)
+    settings = session.settings
     published = {port["PublicPort"] for port in edge.get("Ports") or () if port.get("PublicPort")}
     if missing := {settings.edge.http, settings.edge.https} - {0} - published:
         text = f"It publishes {_ports(published)}, not {_ports(missing)}."
@@ -130,6 +134,19 @@ def _edge(settings: Environment, edge: object, files: Files | None) -> Iterator[
     else:
         version = files.caddy.split(maxsplit=1)[0].removeprefix("v") if files and files.caddy else ""
         yield good("edge", f"{f'Caddy {version}'.strip()} at port {_ports(published)}")
+
+
+def _edge_image(session: Session) -> Check:
+    """Whether the first deploy can have the edge's image."""
+    name = session.settings.edge.image
+    if image(session.engine, name):
+        return good("edge", f"{name} is there; the first deploy starts it")
+    try:
+        session.engine.ask_registry(name, session.credentials(split(name)[0]))
+    except EngineError as error:
+        text = f"The server can't get the edge's image {name}: {error.problem}"
+        return bad("edge", text, "set edge.image to one that it can pull, or `docker load` it there", CheckError)
+    return good("edge", f"the server can pull {name}; the first deploy starts it")
 
 
 def _registry(session: Session, images: Images) -> Iterator[Check]:

@@ -48,6 +48,8 @@ class Contents:
     health: str
     """The path of a health check; empty if none is known."""
     environments: str
+    root: bool = False
+    """Whether the application answers at `/`, too."""
 
 
 def text(contents: Contents) -> str:
@@ -66,7 +68,8 @@ def text(contents: Contents) -> str:
         parts.append(f"allow: [{allowed}] # go to no server\n")
     if placed.routes:
         note = "" if contents.health else " # a guess; add what proves that a release works"
-        parts.append(f"smoke:\n  - {{path: {contents.health or '/'}}}{note}\n")
+        also = "  - {path: /}\n" if contents.health and contents.root else ""
+        parts.append(f"smoke:\n  - {{path: {contents.health or '/'}}}{note}\n{also}")
     return "\n".join([*parts, contents.environments])
 
 

@@ -13,6 +13,7 @@ _REQUIREMENTS = ("pyproject.toml", "requirements*.txt", "requirements/*.txt", "P
 _MAKE = re.compile(r"^(test|lint)\s*:(?!=)", re.MULTILINE)
 _HEALTH = re.compile(r"[\"'](/(?:healthz?|health-?check|livez|readyz|up|ping|status)/?)[\"']")
 _DJANGO_HEALTH = re.compile(r"path\(\s*[\"'](health[a-z]*/)[\"']")
+_ROOT = re.compile(r"\b(?:route|get)\(\s*[\"']/[\"']")
 _SOURCES = ("*.py", "*.js", "*.mjs", "*.ts", "*.rb", "*.php", "*.go")
 _SKIPPED = re.compile(r"(^|/)(node_modules|\.?venv|vendor|dist|build|tests?|spec|__tests__|\.[^/]+)(/|$)")
 _MOST_FILES, _MOST_BYTES = 400, 200_000
@@ -118,6 +119,11 @@ def health(context: Path) -> tuple[str, str]:
             line = text.count("\n", 0, found.start()) + 1
             return f"/{found[1].lstrip('/')}", f"{path.relative_to(context)}:{line}"
     return "", ""
+
+
+def answers_root(context: Path) -> bool:
+    """Whether the sources have a route for `/` itself."""
+    return any(_ROOT.search(_text(path)) for path in _sources(context))
 
 
 def _python(context: Path, inside: str, in_image: str) -> Iterator[tuple[str, tuple[str, ...], str]]:

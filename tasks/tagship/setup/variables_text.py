@@ -97,4 +97,10 @@ def files(values: Values, needed: Mapping[str, Need], given: Given) -> tuple[dic
 
 
 def _quoted(value: str) -> str:
-    return value if re.fullmatch(r"[\w.,:/@%+-]*", value) else "'" + value.replace("'", "\\'") + "'"
+    if re.fullmatch(r"[\w.,:/@%+-]*", value):
+        return value
+    if not set(value) & set("'\\"):
+        return f"'{value}'"
+    for character, escape in {"\\": "\\\\", '"': '\\"', "$": "\\$"}.items():
+        value = value.replace(character, escape)
+    return f'"{value}"'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fuzz.how import EXAMPLES
+from tests.unit.fuzz import EXAMPLES
 
 
 def main() -> int:

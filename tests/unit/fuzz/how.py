@@ -6,7 +6,8 @@ from datetime import timedelta
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-EXAMPLES = "TAGSHIP_FUZZ_EXAMPLES"
+from tests.unit.fuzz import EXAMPLES
+
 _MANY = int(os.environ.get(EXAMPLES, "0"))
 
 fuzzed = settings(
