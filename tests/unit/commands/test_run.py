@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tagship.errors import EngineError
+from tagship.server import one_off
 from tests.fakes.servers import Answer, Server
 from tests.unit.commands.conftest import Reach, Run
 from tests.unit.commands.test_logs import LIVE, listed
@@ -62,6 +64,17 @@ def test_says_what_is_missing(run: Run, argv: tuple[str, ...], code: int, proble
 
     assert ran.code == code
     assert problem in ran.err
+
+
+def test_a_program_that_is_not_in_the_image_ends_as_in_a_shell(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise EngineError('The engine says: exec: "nosuch": executable file not found in $PATH.', status=400)
+
+    monkeypatch.setattr(one_off.OneOff, "run", refuse)
+
+    ran = run("run", "--env", "staging", "--service", "web", "--", "nosuch")
+
+    assert (ran.code, ran.err) == (127, "The image of web has no program nosuch.\n")
 
 
 def test_a_command_without_its_dashes_is_no_task(run: Run) -> None:

@@ -55,6 +55,12 @@ def test_is_no_longer_served_before_it_stops_and_is_forgotten_last() -> None:
     )
 
 
+def test_containers_of_no_project_are_named() -> None:
+    one_off = Thing("4", "shop-staging-guard", "")
+
+    assert str(Clear("", (one_off,), anonymous=True)) == "Stop and remove shop-staging-guard (1 container)"
+
+
 def test_its_data_goes_only_when_that_is_asked_for() -> None:
     assert Erase(("shop-staging_data",)) in plan_removal(FOUND, volumes=True)
     assert list(left(FOUND, volumes=False)) == ["Its volumes stay, with their data: shop-staging_data."]

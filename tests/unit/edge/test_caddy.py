@@ -10,8 +10,9 @@ from tagship.edge import routes, sites, state
 from tagship.edge.caddy import ensure, find, refuse_old, refuse_unreachable
 from tagship.edge.shell import Shell
 from tagship.edge.traffic import Edge
+from tagship.engine import compose
 from tagship.engine.client import Engine
-from tagship.errors import CheckError, EngineError
+from tagship.errors import CheckError, EngineError, ToolError
 from tagship.names import Place
 from tagship.project.schema import EdgeSettings
 from tagship.release.model import Served
@@ -320,6 +321,30 @@ def test_a_start_that_fails_for_another_reason_is_that_error(daemon: Server, eng
 
     with pytest.raises(EngineError, match="no space left"):
         ensure(engine, EdgeSettings())
+
+
+def test_an_image_that_cannot_be_had_is_named_with_what_to_do(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ToolError("docker-compose: caddy Pulling\n  Error response from daemon: no such host")
+
+    monkeypatch.setattr(compose, "up", refuse)
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[]),
+        "GET /networks": Answer(body=[]),
+        "GET /info": Answer(body={"KernelVersion": "6.1.0"}),
+        "POST /networks/create": Answer(201, {"Id": "n"}),
+        "POST /volumes/create": Answer(201, {"Name": "tagship"}),
+        "POST /containers/create": Answer(404, {"message": "no such image"}),
+    }
+
+    with pytest.raises(
+        CheckError, match=r"can't get the edge's image caddy:2: Error response .* no such host"
+    ) as caught:
+        ensure(engine, EdgeSettings())
+
+    assert caught.value.hint.startswith("set edge.image")
 
 
 @pytest.mark.parametrize("version", ["2.6.2", "v2.7.6 h1:abc="])

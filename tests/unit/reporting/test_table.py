@@ -89,6 +89,8 @@ def test_a_time_is_told_as_people_say_it() -> None:
 
     assert table.ago("2026-01-01T12:00:00+00:00", now) == "5 min ago"
     assert table.ago("2026-01-01T12:05:01+00:00", now) == "0 s ago"
+    assert table.ago("2026-01-01T12:00:00", now) == "5 min ago"
+    assert table.ago("yesterday", now) == "yesterday"
 
 
 def test_lines_stand_beside_their_title_or_below_it(terminal: pytest.MonkeyPatch) -> None:

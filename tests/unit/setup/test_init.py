@@ -62,6 +62,18 @@ def test_a_dockerfile_alone_gets_a_compose_file_with_its_port_and_a_healthcheck(
     assert "docker-compose.deploy.yml" not in proposal.files
 
 
+@pytest.mark.parametrize(("route", "asked"), [("/", ["/healthz", "/"]), ("/about", ["/healthz"])])
+def test_the_smoke_test_asks_what_visitors_see_first_if_the_sources_have_it(
+    tmp_path: Path, route: str, asked: list[str]
+) -> None:
+    (tmp_path / "app.py").write_text(f'@app.route("{route}")\n@app.route("/healthz")\n')
+
+    proposal, config = proposed(tmp_path, dockerfile=DOCKERFILE)
+
+    assert [check.path for check in config.environments["staging"].smoke] == asked
+    assert "GET /healthz: {s}" in proposal.files["docker-compose.yml"]
+
+
 def test_the_environments_are_this_machine_and_a_server_for_each_branch(tmp_path: Path) -> None:
     _, config = proposed(tmp_path, WEB, DOCKERFILE)
 
