@@ -101,7 +101,7 @@ class SmokeCheck(Table):
     """One end-to-end check: a request and the expected answer, or a command."""
 
     path: str = Field(
-        default="", pattern=r"^(/\S*)?$", description="Path below the environment's URL; it begins with a slash."
+        default="", pattern=r"^(/|$)", description="Path below the environment's URL; it begins with a slash."
     )
     method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="Request method.")
     status: int = Field(default=200, ge=100, le=599, description="Expected status of the answer.")

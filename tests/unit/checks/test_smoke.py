@@ -204,7 +204,6 @@ def test_a_command_of_the_apps_own_is_told_where_the_app_is(web: Server, tmp_pat
         ("sh -c 'seq 5; exit 3'", "sh -c 'seq 5; exit 3': exit 3: 3 / 4 / 5"),
         ("nothing-of-that-name", "nothing-of-that-name: No such file or directory"),
         ("sh -c 'printf \\\\377; exit 1'", "exit 1: "),
-        ("sh -c 'unbalanced", "sh -c 'unbalanced: "),
     ],
 )
 def test_a_command_that_fails_says_its_last_lines(web: Server, command: str, said: str) -> None:
