@@ -42,6 +42,8 @@ def name(settings: Environment) -> Iterator[Check]:
     elif not found:
         text = f"{host} has no address, so nobody finds it and it gets no certificate."
         yield bad("dns", text, "add an A record for it that leads to the server", CheckError)
+    elif settings.edge.behind:
+        yield good("dns", f"{host} is {', '.join(sorted(found))}, where a proxy is before the edge")
     elif engine and not found & (theirs := _addresses(engine)):
         others = ", ".join(sorted(theirs)) or engine
         text = f"{host} is {', '.join(sorted(found))}, but SSH goes to {others}: right only behind a load balancer."
@@ -56,6 +58,8 @@ def certificate(settings: Environment, *, edge: bool) -> Iterator[Check]:
     if url.scheme != "https":
         return
     host, port = url.hostname or "", url.port or 443
+    log = "read the edge's log: docker logs tagship-edge"
+    todo = "renew it at the proxy before the edge" if settings.edge.behind else log
     try:
         with socket.create_connection((host, port), WITHIN) as raw:
             wrapped = ssl.create_default_context().wrap_socket(raw, server_hostname=host)
@@ -63,19 +67,19 @@ def certificate(settings: Environment, *, edge: bool) -> Iterator[Check]:
                 expires = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {})["notAfter"]))
     except ssl.SSLCertVerificationError as error:
         text = f"{host} shows a certificate that isn't valid: {error.verify_message}."
-        yield bad("certificate", text, "read the edge's log: docker logs tagship-edge", CheckError)
+        yield bad("certificate", text, todo, CheckError)
         return
     except (OSError, KeyError, UnicodeError) as error:
         if edge:
-            text, todo = f"{host}:{port} doesn't answer: {error}.", "open port 443 in the server's firewall"
-            yield bad("certificate", text, todo, CheckError)
+            text = f"{host}:{port} doesn't answer: {error}."
+            yield bad("certificate", text, "open the port in the firewall", CheckError)
         else:
             yield unknown("certificate", "There is no edge yet; it gets a certificate with the first deploy.")
         return
     left = int((expires - dt.datetime.now(dt.UTC).timestamp()) // 86400)
     if left < LEAST_DAYS:
         text = f"{host}'s certificate ends in {left} days, and nobody has renewed it."
-        yield bad("certificate", text, "read the edge's log: docker logs tagship-edge", CheckError)
+        yield bad("certificate", text, todo, CheckError)
     else:
         yield good("certificate", f"valid for {left} days")
 

@@ -61,6 +61,15 @@ def test_a_name_that_leads_elsewhere_is_a_question_not_an_error(monkeypatch: pyt
     assert [c.mark for c in public.name(environment("https://nowhere.example"))] == [Mark.BAD]
 
 
+def test_a_name_that_leads_to_the_proxy_before_the_edge_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "_addresses", lambda host: {HERE} if host == HERE else {"192.0.2.1"})
+    behind = Environment.model_validate(
+        {"engine": f"ssh://deploy@{HERE}", "url": "https://shop.example", "edge": {"behind": "192.0.2.1"}}
+    )
+
+    assert [c.mark for c in public.name(behind)] == [Mark.GOOD]
+
+
 def test_without_an_edge_nobody_knows_about_the_certificate() -> None:
     found = [check.mark for check in public.certificate(environment(f"https://{HERE}:1"), edge=False)]
 
