@@ -16,6 +16,8 @@ from tagship.reporting import loglines
 from tagship.server.logs import Logs, Told, Wanted
 from tagship.server.session import Session
 
+_CONTROLS = re.compile(r"[\x7f-\x9f]")
+"""What JSON needn't escape, and a terminal obeys."""
 LINES = 100
 """How many lines of each container are shown if nothing else is said."""
 
@@ -47,11 +49,12 @@ class Display:
     def _lines(self, told: Told) -> Iterator[str]:
         container, line = told.container, told.line
         if self._raw:
-            yield line.text
+            yield loglines.harmless(line.text, color=self._color) if self._terminal else line.text
         elif self._json:
             named = {"service": container.service, "container": container.name, "release": container.project}
             said = {"at": line.at, **named, "stream": line.stream, "text": line.text}
-            yield json.dumps({**said, "fields": loglines.fields(line.text)}, ensure_ascii=False)
+            text = json.dumps({**said, "fields": loglines.fields(line.text)}, ensure_ascii=False)
+            yield _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         else:
             at = loglines.clock(line.at, datetime.now(self._zone))
             name = self._name(container)

@@ -59,9 +59,12 @@ def rendered(text: str, *, terminal: bool, color: bool) -> list[str]:
     """
     found = fields(text)
     shown = list(_told(found, color=color)) if found else [text]
-    if terminal:
-        shown = [_CONTROLS.sub(lambda found: (color and found["color"]) or "", line) for line in shown]
-    return shown
+    return [harmless(line, color=color) for line in shown] if terminal else shown
+
+
+def harmless(text: str, *, color: bool) -> str:
+    """A line without what would change the terminal."""
+    return _CONTROLS.sub(lambda found: (color and found["color"]) or "", text)
 
 
 def _told(found: Mapping[str, Any], *, color: bool) -> Iterator[str]:

@@ -58,11 +58,12 @@ def installs(suites: Iterable[Suite]) -> list[str]:
 def steps(placed: Places, *, unnamed: bool) -> list[str]:
     """What everybody does after the files are committed. `unnamed`: the servers have no names yet."""
     up = "tagship accessories.up --env local && " if placed.accessories else ""
+    there = "tagship accessories.up --env staging, and " if placed.accessories else ""
     servers = ["Write your servers into tagship.yml: `engine` and `url` of staging and production."] if unnamed else []
     return [
         f"Try it here: {up}tagship ship --env local",
         *servers,
-        "tagship doctor --env staging says what that server lacks; then tagship ship --env staging.",
+        f"tagship doctor --env staging says what that server lacks; then {there}tagship ship --env staging.",
         "tagship github.workflows writes the workflows that deploy pushes to `staging` and `main`.",
     ]
 

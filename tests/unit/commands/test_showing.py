@@ -1,5 +1,7 @@
 """Which containers are followed."""
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,6 +10,7 @@ import pytest
 
 from tagship.commands import showing
 from tagship.engine.containers import Container
+from tagship.engine.logs import Line
 from tagship.names import Place
 from tagship.server.logs import Told, Wanted
 from tagship.server.session import Session
@@ -41,3 +44,29 @@ def test_a_new_release_is_followed_but_no_guard_of_a_command(
     showing.show(session, [], Wanted(), showing.Display(raw=False, json=False), [])
 
     assert found == followed
+
+
+SENT = "a\x9b2J\x7fb \x1b[31mred"
+
+
+@pytest.mark.parametrize(
+    ("raw", "terminal", "shown"),
+    [
+        (True, False, SENT),
+        (True, True, "a2Jb \x1b[31mred"),
+        (False, True, r"a\u009b2J\u007fb \u001b[31mred"),
+        (False, False, r"a\u009b2J\u007fb \u001b[31mred"),
+    ],
+)
+def test_a_raw_line_and_a_json_line_change_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, raw: bool, terminal: bool, shown: str
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    showing.Display(raw=raw, json=not raw).print(Told(container("web"), Line("2026", "stdout", SENT)))
+
+    said = capsys.readouterr().out
+    assert shown in said
+    assert raw or json.loads(said)["text"] == SENT
