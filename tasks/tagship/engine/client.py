@@ -117,10 +117,16 @@ class Engine:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **query: object
     ) -> Iterator[dict[str, Any]]:
         """The answer as a stream of JSON objects, one per line; ends with the answer, or when the caller stops."""
+        with self.opened(method, path, headers, **query) as answer:
+            yield from answer
+
+    @contextmanager
+    def opened(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **query: object
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """The same, when the head of the answer has arrived: from then on, the engine sees what happens."""
         with self._response(method, path, query, stream=True, headers=headers) as response:
-            for line in response.iter_lines(chunk_size=None):
-                if line:
-                    yield _decoded(line)
+            yield (_decoded(line) for line in response.iter_lines(chunk_size=None) if line)
 
     def text(self, path: str, **query: object) -> bytes:
         """GET raw bytes."""

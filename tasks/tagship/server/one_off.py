@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Event
 from typing import Any
 
 from tagship.edge.caddy import NETWORK
@@ -20,6 +21,8 @@ from tagship.server import attached
 from tagship.server.guard import MARK, Guard
 from tagship.system.parallel import ahead
 
+_HEAD_WITHIN = 30.0
+"""Seconds in which an engine begins to answer; after them, the command is started in any case."""
 _KEPT = ("Env", "User", "WorkingDir", "StopSignal", "StopTimeout", "Domainname", "Entrypoint")
 _COUNTED = ("com.docker.compose.container-number", "com.docker.compose.config-hash", "com.docker.compose.depends_on")
 """Labels by which Compose counts and compares a service's containers."""
@@ -51,7 +54,9 @@ class OneOff:
             host = {"AutoRemove": True, "PidMode": f"container:{guard.id}"}
             container = self._created(argv, host, tty=tty, stdin=True)
             stream = self._engine.attach(container, output=True)
-            ended = ahead(partial(self._exit_code, container))
+            waits = Event()
+            ended = ahead(partial(self._exit_code, container, waits))
+            waits.wait(_HEAD_WITHIN)
             try:
                 self._engine.call("POST", f"/containers/{container}/start")
                 resize = partial(_resize, self._engine, f"/containers/{container}/resize")
@@ -69,9 +74,17 @@ class OneOff:
             finally:
                 stream.close()
 
-    def _exit_code(self, container: str) -> int:
-        answer = list(self._engine.stream("POST", f"/containers/{container}/wait", condition="next-exit"))
-        return int(answer[-1]["StatusCode"])
+    def _exit_code(self, container: str, waits: Event) -> int:
+        """The code, when it has ended. Sets `waits` as soon as the engine waits for that.
+
+        Until then it isn't started: the container of a quick command is gone before a later call would find it.
+        """
+        try:
+            with self._engine.opened("POST", f"/containers/{container}/wait", condition="next-exit") as answer:
+                waits.set()
+                return int([*answer][-1]["StatusCode"])
+        finally:
+            waits.set()
 
     def _remove(self, container: str) -> None:
         with suppress(TagshipError):

@@ -1,10 +1,16 @@
 """A one-off made like a service's container."""
 
+from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
-from tagship.names import RUN_BY
+from tagship.engine.client import Engine
+from tagship.names import RUN_BY, Place
 from tagship.release.model import Sources
 from tagship.server import one_off
+from tagship.system.parallel import ahead
+from tests.fakes.servers import Answer, Request, Server
+from tests.unit.engine.test_containers import container
 
 FOUND: dict[str, Any] = {
     "Image": "sha256:1",
@@ -78,3 +84,26 @@ def test_it_gets_the_configs_and_secrets_that_compose_copied_into_the_other() ->
 
     assert one_off.files(sources, "web") == ["/conf", "/etc/x", "/run/secrets/key", "/k", "/run/secrets/why"]
     assert one_off.files(sources, "worker") == one_off.files(None, "web") == []
+
+
+def test_a_command_starts_only_when_the_engine_waits_for_its_end(daemon: Server, engine: Engine) -> None:
+    """As Docker's own client does: `run -- true` on a far server has ended before a later call finds it."""
+    waiting, ended = Event(), Event()
+
+    def wait(_: Request) -> Answer:
+        return Answer(lines=_told(waiting, ended))
+
+    daemon.answers |= {"POST /containers/c/wait": wait}
+    command = one_off.OneOff(engine, Place("shop", "staging"), container("web"), None, "ada")
+
+    code = ahead(lambda: command._exit_code("c", waiting))  # noqa: SLF001 - what `run` does before it starts it
+
+    assert waiting.wait(10), "the head of the answer has arrived, although nothing has ended"
+    ended.set()
+    assert code() == 3
+
+
+def _told(waiting: Event, ended: Event) -> Iterator[object]:
+    assert waiting.wait(10)
+    ended.wait(10)
+    yield {"StatusCode": 3}
