@@ -11,6 +11,7 @@ from tagship.deploy.steps import (
     Create,
     Cutover,
     Drain,
+    KeepAssets,
     Migrate,
     Plan,
     Prepare,
@@ -63,6 +64,8 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             return target.reverse(rendered, plan, listeners)
         case Start(rendered, services):
             target.start(rendered, services)
+        case KeepAssets(rendered, live):
+            target.keep_assets(rendered, live)
         case Serve(candidate, live, to, elsewhere, here):
             target.serve(candidate, live, to=to, elsewhere=elsewhere, here=here)
         case SmokeTest(release, candidate):

@@ -90,6 +90,19 @@ class Start:
 
 
 @dataclass(frozen=True)
+class KeepAssets:
+    """Keep the files of the routes with assets, for pages that another release delivered."""
+
+    rendered: Rendered
+    live: str
+    """The release that is replaced; empty for none."""
+
+    def __str__(self) -> str:
+        routes = self.rendered.release.shape.routes
+        return f"Keep the files of {', '.join(route.path for route in routes if route.assets)} for open pages"
+
+
+@dataclass(frozen=True)
 class Serve:
     """Let the edge serve these routes: the candidate's to requests with the deploy's key, the live ones to others."""
 
@@ -191,6 +204,7 @@ Step = (
     | Migrate
     | Reverse
     | Start
+    | KeepAssets
     | Serve
     | SmokeTest
     | Cutover

@@ -112,6 +112,9 @@ class Target(Protocol):
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start services, dependencies first, and wait until they are ready."""
 
+    def keep_assets(self, rendered: Rendered, live: str) -> None:
+        """Keep the assets of a release, and for a while those of the live one that it replaces."""
+
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
     ) -> None:

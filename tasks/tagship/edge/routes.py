@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from tagship.edge import kept_assets
 from tagship.names import CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Route, Served
@@ -156,18 +157,17 @@ def is_switch(route: Json, place: Place) -> bool:
 
 def _releases(place: Place, candidate: Served, live: Served, to: str, maintenance: MaintenanceSettings | None) -> Json:
     folder = f"{STATE}/{place}"
-    pool = f"{{file.{folder}/{POOL}}}"
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
-        "handle": _proxies(f"{{file.{folder}/candidate}}", candidate, pool),
+        "handle": _proxies(folder, "candidate", candidate),
         "terminal": True,
     }
     after_cutover = {
         "match": [{"vars": {f"{{file.{folder}/live}}": [to]}}],
-        "handle": _proxies(f"{{file.{folder}/live}}", candidate, pool),
+        "handle": _proxies(folder, "live", candidate),
         "terminal": True,
     }
-    for_everyone = {"handle": _proxies(f"{{file.{folder}/live}}", live, pool)}
+    for_everyone = {"handle": _proxies(folder, "live", live)}
     changing = [after_cutover] if to and candidate != live else []
     closed = [switch(place, maintenance)] if maintenance else []
     return {"handler": "subroute", "routes": [for_candidate, *closed, *changing, for_everyone]}
@@ -225,8 +225,10 @@ def _says(status: int, text: str, more: Json | None = None) -> Json:
     return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
 
 
-def _proxies(release: str, served: Served, pool: str) -> list[Json]:
-    """Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`.
+def _proxies(folder: str, who: str, served: Served) -> list[Json]:
+    """The release that the file `who` names in an environment's folder answers.
+
+    Longer paths come first, independent of the order in the file; `/api/*` also matches `/api`.
 
     Without routes, an environment is held: it answers for maintenance.
     """
@@ -238,7 +240,7 @@ def _proxies(release: str, served: Served, pool: str) -> list[Json]:
     answers = [
         {
             "match": [{"path": _paths(route.path, exact)}],
-            "handle": _to(route, f"{release}-{route.service}", replicas.get(route.service, 1), pool),
+            "handle": _to(route, f"{{file.{folder}/{who}}}", replicas.get(route.service, 1), folder),
             "terminal": True,
         }
         for route in ordered
@@ -251,14 +253,15 @@ def _paths(path: str, exact: set[str]) -> list[str]:
     return [path] if folder in {path, "", *exact} else [path, folder]
 
 
-def _to(route: Route, containers: str, count: int, pool: str) -> list[Json]:
-    """A proxy, and before it what takes the beginning off the path and says so."""
-    proxy = _proxy(containers, count, f"{pool}:{route.port}")
+def _to(route: Route, release: str, count: int, folder: str) -> list[Json]:
+    """A proxy to a route's containers, and before it what takes the beginning off the path and says so."""
+    proxy = _proxy(f"{release}-{route.service}", count, f"{{file.{folder}/{POOL}}}:{route.port}")
+    if route.assets:
+        proxy["handle_response"] = kept_assets.otherwise(folder)
     if not route.strip:
         return [proxy]
-    prefix = route.path.removesuffix("/*")
-    proxy["headers"]["request"]["set"] = {"X-Forwarded-Prefix": [prefix]}
-    return [{"handler": "rewrite", "strip_path_prefix": prefix}, proxy]
+    proxy["headers"]["request"]["set"] = {"X-Forwarded-Prefix": [route.strip]}
+    return [{"handler": "rewrite", "strip_path_prefix": route.strip}, proxy]
 
 
 def _proxy(containers: str, count: int, end: str) -> Json:

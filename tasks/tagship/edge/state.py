@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tagship.edge import routes
 from tagship.edge.admin import SERVED, answered, application, asking
+from tagship.edge.kept_assets import FOLDER
 from tagship.edge.shell import Shell, encoded, quote, replace_file
 from tagship.errors import EngineError
 from tagship.names import MAINTENANCE, Place
@@ -13,6 +14,8 @@ _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, w
 
 _SEPARATOR = "\036"
 
+ASSET_DAYS = 7
+"""How long the assets of a replaced release are kept."""
 LEDGER_LINES = 200
 """How many lines of the ledger a deploy reads: enough to find the releases for a rollback."""
 
@@ -110,6 +113,38 @@ class State:
         self._shell.run(
             f"if [ -s {pool} ]; then : > {pool}.new; else printf . > {pool}.new; fi; mv -f {pool}.new {pool}"
         )
+
+    def keeps_assets(self, release: str, live: str) -> bool:
+        """Whether a release's assets are here; otherwise make a folder for them. Removes those of older releases.
+
+        Those of `live` stay for a week from now on, as it is about to be replaced.
+        """
+        folder, ours, old = quote(self._assets), quote(release), quote(live or release)
+        return (
+            self._shell.run(
+                f"mkdir -p {folder} && cd {folder} && rm -rf -- *.part; touch -c -- {ours} {old}\n"
+                f"find . -mindepth 1 -maxdepth 1 -mtime +{ASSET_DAYS} -exec rm -rf {{}} +\n"
+                f"if [ -d {ours} ]; then echo yes; else mkdir -- {ours}.part; fi"
+            )
+            == b"yes\n"
+        )
+
+    def incoming_assets(self, release: str) -> str:
+        """The folder that a release's assets are copied to."""
+        return f"{self._assets}/{release}.part"
+
+    def take_assets(self, release: str, live: str) -> None:
+        """Keep what was copied; a file that is the same in `live` takes no space a second time."""
+        folder, ours, old = quote(self._assets), quote(release), quote(live)
+        same = f'cmp -s -- "$each" "../{old}/$each" 2>/dev/null && ln -f -- "../{old}/$each" "$each"'
+        self._shell.run(
+            f"cd {folder}/{ours}.part && find . -type f | while IFS= read -r each; do {same}; done; "
+            f"cd .. && mv -- {ours}.part {ours}"
+        )
+
+    @property
+    def _assets(self) -> str:
+        return f"{self._folder}/{FOLDER}"
 
     def close_site(self, page: bytes) -> None:
         """From the next request on, visitors get this page and the status 503."""

@@ -166,6 +166,10 @@ class Settings(Table):
         description="Path → SERVICE:PORT, served by the edge. With a slash behind it, the app doesn't see the path's "
         "beginning: `/shop/*: web:8000/`.",
     )
+    assets: Routes = Field(
+        default_factory=dict,
+        description="Path → SERVICE:FOLDER with files that stay available for a week after their release was replaced.",
+    )
     allow: Strings = Field(
         default=(),
         description="Risks of the Compose file that you accept: SERVICE:WHAT, as the error message names them.",

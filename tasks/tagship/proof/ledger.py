@@ -181,8 +181,8 @@ def _release(raw: dict[str, Any]) -> Release:
 
 
 def _route(raw: dict[str, Any]) -> Route:
-    route = Route(**raw)
-    _texts([route.path, route.service])
+    route = Route(**{key: value for key, value in raw.items() if key in Route.__dataclass_fields__})
+    _texts([route.path, route.service, route.strip, route.assets])
     _of(int, route.port)
     return route
 

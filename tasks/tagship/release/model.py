@@ -15,8 +15,10 @@ class Route:
     path: str
     service: str
     port: int
-    strip: bool = False
-    """Whether the service doesn't see the path's beginning, `/api`."""
+    strip: str = ""
+    """The path's beginning that the service doesn't see, `/api`; empty for none."""
+    assets: str = ""
+    """The folder of the service's image with this path's files, if they stay available after a cutover."""
 
     @classmethod
     def parse(cls, path: str, target: str) -> Self:
@@ -32,7 +34,7 @@ class Route:
         service, colon, port = target.removesuffix("/").rpartition(":")
         if not colon or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
             raise ConfigError(f"The route {path} goes to {target!r}.", hint="write it as SERVICE:PORT")
-        return cls(path, service, int(port), strip and path != "/*")
+        return cls(path, service, int(port), path.removesuffix("/*") if strip else "")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tagship.errors import ConfigError
@@ -27,6 +28,8 @@ def shape(settings: Settings, services: Mapping[str, Any], where: Where = nowher
     )
     ours = release.services or tuple(built)
     routes, problems = _routes(settings.routes)
+    routes, wrong = _with_assets(routes, settings.assets)
+    problems += wrong
     problems += [
         *_unknown(release, ours, services),
         *_contradictions(release, ours),
@@ -53,6 +56,23 @@ def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
         except ConfigError as error:
             problems.append((("routes", path), error.problem, error.hint))
     return routes, problems
+
+
+def _with_assets(routes: list[Route], given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:
+    """The routes, and one for each path with assets, to the port at which its service answers already."""
+    by_path = {route.path: route for route in routes}
+    problems: list[Problem] = []
+    for path, target in given.items():
+        service, _, folder = target.partition(":")
+        found = [route for route in routes if route.service == service]
+        best = max(found, key=lambda route: (path.startswith(route.path.rstrip("*")), len(route.path)), default=None)
+        if not path.startswith("/") or not path.endswith("/*") or not folder.startswith("/"):
+            problems.append((f"The assets {path} are {target!r}.", "write it as /PATH/*: SERVICE:/FOLDER"))
+        elif best is None or by_path.get(path, best).service != service:
+            problems.append((f"The assets {path} are of {service!r}, which has no route there.", f"route {path} to it"))
+        else:
+            by_path[path] = replace(best, path=path, assets=folder.rstrip("/"))
+    return list(by_path.values()), problems
 
 
 def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
 from tagship.secret import Secret
-from tagship.server import listening, unwatched
+from tagship.server import assets, listening, unwatched
 from tagship.server.attach import attachments
 from tagship.server.composer import Composer
 from tagship.server.drain import drain
@@ -227,6 +227,11 @@ class Server:
         ending = [c for c in ours if containers.is_ending(self._engine, c)]
         containers.stop(self._engine, ending)
         return [replace(c, state="exited") if c in ending else c for c in ours]
+
+    def keep_assets(self, rendered: Rendered, live: str) -> None:
+        """Copy them from the containers to the edge's volume."""
+        ours = [route for route in rendered.release.shape.routes if route.assets]
+        assets.keep(self._engine, self._edge, rendered.name, live, ours)
 
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True

@@ -196,6 +196,11 @@ class MemoryTarget:
         if idle := self._project(rendered.name).run(services):
             self._changed("start", rendered.name, *idle)
 
+    def keep_assets(self, rendered: Rendered, live: str) -> None:  # noqa: ARG002 - required by the protocol
+        """Keep a release's assets."""
+        self._may_fail("keep_assets")
+        self._changed("keep_assets", rendered.name)
+
     def serve(
         self, candidate: Served, live: Served, *, to: str = "", elsewhere: Sequence[str] = (), here: bool = True
     ) -> None:

@@ -13,6 +13,7 @@ from tagship.deploy.steps import (
     Create,
     Cutover,
     Drain,
+    KeepAssets,
     Migrate,
     Prepare,
     Pull,
@@ -52,6 +53,16 @@ def test_a_first_deploy_goes_from_nothing_to_live() -> None:
         Cutover(NEW.name),
         SmokeTest(NEW.name, candidate=False),
     )
+
+
+def test_assets_are_kept_once_the_candidate_is_ready_and_before_anyone_reaches_it() -> None:
+    wanted = rendered("b", routes=(Route("/*", "web", 8000), Route("/s/*", "web", 8000, assets="/srv")))
+
+    plan = plan_rollout(wanted, observed(OLD), PATIENCE)
+
+    kept = plan.index(KeepAssets(wanted, OLD.name))
+    assert isinstance(plan[kept - 1], Start)
+    assert isinstance(plan[kept + 1], Serve)
 
 
 def test_keeps_the_old_release_until_the_new_one_is_smoke_tested() -> None:

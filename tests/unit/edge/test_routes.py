@@ -256,7 +256,7 @@ def test_a_host_that_only_leads_to_the_url_is_redirected_with_path_and_query(url
 
 
 def test_a_route_that_strips_tells_the_app_what_was_taken_off() -> None:
-    (handler,) = branches(served(live=(Route("/shop/*", "web", 8000, strip=True),)))[1]["handle"]
+    (handler,) = branches(served(live=(Route("/shop/*", "web", 8000, strip="/shop"),)))[1]["handle"]
 
     strip, proxy = handler["routes"][0]["handle"]
     assert strip == {"handler": "rewrite", "strip_path_prefix": "/shop"}

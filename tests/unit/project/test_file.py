@@ -318,6 +318,48 @@ def test_a_route_to_what_no_deploy_replaces_is_refused(load: Load) -> None:
     assert caught.value.hint == "route to one of: web, worker"
 
 
+def test_assets_are_a_route_of_their_own_to_the_port_that_answers_around_them(load: Load) -> None:
+    settings = load(LEAST + "routes: {/*: web:80, /api/*: web:81}\nassets: {/api/static/*: web:/srv/static/}\n")
+
+    routes = {route.path: route for route in shape.shape(settings, SERVICES).routes}
+
+    assert routes["/api/static/*"] == Route("/api/static/*", "web", 81, assets="/srv/static")
+
+
+def test_assets_below_a_path_that_is_stripped_are_stripped_like_it(load: Load) -> None:
+    settings = load(LEAST + "routes: {/shop/*: web:80/}\nassets: {/shop/static/*: web:/srv}\n")
+
+    routes = {route.path: route for route in shape.shape(settings, SERVICES).routes}
+
+    assert routes["/shop/static/*"] == Route("/shop/static/*", "web", 80, strip="/shop", assets="/srv")
+
+
+def test_a_route_that_stands_in_the_file_may_have_assets(load: Load) -> None:
+    settings = load(LEAST + "routes: {/*: web:80, /s/*: web:81}\nassets: {/s/*: web:/srv}\n")
+
+    routes = {route.path: route for route in shape.shape(settings, SERVICES).routes}
+
+    assert routes["/s/*"] == Route("/s/*", "web", 81, assets="/srv")
+
+
+@pytest.mark.parametrize(
+    ("assets", "problem"),
+    [
+        ("/s/*: worker:/srv", "of 'worker', which has no route there"),
+        ("/s/*: nope:/srv", "of 'nope', which has no route there"),
+        ("/api/*: web:/srv", "of 'web', which has no route there"),
+        ("/s/*: web", "The assets /s/\\* are 'web'"),
+        ("/s/*: web:srv", "The assets /s/\\* are 'web:srv'"),
+        ("/s: web:/srv", "The assets /s are 'web:/srv'"),
+    ],
+)
+def test_assets_of_what_does_not_answer_there_are_refused(load: Load, assets: str, problem: str) -> None:
+    services = {**SERVICES, "api": {"build": {}}}
+
+    with pytest.raises(ConfigError, match=problem):
+        shape.shape(load(f"{LEAST}routes: {{/*: web:80, /api/*: api:80}}\nassets: {{{assets}}}\n"), services)
+
+
 def test_a_service_is_replaced_or_left_alone_and_not_both(load: Load) -> None:
     with pytest.raises(ConfigError, match="db, web can't be both a service and an accessory"):
         shape.shape(load(LEAST + "release: {services: [web, db], accessories: [db, web]}\n"), SERVICES)

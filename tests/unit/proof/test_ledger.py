@@ -134,7 +134,9 @@ def test_a_release_is_rendered_again_from_its_record(migrations: Migrations | No
 
 def test_a_record_that_an_older_version_kept_is_a_release_without_configuration() -> None:
     release = rendered("a").release
-    older = json.dumps(dataclasses.asdict(release)).encode()
+    fields = dataclasses.asdict(release)
+    del fields["shape"]["routes"][0]["assets"]
+    older = json.dumps(fields).encode()
 
     assert ledger.decode_record(older) == Record(release, None)
 
@@ -142,6 +144,7 @@ def test_a_record_that_an_older_version_kept_is_a_release_without_configuration(
 def test_fields_of_a_later_version_s_record_are_passed_over() -> None:
     kept = json.loads(ledger.encode_record(rendered("a").record))
     kept["configuration"]["weather"] = "fine"
+    kept["shape"]["routes"][0]["weather"] = "fine"
 
     assert ledger.decode_record(json.dumps(kept).encode()) == rendered("a").record
 

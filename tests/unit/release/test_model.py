@@ -100,7 +100,7 @@ def test_a_route_without_a_slash_would_match_nothing_and_is_refused() -> None:
 
 
 def test_a_slash_behind_the_port_takes_the_beginning_off_the_path() -> None:
-    assert Route.parse("/shop/*", "web:8000/") == Route("/shop/*", "web", 8000, strip=True)
+    assert Route.parse("/shop/*", "web:8000/") == Route("/shop/*", "web", 8000, strip="/shop")
     assert Route.parse("/*", "web:8000/") == Route("/*", "web", 8000)
 
     with pytest.raises(ConfigError, match="no beginning to strip"):
