@@ -74,8 +74,8 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             target.cutover(release)
         case Bake(release, seconds):
             target.bake(release, seconds, listeners.bake)
-        case Drain(release, seconds):
-            target.drain(release, seconds)
+        case Drain(release, seconds, quiet):
+            target.drain(release, seconds, quiet)
         case Stop(release, services):
             target.stop(release, services)
         case Resume(release, services):

@@ -31,6 +31,11 @@ RECOVERY_DRAIN = 5.0
 """Seconds for requests to a failed release to finish: a cancelled CI job has ten before it is killed."""
 
 
+QUIET = 0.5
+HELD_DRAIN = 5.0
+"""The same for requests to a routed singleton: meanwhile the edge holds the next ones, for ten seconds at most."""
+
+
 @dataclass(frozen=True)
 class GoodRelease:
     """The release that a failed rollout goes back to."""
@@ -71,13 +76,14 @@ def plan_rollout(
     if observed.live == new.name:
         return (*revival(new, observed), *first, *_finish(new, observed, patience), *last)
     others = _leftovers(new.name, observed)
+    beside = tuple(service for service in new.routed if service not in _waiting(new, observed))
     may_migrate = migrate and _may_migrate(new, observed)
     return (
         *revival(new, observed),
         *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
         *_bring(new, observed, migrate=may_migrate),
         *first,
-        *((Start(new, new.routed),) if new.routed else ()),
+        *((Start(new, beside),) if beside else ()),
         *((KeepAssets(new, observed.live),) if any(route.assets for route in new.served.routes) else ()),
         *_switch(new, observed, patience),
         *_replace_workers(new, observed),
@@ -91,7 +97,7 @@ def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
     """The steps that restore the good release, complete and served as before, after a rollout failed at any point."""
     old = now.standing(good.name)
     back = now.live == failed and good.name != failed
-    if now.live == failed and not (back and old and old.runs):
+    if now.live == failed and not (back and old and (old.runs or any(map(old.present.get, good.running)))):
         return ()  # there is nothing to go back to; the error says so
     was = good.routing or now.routing
     again = served(good.release.shape.routes if good.release else (), old.present if old else {})
@@ -122,13 +128,18 @@ def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     workers = tuple(service for service in missing if service not in new.routed)
     others = [release for release in observed.releases if release.name in _leftovers(new.name, observed)]
     singletons, ours = new.release.shape.singletons, new.served
+    theirs = [
+        Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))
+    ]
+    held = any(service in singletons for service in routed)
     unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
         *((*_pull(new), Prepare(new), Create(new)) if missing and not whole(new, standing) else ()),
+        *(theirs if held else ()),
         *((Start(new, routed),) if routed else ()),
         *(_prove_live(new, observed, sure=not unsure) if ours.routes else ()),
         *((Bake(new.name, patience.bake),) if patience.bake and not observed.proven else ()),
-        *(Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))),
+        *(() if held else theirs),
         *((Start(new, workers),) if workers else ()),
         *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
     )
@@ -192,8 +203,28 @@ def _may_migrate(new: Rendered, observed: Observed) -> bool:
     return not new.configuration.schema or live is None or live.schema != new.configuration.schema
 
 
+def _waiting(new: Rendered, observed: Observed) -> tuple[str, ...]:
+    """The routed services that start only after their old containers stopped: singletons, and what depends on them."""
+    live = observed.standing(observed.live)
+    found = [s for s in new.routed if s in new.release.shape.singletons and live and live.running.get(s)]
+    for service in new.routed:  # dependencies first
+        if service not in found and any(name in found for name in new.dependencies(service)):
+            found.append(service)
+    return tuple(service for service in new.routed if service in found)
+
+
+def _exchange(new: Rendered, observed: Observed) -> Plan:
+    """Stop what must not run twice, then start the new ones. The edge holds requests from the cutover on."""
+    late, live = _waiting(new, observed), observed.live
+    old = tuple(service for service in late if service in new.release.shape.singletons)
+    return (Drain(live, HELD_DRAIN, QUIET), Stop(live, old), Start(new, late)) if late else ()
+
+
 def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
-    """From a ready candidate to the live release; each stage is proven before the next."""
+    """From a ready candidate to the live release; each stage is proven before the next.
+
+    A candidate with a service that must not run twice can't be tested before the cutover.
+    """
     after = new.served
     if not after.routes:
         left = observed.routing.here or observed.routing.elsewhere
@@ -203,10 +234,12 @@ def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     if observed.routing.held:  # it stays so until the cutover, because the live release doesn't fit its database
         before = Served(())
     elsewhere = observed.routing.elsewhere
+    exchange = _exchange(new, observed)
     return (
         Serve(after, before, to=new.name if before != after else "", elsewhere=elsewhere),
-        SmokeTest(new.name, candidate=True),
+        *(() if exchange else (SmokeTest(new.name, candidate=True),)),
         Cutover(new.name),
+        *exchange,
         SmokeTest(new.name, candidate=False),
         *((Bake(new.name, patience.bake),) if patience.bake else ()),
         *((Serve(after, after),) if before != after or elsewhere else ()),

@@ -158,6 +158,8 @@ class Drain:
 
     release: str
     seconds: float
+    quiet: float = 0
+    """Seconds without any: a stop right after the cutover could cut off one that was just being passed on."""
 
     def __str__(self) -> str:
         return f"Drain {self.release}"

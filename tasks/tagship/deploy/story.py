@@ -19,7 +19,7 @@ from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvir
 from tagship.errors import CheckError, StoppedError, TagshipError
 from tagship.proof import ledger
 from tagship.proof.ledger import Action
-from tagship.release.findings import dropped
+from tagship.release.findings import dropped, overlapping
 from tagship.release.model import Rendered
 from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted
@@ -270,6 +270,7 @@ def _asides(new: Rendered, companion: Companion) -> Iterator[str]:
     yield from companion.announcement.splitlines()
     release = new.release
     yield from dropped(release.sources.model, release.shape)
+    yield from overlapping(release.sources.model, release.shape)
     if unbuilt := release.unbuilt:
         yield f"Images not built and pushed yet: {len(unbuilt)}; `tagship ship` builds and pushes them first"
 

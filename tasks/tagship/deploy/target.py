@@ -133,8 +133,8 @@ class Target(Protocol):
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
         """Watch a release for a while after the cutover, and call `look` meanwhile."""
 
-    def drain(self, release: str, seconds: float) -> None:
-        """Wait until no request is in flight to a release, for so many seconds at most."""
+    def drain(self, release: str, seconds: float, quiet: float = 0) -> None:
+        """Wait until no request was in flight to a release for `quiet` seconds, for so many seconds at most."""
 
     def stop(self, release: str, services: Sequence[str]) -> None:
         """Stop containers of a release; all of them if no service is named."""

@@ -150,6 +150,22 @@ def dropped(model: Model, shape: Shape) -> list[str]:
     return [f"Left out: {what} ({', '.join(items)}): {why}" for items, what, why in lines if items]
 
 
+def overlapping(model: Model, shape: Shape) -> list[str]:
+    """Services of one container that write to a volume and for a moment run twice, one per line, for the plan."""
+    found = []
+    for name in dict.fromkeys(route.service for route in shape.routes):
+        settings = model["services"][name]
+        volumes = [
+            v["source"] for v in settings.get("volumes") or () if v["type"] == "volume" and not v.get("read_only")
+        ]
+        if volumes and replicas(settings) == 1 and name not in shape.singletons:
+            found.append(
+                f"{name} writes to {', '.join(volumes)} and runs twice until the cutover: list it in "
+                "release.singletons if only one process may write there, as with SQLite"
+            )
+    return found
+
+
 def refuse(lines: Iterable[str], hint: str = HINT) -> None:
     """Raises ConfigError with every line, if there is any."""
     if every := list(dict.fromkeys(lines)):

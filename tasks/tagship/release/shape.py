@@ -33,7 +33,7 @@ def shape(settings: Settings, services: Mapping[str, Any], where: Where = nowher
     problems += [
         *_unknown(release, ours, services),
         *_contradictions(release, ours),
-        *_misrouted(release, ours, routes),
+        *_misrouted(ours, routes),
     ]
     if problems:
         lines = [f"{where(*keys)}{text}" for keys, text, _ in problems]
@@ -66,10 +66,13 @@ def _with_assets(routes: list[Route], given: Mapping[str, str]) -> tuple[list[Ro
         service, _, folder = target.partition(":")
         found = [route for route in routes if route.service == service]
         best = max(found, key=lambda route: (path.startswith(route.path.rstrip("*")), len(route.path)), default=None)
+        wrong, hint = "", ""
         if not path.startswith("/") or not path.endswith("/*") or not folder.startswith("/"):
-            problems.append((f"The assets {path} are {target!r}.", "write it as /PATH/*: SERVICE:/FOLDER"))
+            wrong, hint = f"are {target!r}", "write it as /PATH/*: SERVICE:/FOLDER"
         elif best is None or by_path.get(path, best).service != service:
-            problems.append((f"The assets {path} are of {service!r}, which has no route there.", f"route {path} to it"))
+            wrong, hint = f"are of {service!r}, which has no route there", f"route {path} to {service}"
+        if wrong or best is None:
+            problems.append((("assets", path), f"The assets {path} {wrong}.", hint))
         else:
             by_path[path] = replace(best, path=path, assets=folder.rstrip("/"))
     return list(by_path.values()), problems
@@ -93,14 +96,8 @@ def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator
         yield ("release", "accessories"), text, "remove it from one of the two"
 
 
-def _misrouted(release: ReleaseSettings, ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
+def _misrouted(ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:
     for route in routes:
-        if route.service in release.singletons:
-            yield (
-                ("release", "singletons"),
-                f"{route.service} is a singleton and has a route: during a deploy, two would answer.",
-                "remove it from singletons, or remove its route",
-            )
         if route.service not in ours:
             yield (
                 ("routes", route.path),

@@ -54,7 +54,7 @@ class Rolling:
                 if replaceable(self._rendered, container.service, found):
                     self._replace(container, found)
                 else:
-                    self._again(container, len(these))
+                    self._again(container, len(these), found)
 
     def _replace(self, container: Container, found: Mapping[str, Any]) -> None:
         """Start the same anew beside it; when that is ready, give it the name by which the edge dials it.
@@ -79,9 +79,10 @@ class Rolling:
         containers.stop(engine, [container])
         removed(self._environment, container.project, [f"{name}{OLD}"])
 
-    def _again(self, container: Container, count: int) -> None:
+    def _again(self, container: Container, count: int, found: Mapping[str, Any]) -> None:
         if count == 1 and _routed(self._rendered, container.service):
-            self._progress.note(f"{container.service} publishes a port, so the edge {HOLDS}")
+            why = "publishes a port" if _published(found) else "never runs twice"
+            self._progress.note(f"{container.service} {why}, so the edge {HOLDS}")
         engine, model = self._environment.engine, self._rendered.model
         containers.stop(engine, [container])
         within = self._environment.settings.release.ready_within
@@ -95,7 +96,11 @@ def short(container: Container) -> str:
 
 def replaceable(rendered: Rendered, service: str, found: Mapping[str, Any]) -> bool:
     """Whether a service's container may run twice for a while: it has a route, but no port of the server. Pure."""
-    return _routed(rendered, service) and not any((found["HostConfig"].get("PortBindings") or {}).values())
+    return _routed(rendered, service) and service not in rendered.release.shape.singletons and not _published(found)
+
+
+def _published(found: Mapping[str, Any]) -> bool:
+    return any((found["HostConfig"].get("PortBindings") or {}).values())
 
 
 def _routed(rendered: Rendered, service: str) -> bool:

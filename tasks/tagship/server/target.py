@@ -286,9 +286,9 @@ class Server:
             self._smoke(release, _BAKING)
             look(time.monotonic() >= until)
 
-    def drain(self, release: str, seconds: float) -> None:
+    def drain(self, release: str, seconds: float, quiet: float = 0) -> None:
         """Wait until no request to a release is in flight."""
-        drain(self._engine, self._edge, release, seconds)
+        drain(self._engine, self._edge, release, seconds, quiet)
 
     def stop(self, release: str, services: Sequence[str]) -> None:
         """Stop containers, all at once, each with its own grace period."""

@@ -234,7 +234,7 @@ class MemoryTarget:
         self._may_fail("bake")
         look(True)  # noqa: FBT003 - required by the protocol
 
-    def drain(self, release: str, seconds: float) -> None:  # noqa: ARG002 - required by the protocol
+    def drain(self, release: str, seconds: float, quiet: float = 0) -> None:  # noqa: ARG002 - required by the protocol
         """Nothing: no request is ever in flight."""
         self._may_fail("drain")
 

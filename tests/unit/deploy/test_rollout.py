@@ -390,6 +390,55 @@ def test_there_are_never_two_of_a_singleton() -> None:
     assert plan[plan.index(Stop(old.name, ("beat",))) + 1] == Start(new, ("beat", "worker"))
 
 
+def test_a_singleton_that_answers_requests_changes_places_after_the_cutover_while_the_edge_holds_them() -> None:
+    services: Services = {"web": {"depends_on": {"api": {}}}, "api": {}, "docs": {}}
+    routes = (*WEB, Route("/docs", "docs", 80))
+    old, new = (rendered(digit, services, routes=routes, singletons=("api",)) for digit in "ab")
+
+    plan = plan_rollout(new, observed(old), PATIENCE)
+
+    assert plan[3:-2] == (
+        Start(new, ("docs",)),
+        Serve(new.served, old.served),
+        Cutover(new.name),
+        Drain(old.name, 5, 0.5),
+        Stop(old.name, ("api",)),
+        Start(new, ("api", "web")),
+        SmokeTest(new.name, candidate=False),
+    )
+
+
+def test_a_singleton_with_a_route_is_tested_first_while_no_other_runs() -> None:
+    new = rendered("b", singletons=("web",))
+
+    plan = plan_rollout(new, observed(OLD, standing(OLD, running=())), PATIENCE)
+
+    assert plan.index(SmokeTest(new.name, candidate=True)) < plan.index(Cutover(new.name))
+
+
+def test_a_killed_deploy_of_a_singleton_with_a_route_is_finished_without_two_of_it() -> None:
+    old, new = rendered("a"), rendered("b", singletons=("web",))
+    killed = observed(new, standing(old), standing(new, 2, running=()))
+
+    plan = plan_rollout(new, killed, PATIENCE)
+
+    assert plan.index(Stop(old.name, ("web",))) < plan.index(Start(new, ("web",)))
+    assert plan.count(Stop(old.name, ("web",))) == 1
+
+
+def test_a_singleton_that_was_stopped_for_a_release_that_failed_comes_back() -> None:
+    new = rendered("b", singletons=("web",))
+    failed = observed(new, standing(OLD, running=()), standing(new, 2, running=()))
+
+    assert plan_recovery(new.name, good(OLD), failed) == (
+        Cutover(OLD.name),
+        Serve(OLD.served, OLD.served),
+        Drain(new.name, 5),
+        Remove(new.name),
+        Resume(OLD.name, ("web",)),
+    )
+
+
 def test_a_singleton_that_does_not_run_is_not_stopped() -> None:
     old = rendered("a", WITH_BEAT)
     new = rendered("b", WITH_BEAT, singletons=("beat",))
@@ -531,10 +580,10 @@ def test_a_one_shot_that_ended_does_not_make_a_live_release_unfinished() -> None
     assert not changes(plan_rollout(live, ended, PATIENCE))
 
 
-def test_going_back_needs_an_old_release_that_runs() -> None:
-    stopped = dataclasses.replace(observed(OLD, standing(OLD, running=()), standing(NEW, 2)), live=NEW.name)
+def test_going_back_needs_an_old_release_that_is_there() -> None:
+    gone = dataclasses.replace(observed(OLD, standing(OLD, running=(), present=()), standing(NEW, 2)), live=NEW.name)
 
-    assert plan_recovery(NEW.name, good(OLD), stopped) == ()
+    assert plan_recovery(NEW.name, good(OLD), gone) == ()
 
 
 def test_a_first_deploy_that_fails_after_its_cutover_stays_as_it_is() -> None:

@@ -365,11 +365,6 @@ def test_a_service_is_replaced_or_left_alone_and_not_both(load: Load) -> None:
         shape.shape(load(LEAST + "release: {services: [web, db], accessories: [db, web]}\n"), SERVICES)
 
 
-def test_a_singleton_with_a_route_is_refused(load: Load) -> None:
-    with pytest.raises(ConfigError, match="web is a singleton and has a route"):
-        shape.shape(load(LEAST + "routes: {/*: web:8000}\nrelease: {singletons: web}\n"), SERVICES)
-
-
 def test_commands_of_ones_own_replace_djangos(load: Load) -> None:
     found = shape.shape(
         load(LEAST + "release: {migrations: {service: web, framework: django, apply: ./migrate, pending: ./show}}\n"),

@@ -129,6 +129,19 @@ def test_what_is_left_out_by_rule_is_said_once_a_kind() -> None:
     assert findings.dropped({"services": {"web": {}}}, Shape(("web",))) == []
 
 
+def test_what_writes_to_a_volume_while_two_of_it_run_is_said() -> None:
+    volume = {"type": "volume", "source": "data", "target": "/data"}
+    web: dict[str, Any] = {"volumes": [volume, {**BIND, "source": "/x"}]}
+
+    def said(settings: Mapping[str, Any], singletons: tuple[str, ...] = ()) -> list[str]:
+        return findings.overlapping({"services": {"web": settings}}, Shape(("web",), WEB, singletons=singletons))
+
+    (line,) = said(web)
+    assert line.startswith("web writes to data and runs twice until the cutover: ")
+    assert said(web, ("web",)) == said(web | {"volumes": [volume | {"read_only": True}]}) == []
+    assert said(web | {"deploy": {"replicas": 2}}) == []
+
+
 def test_all_is_refused_at_once_and_each_line_only_once() -> None:
     findings.refuse([])
 

@@ -160,6 +160,14 @@ def test_drains_until_no_request_is_in_flight(engine: Engine) -> None:
     assert edge.requests == -1
 
 
+def test_drains_until_nothing_was_in_flight_for_a_while(engine: Engine) -> None:
+    edge = Busy(1)
+
+    server(engine, edge).drain(RELEASE.name, 60, 0.12)
+
+    assert edge.requests <= -2
+
+
 def test_an_edge_that_cannot_tell_is_asked_for_connections(daemon: servers.Server, engine: Engine) -> None:
     networks = {"0-tagship": {"IPAMConfig": {"IPv4Address": "10.213.8.9"}}}
     daemon.answers["GET /containers/json"] = Answer(body=[listed(NetworkSettings={"Networks": networks})])

@@ -64,6 +64,20 @@ def test_a_server_that_is_told_where_to_listen_is_no_scheduler(command: str) -> 
     assert placed(web={"build": ".", "command": command, "ports": ["80:8000"]}).singletons == []
 
 
+@pytest.mark.parametrize("environment", [{"DATABASE_URL": "sqlite:////data/db"}, ["DB=/data/app.sqlite3"]])
+def test_what_keeps_sqlite_in_a_volume_never_runs_twice(environment: object) -> None:
+    web = {
+        "build": ".",
+        "ports": ["80:80"],
+        "volumes": [{"type": "volume", "source": "data", "target": "/data"}],
+        "environment": environment,
+    }
+
+    assert placed(web=web).singletons == ["web"]
+    assert placed(web=web | {"volumes": []}).singletons == []
+    assert placed(web=web | {"environment": {"DATABASE_URL": "postgres://db"}}).singletons == []
+
+
 def test_services_of_profiles_are_nowhere() -> None:
     found = placed(web={"build": "."}, tool={"image": "x", "profiles": ["tools"]})
 

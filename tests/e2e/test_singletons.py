@@ -1,0 +1,49 @@
+"""A service that answers requests, writes to a volume, and must never run twice: the edge holds requests meanwhile."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hello import Hello
+from tests.rig import Rig
+
+_LOCKED = """import fcntl, sys
+held = open("/state/lock", "w")
+try:
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    sys.exit("two of me")
+"""
+
+
+@pytest.fixture
+def app(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hello]:
+    """Its program ends at once if another one has the lock in the volume."""
+    app = Hello(rig, tmp_path_factory.mktemp("single") / "app", "single")
+    app.compose["services"]["web"]["volumes"] = ["state:/state"]
+    app.compose["volumes"] = {"state": None}
+    app.settings["release"] = {"singletons": ["web"]}
+    server = app.folder / "server.py"
+    server.write_text(_LOCKED + server.read_text())
+    app.commit()
+    yield app
+    app.remove()
+
+
+def test_it_is_replaced_and_brought_back_without_two_of_it_or_a_failed_request(app: Hello) -> None:
+    app.ship("host1")
+    load = app.load("host1")
+    app.commit(hello="hello again")
+    steps = list(app.ship("host1")["steps"])
+    app.tagship("rollback", "--env", "host1")
+    seen = load.stop()
+    app.commit(**{"server = http": "sys.exit('no'); server = http"})
+    failed = app.run("ship", "--env", "host1")
+    app.tagship("restart", "--env", "host1")
+
+    assert seen["failures"] == []
+    assert next(step for step in steps if step.startswith(("Stop web", "Start web"))).startswith("Stop web")
+    assert failed.returncode != 0
+    assert "two of me" not in failed.stderr
+    assert "is serving" in failed.stderr
+    app.tagship("smoke-test", "--env", "host1")
