@@ -40,8 +40,13 @@ def shown() -> frozenset[str]:
 
 def row(case: Case, said: str) -> str:
     """A line of its table."""
-    lines = "<br>".join(f"`{_plain(line.strip())}`" for line in said.splitlines())
-    return f"| {_plain(case.did)}: `tagship {_plain(case.run)}` | {lines} | {case.code} |"
+    lines = "<br>".join(_code(line.strip()) for line in said.splitlines())
+    return f"| {_plain(case.did)}: {_code(f'tagship {case.run}')} | {lines} | {case.code} |"
+
+
+def _code(text: str) -> str:
+    """Code within a cell, which may have a backtick of its own."""
+    return f"`` {_plain(text)} ``" if "`" in text else f"`{_plain(text)}`"
 
 
 def _plain(text: str) -> str:
