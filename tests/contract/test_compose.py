@@ -423,11 +423,14 @@ def test_a_file_without_services_is_a_mistake(folder: Path) -> None:
         sources(folder, {})
 
 
-@pytest.mark.parametrize("text", ["services: [", "services: {web: {imag: x}}"])
-def test_a_file_that_compose_refuses_is_a_mistake_with_composes_words(folder: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("services: [", "did not find expected node"), ("services: {web: {imag: x}}", "services.web.imag")],
+)
+def test_a_file_that_compose_refuses_is_a_mistake_in_a_line_of_it(folder: Path, text: str, said: str) -> None:
     (folder / "broken.yml").write_text(text)
 
-    with pytest.raises(ConfigError, match=r"^docker-compose: "):
+    with pytest.raises(ConfigError, match=rf"^broken\.yml:1: {said}"):
         compose_file.sources(("broken.yml",), folder, frozenset, "shop")
 
 

@@ -47,7 +47,7 @@ def test_a_line_means_what_it_means_to_compose(tmp_path: Path, text: str) -> Non
 def test_a_line_that_says_nothing_clear_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "v.env").write_bytes(text.encode())
 
-    with pytest.raises(ConfigError, match=r"^v\.env: "):
+    with pytest.raises(ConfigError, match=r"^v\.env:1\b"):
         files.read(["v.env"], tmp_path)
 
 

@@ -45,9 +45,16 @@ class Recovery:
         return None
 
     def _good(self, now: Observed) -> GoodRelease:
-        """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs."""
+        """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs.
+
+        Or is only stopped, if the other one failed: a killed deploy may have been replacing a service that never runs
+        twice.
+        """
         before = self.before
-        name = before.live if before.proven or not now.runs(before.good) else before.good
+        proven = now.standing(before.good)
+        stopped = proven is not None and any(proven.present.values())
+        failed = before.live == self.new or not now.runs(before.live)
+        name = before.good if not before.proven and (now.runs(before.good) or (stopped and failed)) else before.live
         standing = before.standing(name)
         if name == before.live:
             release = before.live_release

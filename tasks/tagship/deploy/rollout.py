@@ -96,15 +96,18 @@ def plan_rollout(
 def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
     """The steps that restore the good release, complete and served as before, after a rollout failed at any point."""
     old = now.standing(good.name)
-    back = now.live == failed and good.name != failed
-    if now.live == failed and not (back and old and (old.runs or any(map(old.present.get, good.running)))):
+    there = old is not None and any(old.present.values())
+    back = there and good.name not in {now.live, failed} and (now.live == failed or not now.runs(now.live))
+    if now.live == failed and not back:
         return ()  # there is nothing to go back to; the error says so
     was = good.routing or now.routing
     again = served(good.release.shape.routes if good.release else (), old.present if old else {})
     everyone = Served(()) if was.held else again  # its database is an older one, so it isn't served
     restored = Serve(again, everyone, elsewhere=was.elsewhere, here=was.here or not was.elsewhere)
     running = old.running if old else {}
-    stopped = tuple(s for s, count in good.running.items() if running.get(s, 0) < count)
+    other = None if back or good.name == now.live else now.standing(now.live)  # which stays live, and may run these
+    elsewhere = other.running if other else {}
+    stopped = tuple(s for s, n in good.running.items() if running.get(s, 0) < n and not elsewhere.get(s))
     return (
         *((Cutover(good.name),) if back else ()),
         *((restored,) if (back and again.routes) or was != now.routing else ()),

@@ -11,7 +11,7 @@ from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
 from tagship.deploy.preflight import findings, undrilled
-from tagship.deploy.recovery import reason
+from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
 from tagship.deploy.rollout import changes, plan_rollout
 from tagship.deploy.steps import Migrate, Plan, Reverse
@@ -23,6 +23,8 @@ from tagship.release.findings import dropped, overlapping
 from tagship.release.model import Rendered
 from tagship.reporting.progress import Progress
 from tagship.system.signals import uninterrupted
+
+_UNFINISHED = "A killed deploy left it unfinished."
 
 
 class RestoreNeededError(CheckError):
@@ -209,6 +211,11 @@ def _settle(environment: LockedEnvironment, order: Order, before: Observed, prog
         except TagshipError as error:  # for example a missing variable or a moved file
             progress.note(f"{before.live} can't be rendered again: {error.problem}")
     if left is None or left.rendered.name != before.live:  # its secrets have changed, so it can only be smoke-tested
+        if order.action is not Action.ROLLBACK and not before.runs(before.live) and before.standing(before.good):
+            progress.note(f"{before.live} was left unfinished by a deploy that was killed, and can't be finished")
+            target = environment.target()
+            Recovery(target, before, before.live, progress).run(CheckError(_UNFINISHED), lambda *_: None)
+            return
         prove(environment.target(), before, late, progress)
         return
     progress.note(f"{before.live} was left unfinished by a deploy that was killed")

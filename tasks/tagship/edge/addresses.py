@@ -25,7 +25,8 @@ class Addresses:
         url = urlsplit(settings.url)
         scheme = "http" if settings.edge.behind else url.scheme
         port = f":{url.port}" if url.port and not settings.edge.behind else ""
-        hosts = dict.fromkeys((str(url.hostname), *settings.hosts))
+        own = str(url.hostname)
+        hosts = dict.fromkeys((f"[{own}]" if ":" in own else own, *settings.hosts))
         public = settings.url.rstrip("/")
         return cls(
             tuple(f"{scheme}://{host}{port}" for host in hosts),

@@ -14,8 +14,9 @@ Json = dict[str, Any]
 def otherwise(folder: str) -> list[Json]:
     """A reverse proxy's `handle_response` for a file that the live release lacks.
 
-    Servers of single-page apps answer that with 200 and their start page, so HTML counts as lacking, too.
-    `folder`: the environment's.
+    Servers of single-page apps answer that with 200 and their start page, so that counts as lacking, too; no kept file
+    is HTML. Any other answer is the app's own: a refusal or a redirect to a login must stay one. `folder`: the
+    environment's.
     """
     root = f"{folder}/{FOLDER}"
     kept = {
@@ -27,5 +28,5 @@ def otherwise(folder: str) -> list[Json]:
         "terminal": True,
     }
     as_it_came = {"handle": [{"handler": "copy_response"}]}
-    lacking = ({"status_code": [404]}, {"headers": {"Content-Type": ["text/html*"]}})
+    lacking = ({"status_code": [404]}, {"status_code": [200], "headers": {"Content-Type": ["text/html*"]}})
     return [{"match": match, "routes": [kept, as_it_came]} for match in lacking]

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from tagship.project.values import Duration, Strings, Table
+from tagship.project.values import Command, Duration, Strings, Table
 
 
 class DevSettings(Table):
@@ -16,9 +16,11 @@ class DevSettings(Table):
         description="The service that the commands run in. Default: the one with migrations, or that is built from a "
         "known framework.",
     )
-    migrate: str = Field(default="", description="Applies migrations. Known for Django, Alembic, Rails and Laravel.")
-    makemigrations: str = Field(default="", description="Writes migrations. Known for the same.")
-    superuser: str = Field(default="", description="Creates an administrator. Known for Django.")
-    shell: str = Field(default="", description="The framework's shell. Known for the same as `migrate`.")
-    test: str = Field(default="", description="Runs the tests. Known for what `init` recognises.")
+    migrate: Command = Field(
+        default="", description="Applies migrations. Known for Django, Alembic, Rails and Laravel."
+    )
+    makemigrations: Command = Field(default="", description="Writes migrations. Known for the same.")
+    superuser: Command = Field(default="", description="Creates an administrator. Known for Django.")
+    shell: Command = Field(default="", description="The framework's shell. Known for the same as `migrate`.")
+    test: Command = Field(default="", description="Runs the tests. Known for what `init` recognises.")
     within: Duration = Field(default=180, description="Time limit of `dev.up` for the services to become healthy.")

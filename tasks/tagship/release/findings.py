@@ -150,14 +150,19 @@ def dropped(model: Model, shape: Shape) -> list[str]:
     return [f"Left out: {what} ({', '.join(items)}): {why}" for items, what, why in lines if items]
 
 
+def _writes(volume: object) -> bool:
+    """Whether a service's volume has a name and may be written to; an anonymous one is each container's own."""
+    if not isinstance(volume, Mapping):
+        return False
+    return volume.get("type") == "volume" and bool(volume.get("source")) and not volume.get("read_only")
+
+
 def overlapping(model: Model, shape: Shape) -> list[str]:
     """Services of one container that write to a volume and for a moment run twice, one per line, for the plan."""
     found = []
     for name in dict.fromkeys(route.service for route in shape.routes):
         settings = model["services"][name]
-        volumes = [
-            v["source"] for v in settings.get("volumes") or () if v["type"] == "volume" and not v.get("read_only")
-        ]
+        volumes = [volume["source"] for volume in settings.get("volumes") or () if _writes(volume)]
         if volumes and replicas(settings) == 1 and name not in shape.singletons:
             found.append(
                 f"{name} writes to {', '.join(volumes)} and runs twice until the cutover: list it in "

@@ -9,7 +9,7 @@ from tagship.errors import ConfigError
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.schema import ReleaseSettings, Settings
 from tagship.release.findings import Where, nowhere
-from tagship.release.model import Migrations, Route, Shape
+from tagship.release.model import Migrations, Route, Shape, replicas
 
 _DJANGO = "python manage.py"
 
@@ -32,7 +32,7 @@ def shape(settings: Settings, services: Mapping[str, Any], where: Where = nowher
     problems += wrong
     problems += [
         *_unknown(release, ours, services),
-        *_contradictions(release, ours),
+        *_contradictions(release, ours, services),
         *_misrouted(ours, routes),
     ]
     if problems:
@@ -64,12 +64,12 @@ def _with_assets(routes: list[Route], given: Mapping[str, str]) -> tuple[list[Ro
     problems: list[Problem] = []
     for path, target in given.items():
         service, _, folder = target.partition(":")
-        found = [route for route in routes if route.service == service]
-        best = max(found, key=lambda route: (path.startswith(route.path.rstrip("*")), len(route.path)), default=None)
+        around = [r for r in routes if r.path == path or (r.path.endswith("*") and path.startswith(r.path[:-1]))]
+        best = max(around, key=lambda route: len(route.path), default=None)
         wrong, hint = "", ""
-        if not path.startswith("/") or not path.endswith("/*") or not folder.startswith("/"):
+        if not path.startswith("/") or not path.endswith("/*") or not folder.startswith("/") or folder == "/":
             wrong, hint = f"are {target!r}", "write it as /PATH/*: SERVICE:/FOLDER"
-        elif best is None or by_path.get(path, best).service != service:
+        elif best is None or best.service != service:
             wrong, hint = f"are of {service!r}, which has no route there", f"route {path} to {service}"
         if wrong or best is None:
             problems.append((("assets", path), f"The assets {path} {wrong}.", hint))
@@ -90,10 +90,17 @@ def _unknown(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[
                 yield keys, f"The Compose file has no service {name!r}.", f"use one of: {', '.join(services)}"
 
 
-def _contradictions(release: ReleaseSettings, ours: tuple[str, ...]) -> Iterator[Problem]:
+def _contradictions(release: ReleaseSettings, ours: tuple[str, ...], services: Mapping[str, Any]) -> Iterator[Problem]:
     if both := set(ours) & set(release.accessories):
         text = f"{', '.join(sorted(both))} can't be both a service and an accessory of the release."
         yield ("release", "accessories"), text, "remove it from one of the two"
+    for name in release.singletons:
+        if (count := replicas(services.get(name) or {})) > 1:
+            yield (
+                ("release", "singletons"),
+                f"{name} never runs twice, but has {count} replicas.",
+                "remove it from singletons, or its replicas",
+            )
 
 
 def _misrouted(ours: tuple[str, ...], routes: Iterable[Route]) -> Iterator[Problem]:

@@ -153,6 +153,7 @@ def _row(name: str, use: _Use | None, former: _Use | None) -> Variable:
     now = use or former
     assert now  # noqa: S101 - one of both has it
     change = "gone" if use is None else "new" if former is None else "changed" if use.print != former.print else ""
-    before = former.shown(name) if former and change in {"changed", "gone"} else None
+    secret = now.hidden(name) or markers.secret_names(now.value or "")  # which may have the value of before
+    before = former.shown(name) if former and change in {"changed", "gone"} and not secret else None
     value = use.shown(name) if use else None
     return Variable(name, now.origin, (), value, now.hidden(name), change, before)

@@ -49,6 +49,22 @@ def test_env_shows_names_by_origin_and_what_changed(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
+def test_env_hides_the_former_value_of_what_has_become_a_secret(run: Run, reach: Reach) -> None:
+    record = ledger.decode_record(reach.records[OLD.name])
+    assert record
+    assert record.configuration
+    plain = replace(record.configuration, variables={"HOSTS": "0", "PASSWORD": "pl4in"}, secrets={})
+    reach.records[OLD.name] = ledger.encode_record(replace(record, configuration=plain))
+    reach.records[NEW.name] = reach.records[NEW.name].replace(b"PASSWORD", b"DATABASE_URL")
+    reach.records[OLD.name] = reach.records[OLD.name].replace(b"PASSWORD", b"DATABASE_URL")
+
+    ran = run("env", "--env", "staging", "--json")
+
+    assert "DATABASE_URL" in ran.out
+    assert "pl4in" not in ran.out
+
+
+@pytest.mark.usefixtures("deployed")
 def test_env_compares_a_past_release_with_the_one_before_it(run: Run) -> None:
     found = json.loads(run("env", "--env", "staging", "--sha", "aaaa", "--json").out)
 

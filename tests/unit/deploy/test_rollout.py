@@ -426,6 +426,22 @@ def test_a_killed_deploy_of_a_singleton_with_a_route_is_finished_without_two_of_
     assert plan.count(Stop(old.name, ("web",))) == 1
 
 
+def test_what_the_live_release_runs_is_not_resumed_in_the_proven_one_too() -> None:
+    old, live = (rendered(digit, WITH_BEAT, singletons=("beat",)) for digit in "ab")
+    failed = observed(live, standing(old, running=("web",)), standing(live, 2))
+
+    assert plan_recovery(THIRD.name, good(old), failed) == ()
+
+
+def test_what_is_live_and_does_not_run_is_left_for_the_proven_release_when_another_one_fails() -> None:
+    failed = observed(OLD, standing(OLD, running=()), standing(THIRD, running=()), standing(NEW, 2))
+
+    plan = plan_recovery(NEW.name, good(THIRD), failed)
+
+    assert plan[0] == Cutover(THIRD.name)
+    assert plan[-2:] == (Remove(NEW.name), Resume(THIRD.name, ("web",)))
+
+
 def test_a_singleton_that_was_stopped_for_a_release_that_failed_comes_back() -> None:
     new = rendered("b", singletons=("web",))
     failed = observed(new, standing(OLD, running=()), standing(new, 2, running=()))

@@ -416,6 +416,57 @@ def test_what_is_live_and_proven_but_does_not_answer_is_not_nothing_to_do() -> N
         deliver(environment, choice())
 
 
+ALONE = [rendered(digit, singletons=("web",)) for digit in "abc"]
+"""Releases whose only service never runs twice, and answers requests."""
+
+
+def exchanging(environment: MemoryTarget, *, stopped: bool) -> tuple[str, Again]:
+    """Have a deploy be killed after its cutover, before what never runs twice starts. Returns the proven release."""
+    for release in ALONE[:2]:
+        deliver(environment, choice(release))
+    environment.ledger.pop()
+    (old,) = (release.name for release in environment.observe().releases if release.name != environment.live)
+    environment.stop(environment.live, ("web",))
+    if not stopped:
+        environment.resume(old, ("web",))
+
+    def render(observed: Observed, record: Record) -> Candidate:
+        (release,) = (each for each in ALONE if each.release == record.release)
+        return choice(release)(observed, environment.release)
+
+    return old, render
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_killed_exchange_that_can_not_be_finished_goes_back_to_what_is_proven(*, stopped: bool) -> None:
+    environment = MemoryTarget()
+    old, back = exchanging(environment, stopped=stopped)
+    environment.fails = {"start": RolloutError("web crashed")}
+
+    with pytest.raises(RolloutError, match=f"web crashed(.|\n)*{old} is serving"):
+        deliver(environment, choice(ALONE[1]), back=back)
+
+    assert (environment.live, environment.observe().runs(old)) == (old, True)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_killed_exchange_is_undone_before_another_commit_is_deployed(*, stopped: bool) -> None:
+    environment = MemoryTarget()
+    old, _ = exchanging(environment, stopped=stopped)
+    environment.fails = {"pull": RolloutError("the registry is down")}
+
+    def unknown(_observed: Observed, _record: Record) -> Candidate:
+        raise CheckError("A variable is missing.")
+
+    with pytest.raises(RolloutError, match=f"{old} is serving"):
+        deliver(environment, choice(ALONE[2]), back=unknown)
+
+    assert (environment.live, environment.observe().runs(old)) == (old, True)
+    environment.fails.clear()
+    deliver(environment, choice(ALONE[2]), back=unknown)
+    assert [json.loads(line)["result"] for line in environment.ledger] == ["ok", "failed", "ok"]
+
+
 def test_a_deploy_finds_and_records_late_what_a_killed_one_made_live(capsys: pytest.CaptureFixture[str]) -> None:
     environment = MemoryTarget()
     unrecorded(environment)

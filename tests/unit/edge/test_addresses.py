@@ -23,6 +23,10 @@ def test_other_hosts_have_the_urls_scheme_and_port() -> None:
     assert found.urls == (URL, "https://shop.example.org:8443")
 
 
+def test_an_ipv6_address_stays_in_its_brackets() -> None:
+    assert Addresses.of(environment(url="http://[::1]:8080")).urls == ("http://[::1]:8080",)
+
+
 def test_a_redirected_host_leads_to_the_url_unless_it_is_served_itself() -> None:
     found = Addresses.of(
         environment(**{"hosts": "a.example.com", "redirect-hosts": ["www.example.com", "a.example.com"]})

@@ -348,6 +348,8 @@ def test_a_route_that_stands_in_the_file_may_have_assets(load: Load) -> None:
         ("/s/*: worker:/srv", "of 'worker', which has no route there"),
         ("/s/*: nope:/srv", "of 'nope', which has no route there"),
         ("/api/*: web:/srv", "of 'web', which has no route there"),
+        ("/api/static/*: web:/srv", "of 'web', which has no route there"),
+        ("/s/*: web:/", "The assets /s/\\* are 'web:/'"),
         ("/s/*: web", "The assets /s/\\* are 'web'"),
         ("/s/*: web:srv", "The assets /s/\\* are 'web:srv'"),
         ("/s: web:/srv", "The assets /s are 'web:/srv'"),
@@ -363,6 +365,13 @@ def test_assets_of_what_does_not_answer_there_are_refused(load: Load, assets: st
 def test_a_service_is_replaced_or_left_alone_and_not_both(load: Load) -> None:
     with pytest.raises(ConfigError, match="db, web can't be both a service and an accessory"):
         shape.shape(load(LEAST + "release: {services: [web, db], accessories: [db, web]}\n"), SERVICES)
+
+
+def test_a_singleton_has_one_container(load: Load) -> None:
+    services = {"web": {"build": {}, "deploy": {"replicas": 3}}}
+
+    with pytest.raises(ConfigError, match="web never runs twice, but has 3 replicas"):
+        shape.shape(load(LEAST + "release: {singletons: web}\n"), services)
 
 
 def test_commands_of_ones_own_replace_djangos(load: Load) -> None:

@@ -131,7 +131,8 @@ def test_what_is_left_out_by_rule_is_said_once_a_kind() -> None:
 
 def test_what_writes_to_a_volume_while_two_of_it_run_is_said() -> None:
     volume = {"type": "volume", "source": "data", "target": "/data"}
-    web: dict[str, Any] = {"volumes": [volume, {**BIND, "source": "/x"}]}
+    anonymous = {"type": "volume", "target": "/x", "volume": {}}
+    web: dict[str, Any] = {"volumes": [volume, {**BIND, "source": "/x"}, anonymous, "${SHORT}:/x"]}
 
     def said(settings: Mapping[str, Any], singletons: tuple[str, ...] = ()) -> list[str]:
         return findings.overlapping({"services": {"web": settings}}, Shape(("web",), WEB, singletons=singletons))

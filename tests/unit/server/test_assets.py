@@ -11,7 +11,7 @@ from tagship.edge import routes
 from tagship.edge.shell import Shell
 from tagship.edge.traffic import Edge
 from tagship.engine.client import Engine
-from tagship.errors import RolloutError
+from tagship.errors import ConnectionFailedError, RolloutError
 from tagship.release.model import Route
 from tagship.server import assets
 from tests.fakes.builders import PLACE
@@ -19,6 +19,7 @@ from tests.fakes.servers import Answer, Request, Server
 from tests.fakes.shells import shell
 
 OLD, NEW = "shop-staging-aaaaaaaa-c0ffee", "shop-staging-bbbbbbbb-c0ffee"
+KEPT = [f"{NEW}/static/{name}.js" for name in ("app", "same", "twice")]
 ROUTE = Route("/static/*", "web", 80, assets="/srv/assets")
 WEB = {
     "Id": "web1",
@@ -35,7 +36,7 @@ WEB = {
 
 
 def archive(**files: str) -> bytes:
-    """What the engine gives: the folder, its files, and a link out of it."""
+    """What the engine gives: the folder, its files, a page, a second name of the last file, and a link out of it."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         folder = tarfile.TarInfo("assets")
@@ -48,6 +49,10 @@ def archive(**files: str) -> bytes:
             entry = tarfile.TarInfo(f"assets/{name}.js")
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
+        page, second = tarfile.TarInfo("assets/help.html"), tarfile.TarInfo("assets/twice.js")
+        second.type, second.linkname = tarfile.LNKTYPE, f"assets/{next(reversed(files), '')}.js"
+        for entry in (page, *([second] if files else [])):
+            tar.addfile(entry)
     return packed.getvalue()
 
 
@@ -78,10 +83,13 @@ def stored(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file())
 
 
-def test_only_plain_files_are_kept_by_the_paths_of_their_urls(engine: Engine, edge: Edge, tmp_path: Path) -> None:
+def test_only_files_that_are_no_pages_are_kept_by_the_paths_of_their_urls(
+    engine: Engine, edge: Edge, tmp_path: Path
+) -> None:
     assets.keep(engine, edge, NEW, "", [ROUTE])
 
-    assert stored(tmp_path) == [f"{NEW}/static/app.js", f"{NEW}/static/same.js"]
+    assert stored(tmp_path) == KEPT
+    assert (tmp_path / str(PLACE) / "assets" / KEPT[-1]).read_text() == "same"
 
 
 def test_what_a_killed_deploy_left_half_copied_is_copied_again(engine: Engine, edge: Edge, tmp_path: Path) -> None:
@@ -91,7 +99,7 @@ def test_what_a_killed_deploy_left_half_copied_is_copied_again(engine: Engine, e
 
     assets.keep(engine, edge, NEW, "", [ROUTE])
 
-    assert stored(tmp_path) == [f"{NEW}/static/app.js", f"{NEW}/static/same.js"]
+    assert stored(tmp_path) == KEPT
 
 
 def test_a_release_that_comes_back_is_not_copied_again(
@@ -102,7 +110,7 @@ def test_a_release_that_comes_back_is_not_copied_again(
 
     assets.keep(engine, edge, NEW, OLD, [ROUTE])
 
-    assert len(stored(tmp_path)) == 2
+    assert stored(tmp_path) == KEPT
 
 
 def test_a_folder_that_the_image_lacks_is_named(engine: Engine, edge: Edge, daemon: Server) -> None:
@@ -110,6 +118,24 @@ def test_a_folder_that_the_image_lacks_is_named(engine: Engine, edge: Edge, daem
 
     with pytest.raises(RolloutError, match="There is no web:/srv/assets in the image"):
         assets.keep(engine, edge, NEW, "", [ROUTE])
+
+
+def test_a_folder_without_files_is_no_folder_of_assets(engine: Engine, edge: Edge, daemon: Server) -> None:
+    daemon.answers["GET /containers/web1/archive"] = Answer(body=archive())
+
+    with pytest.raises(RolloutError, match="web:/srv/assets has no files to keep"):
+        assets.keep(engine, edge, NEW, "", [ROUTE])
+
+
+def test_a_copy_that_is_cut_off_is_a_broken_connection(
+    engine: Engine, edge: Edge, daemon: Server, tmp_path: Path
+) -> None:
+    daemon.answers["GET /containers/web1/archive"] = Answer(body=archive(app="new")[:1700])
+
+    with pytest.raises(ConnectionFailedError):
+        assets.keep(engine, edge, NEW, "", [ROUTE])
+
+    assert stored(tmp_path) == []
 
 
 def test_a_folder_that_is_too_large_is_refused(
