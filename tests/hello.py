@@ -74,6 +74,7 @@ class Hello:
         self.program = TAGSHIP
         self.environment: dict[str, str] = {}
         """Added to that of the laptop for every command."""
+        self._loads: list[LoadRun] = []
         self.compose: dict[str, Any] = json.loads(json.dumps(COMPOSE))
         self.settings: dict[str, Any] = {
             "app": name,
@@ -175,10 +176,13 @@ class Hello:
 
     def load_at(self, url: str, clients: list[list[Any]] | None = None) -> "LoadRun":
         """The same on any URL."""
-        return LoadRun(self, url, clients or SMALL_LOAD)
+        self._loads.append(LoadRun(self, url, clients or SMALL_LOAD))
+        return self._loads[-1]
 
     def remove(self) -> None:
-        """Remove what the application left on the hosts, its routes included; their edges stay."""
+        """Remove what the application left on the hosts, its routes included; their edges stay. Ends its loads, too."""
+        for load in self._loads:
+            load.kill()
         for host in self.rig.hosts:
             for kind, listing, remove in (
                 ("container", ("-a",), ("rm", "-fv")),
@@ -208,6 +212,12 @@ class LoadRun:
         assert self._process.stderr
         assert self._process.stderr.readline() == "started\n"
         time.sleep(0.3)  # every client has sent its first request
+
+    def kill(self) -> None:
+        """End it, unless it has ended: a test that failed would leave it in the rig's network."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
     def stop(self) -> dict[str, Any]:
         """`{requests, failures, releases}`."""

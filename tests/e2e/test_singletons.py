@@ -22,7 +22,7 @@ def app(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hello]:
     app = Hello(rig, tmp_path_factory.mktemp("single") / "app", "single")
     app.compose["services"]["web"]["volumes"] = ["state:/state"]
     app.compose["volumes"] = {"state": None}
-    app.settings["release"] = {"singletons": ["web"]}
+    app.settings |= {"release": {"singletons": ["web"]}, "smoke-within": "20s"}  # it listens, and many wait already
     server = app.folder / "server.py"
     server.write_text(_LOCKED + server.read_text())
     app.commit()
@@ -32,7 +32,7 @@ def app(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hello]:
 
 def test_it_is_replaced_and_brought_back_without_two_of_it_or_a_failed_request(app: Hello) -> None:
     app.ship("host1")
-    load = app.load("host1")
+    load = app.load("host1", [["/", body, keep] for body in (None, "x" * 2000) for keep in (True, False)] * 2)
     app.commit(hello="hello again")
     steps = list(app.ship("host1")["steps"])
     app.tagship("rollback", "--env", "host1")

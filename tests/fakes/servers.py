@@ -145,7 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.flush_headers()
         self.wfile.flush()
         hijack(self.rfile, self.wfile)  # type: ignore[arg-type]
-        self.wfile.flush()
+        if not self.wfile.closed:  # by a server that was stopped meanwhile
+            self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 

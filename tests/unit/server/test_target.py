@@ -35,7 +35,7 @@ class Busy:
     def requests_in_flight(self, _: str) -> int:
         """How many still are."""
         self.requests -= 1
-        return self.requests + 1
+        return max(self.requests + 1, 0)
 
 
 class Unread:
