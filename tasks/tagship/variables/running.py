@@ -149,11 +149,16 @@ def _merged(now: _Uses, before: _Uses) -> tuple[Variable, ...]:
     return tuple(sorted(merged, key=lambda row: (not row.origin, row.origin, row.name)))
 
 
+def _secrets(use: _Use) -> frozenset[str]:
+    return frozenset(markers.secret_names(use.value or ""))
+
+
 def _row(name: str, use: _Use | None, former: _Use | None) -> Variable:
     now = use or former
     assert now  # noqa: S101 - one of both has it
     change = "gone" if use is None else "new" if former is None else "changed" if use.print != former.print else ""
-    secret = now.hidden(name) or markers.secret_names(now.value or "")  # which may have the value of before
+    # a value that has become a secret, or has one in it now, may still be the one of before
+    secret = now.hidden(name) or (former and _secrets(now) - _secrets(former))
     before = former.shown(name) if former and change in {"changed", "gone"} and not secret else None
     value = use.shown(name) if use else None
     return Variable(name, now.origin, (), value, now.hidden(name), change, before)
