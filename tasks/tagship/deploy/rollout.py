@@ -32,8 +32,9 @@ RECOVERY_DRAIN = 5.0
 
 
 QUIET = 0.5
+"""Seconds without a request in flight before a routed singleton is stopped, right after the cutover."""
 HELD_DRAIN = 5.0
-"""The same for requests to a routed singleton: meanwhile the edge holds the next ones, for ten seconds at most."""
+"""Seconds for its requests to finish: meanwhile the edge holds the next ones, for ten seconds at most."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, w
 _SEPARATOR = "\036"
 
 ASSET_DAYS = 7
-"""How long the assets of a replaced release are kept."""
+"""How long the assets of a replaced release are kept; find's `+6` means seven days or more."""
 LEDGER_LINES = 200
 """How many lines of the ledger a deploy reads: enough to find the releases for a rollback."""
 
@@ -123,7 +123,7 @@ class State:
         return (
             self._shell.run(
                 f"mkdir -p {folder} && cd {folder} && rm -rf -- *.part; touch -c -- {ours} {old}\n"
-                f"find . -mindepth 1 -maxdepth 1 -mtime +{ASSET_DAYS} -exec rm -rf {{}} +\n"
+                f"find . -mindepth 1 -maxdepth 1 -mtime +{ASSET_DAYS - 1} -exec rm -rf {{}} +\n"
                 f"if [ -d {ours} ]; then echo yes; else mkdir -- {ours}.part; fi"
             )
             == b"yes\n"

@@ -61,9 +61,8 @@ class Edge(State):
         Raises CheckError if the edge can't serve them: another environment has the host, or the URL's scheme has no
         port.
         """
-        if sites.stand(
-            self._http, self.place, wanted, self.behind
-        ):  # while we hold the lock, nobody else changes our routes
+        # as read before: while we hold the lock, nobody else changes our routes
+        if sites.stand(self._http, self.place, wanted, self.behind):
             return False
         self._http = {}
         for _ in range(ATTEMPTS):

@@ -1,7 +1,9 @@
 """A release's assets, copied out of its container."""
 
 import io
+import os
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from tests.fakes.builders import PLACE
 from tests.fakes.servers import Answer, Request, Server
 from tests.fakes.shells import shell
 
-OLD, NEW = "shop-staging-aaaaaaaa-c0ffee", "shop-staging-bbbbbbbb-c0ffee"
+OLD, NEW, GONE = (f"shop-staging-{letter * 8}-c0ffee" for letter in "abc")
 KEPT = [f"{NEW}/static/{name}.js" for name in ("app", "same", "twice")]
 ROUTE = Route("/static/*", "web", 80, assets="/srv/assets")
 WEB = {
@@ -111,6 +113,21 @@ def test_a_release_that_comes_back_is_not_copied_again(
     assets.keep(engine, edge, NEW, OLD, [ROUTE])
 
     assert stored(tmp_path) == KEPT
+
+
+def test_what_was_replaced_a_week_ago_goes_and_what_is_replaced_now_stays(
+    engine: Engine, edge: Edge, tmp_path: Path
+) -> None:
+    before = time.time() - 7 * 86400 - 60
+    for release in (OLD, GONE):
+        folder = tmp_path / str(PLACE) / "assets" / release
+        (folder / "static").mkdir(parents=True)
+        (folder / "static" / "app.js").write_text("old")
+        os.utime(folder, (before, before))
+
+    assets.keep(engine, edge, NEW, OLD, [ROUTE])
+
+    assert stored(tmp_path) == [f"{OLD}/static/app.js", *KEPT]
 
 
 def test_a_folder_that_the_image_lacks_is_named(engine: Engine, edge: Edge, daemon: Server) -> None:
