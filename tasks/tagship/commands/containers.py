@@ -74,7 +74,7 @@ def restart(_: Context, env: str = "", service: str = "", wait: int = 0, dry_run
     """Restart services, one container at a time.
 
     A container that answers requests is replaced by a new one like it, which must be ready first; it then finishes its
-    requests in flight. Others, and those that publish a port of the server, stop and start again.
+    requests in flight. Others, singletons, and those that publish a port of the server, stop and start again.
     """
     from tagship.project import here
     from tagship.proof.ledger import Action
