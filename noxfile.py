@@ -16,20 +16,21 @@ nox.options.sessions = ["lint", "types", "unit"]
 
 LOCKS = {group: Path(f"requirements/{group}.txt") for group in ("dev", "lock", "nox", "release")}
 
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Two processes with a rig each, for a rig mostly waits; the unit tests, last, fill what is left of either's time."""
+
 # all sessions share one environment
 shared = nox.session(venv_backend="none", requires=["dev"])
 
 
 @shared
 def tests(session: nox.Session) -> None:
-    """Everything: lint, types, and every test, against real engines and servers. Needs Debian or Ubuntu, as root."""
+    """Lint, types and tests, against real engines and servers. Needs Debian or Ubuntu, as root. `e2e` has more."""
     check_style(session)
     check_workflows(session)
     check_documents(session)
     run(session, "mypy")
-    # two processes with a rig each, for a rig mostly waits; the unit tests, last, fill what is left of either's time
-    side_by_side = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    run_last(session, "pytest", *side_by_side, *session.posargs)
+    run_last(session, "pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @shared
@@ -46,8 +47,8 @@ def contract(session: nox.Session) -> None:
 
 @shared
 def e2e(session: nox.Session) -> None:
-    """The tests against a real engine, registry, sshd and edge."""
-    run(session, "pytest", "tests/e2e", *session.posargs)
+    """Every test against a real engine, registry, sshd and edge, on both engines; `tests` has about half of them."""
+    run(session, "pytest", "-m", "not apps", *SIDE_BY_SIDE, "tests/e2e", *session.posargs)
 
 
 @shared

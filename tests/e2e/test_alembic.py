@@ -22,6 +22,7 @@ def app(rig: Rig, tmp_path: Path) -> Iterator[AlembicShop]:
     made.remove()
 
 
+@pytest.mark.thorough
 def test_alembic_by_commands_is_applied_and_reversed(app: AlembicShop) -> None:
     app.migration("0001", "", 'op.create_table("shop_item", sa.Column("id", sa.Integer))', 'op.drop_table("shop_item")')
     app.commit()

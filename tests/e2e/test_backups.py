@@ -156,6 +156,7 @@ def test_nothing_readable_and_no_password_lies_in_the_store(shop: Shop) -> None:
     assert "not opened" in looked.stdout
 
 
+@pytest.mark.thorough
 def test_a_restore_can_go_beside_and_then_changes_nothing(shop: Shop) -> None:
     shop.tagship("backup.create")
 
@@ -167,6 +168,7 @@ def test_a_restore_can_go_beside_and_then_changes_nothing(shop: Shop) -> None:
     shop.sql("DROP DATABASE looked_at")
 
 
+@pytest.mark.thorough
 def test_a_bare_server_gets_roles_settings_and_grants_back_and_the_store_learns_none(shop: Shop) -> None:
     shop.sql(
         "CREATE ROLE auditor NOLOGIN",
@@ -194,6 +196,7 @@ def test_a_bare_server_gets_roles_settings_and_grants_back_and_the_store_learns_
     shop.sql(f"DROP DATABASE {kept}", "DROP OWNED BY auditor", "DROP ROLE auditor")
 
 
+@pytest.mark.thorough
 def test_a_backup_of_another_environment_leaves_its_owner_behind(shop: Shop) -> None:
     shop.sql(
         "CREATE ROLE stranger NOLOGIN", "ALTER TABLE visit OWNER TO stranger", "ALTER DATABASE shop OWNER TO stranger"
@@ -231,6 +234,7 @@ def test_a_drill_measures_and_says_what_it_checked(shop: Shop, tmp_path: Path) -
     assert (entry["action"], entry["result"], entry["rto"]) == ("drill", "ok", receipt["rto"])
 
 
+@pytest.mark.thorough
 def test_a_drill_fails_if_a_question_of_yours_has_another_answer(shop: Shop) -> None:
     shop.sql("INSERT INTO person (name) VALUES ('one too many')")
     shop.tagship("backup.create")
@@ -259,6 +263,7 @@ def test_a_killed_backup_is_not_listed_and_leaves_nothing_on_the_server(shop: Sh
     assert len(shop.backups()) == there + 1
 
 
+@pytest.mark.thorough
 def test_a_restore_that_is_killed_while_it_loads_has_touched_nothing_and_the_next_one_tidies_up(shop: Shop) -> None:
     shop.tagship("backup.create")
     restoring = shop.start("backup.restore")
@@ -353,6 +358,7 @@ def test_a_backup_and_a_deploy_at_once_under_load_disturb_neither_each_other_nor
     shop.tagship("backup.verify", "--at", json.loads(said)["id"])
 
 
+@pytest.mark.thorough
 def test_a_restore_whose_connection_is_cut_has_touched_nothing_and_opens_the_site_again(shop: Shop) -> None:
     shop.tagship("backup.create")
     with tempfile.TemporaryDirectory(prefix="e2e-", dir="/tmp") as temporary:

@@ -5,6 +5,8 @@ import json
 import sys
 from typing import Any
 
+import pytest
+
 from tests.hello import Hello
 
 AWKWARD = "s3cr3t $HOME ${X} 'quoted' \"twice\" ünicode"  # what a password manager may make
@@ -316,6 +318,7 @@ def test_a_store_that_is_down_stops_a_deploy_but_no_rollback_to_what_still_stand
     assert f"hello {second} one" in hello.get("host1")
 
 
+@pytest.mark.thorough
 def test_a_store_that_is_down_is_said_where_the_release_has_to_be_made_again(hello: Hello) -> None:
     store = hello.folder / "store.json"
     (hello.folder / ".gitignore").write_text("store.json\n")

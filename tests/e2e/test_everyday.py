@@ -33,7 +33,13 @@ RESET = 5
 """Requests that may fail because the edge reads new routes (docs/decisions/reloads-are-announced.md)."""
 
 
-@pytest.fixture(scope="module", params=["host1", "host2"], ids=["engine-28", "engine-20.10"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("host1", id="engine-28", marks=pytest.mark.thorough),
+        pytest.param("host2", id="engine-20.10"),
+    ],
+)
 def day(
     request: pytest.FixtureRequest, rig: Rig, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Hello, str]]:

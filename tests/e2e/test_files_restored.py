@@ -116,6 +116,7 @@ def test_one_part_leaves_the_others_alone_and_one_that_isnt_there_is_refused(gal
     assert "volume:media" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_restore_that_is_killed_before_it_exchanges_leaves_the_old_files_in_use(gallery: Gallery) -> None:
     gallery.web("echo newer > /media/a/one")
     restoring = gallery.app.start("backup.restore", "--env", "host1", "--part", "volume:media")

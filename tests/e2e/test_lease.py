@@ -105,6 +105,7 @@ def test_a_migration_runs_as_a_role_of_its_own_which_is_gone_afterwards(shop: Ma
     assert shop.sql(HOST, ROLES).strip() == "0"
 
 
+@pytest.mark.thorough
 def test_the_role_of_a_migration_that_fails_is_gone(shop: Managed) -> None:
     change(shop, 3, "SELECT 1 / 0")
 
@@ -115,6 +116,7 @@ def test_the_role_of_a_migration_that_fails_is_gone(shop: Managed) -> None:
     assert shop.sql(HOST, ROLES).strip() == "0"
 
 
+@pytest.mark.thorough
 def test_the_role_of_a_migration_that_is_stopped_is_gone(shop: Managed) -> None:
     shop.git("revert", "--no-edit", "HEAD")
     change(shop, 3, "SELECT pg_sleep(30)")

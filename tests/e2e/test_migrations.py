@@ -50,6 +50,7 @@ def test_a_migration_waits_for_a_lock_and_no_request_fails_meanwhile(shop: Shop)
     assert (seen["failures"], seen["requests"] > 50) == ([], True)
 
 
+@pytest.mark.thorough
 def test_migrations_that_were_killed_between_two_are_finished_by_the_next_deploy(shop: Shop) -> None:
     shop.migration("0003_a", "0002_note", 'migrations.RunSQL("ALTER TABLE shop_item ADD a integer")')
     slow = 'migrations.RunSQL("ALTER TABLE shop_item ADD b integer; SELECT pg_sleep(6)")'
@@ -115,6 +116,7 @@ def test_what_cannot_be_reversed_is_gone_back_from_by_a_backup_or_on_its_schema(
     assert shop.get(HOST).startswith("hello")
 
 
+@pytest.mark.thorough
 def test_a_renamed_column_has_its_old_name_again_before_the_old_release_starts(shop: Shop) -> None:
     models = shop.folder / "shop" / "models.py"
     models.write_text(models.read_text().replace("    name = ", "    title = "))

@@ -19,6 +19,7 @@ def other(hello: Hello, tmp_path: Path) -> Hello:
     return Hello(hello.rig, tmp_path / "other", f"{hello.name}-other")
 
 
+@pytest.mark.thorough
 def test_two_apps_and_two_environments_deploy_and_roll_back_at_once_without_noticing_each_other(
     hello: Hello, other: Hello
 ) -> None:

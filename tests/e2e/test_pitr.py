@@ -92,6 +92,7 @@ def archived_all(app: Hello) -> None:
         time.sleep(0.3)
 
 
+@pytest.mark.thorough
 def test_a_lost_servers_database_is_back_on_another_and_a_past_moment_of_it_beside(archived: Hello) -> None:
     sql(archived, "CREATE TABLE listing AS SELECT generate_series(1, 1000) AS id")
     before = clock(archived)
@@ -121,6 +122,7 @@ def test_a_lost_servers_database_is_back_on_another_and_a_past_moment_of_it_besi
     assert "wait" in archived.tagship("pitr.status", "--env", "host2")
 
 
+@pytest.mark.thorough
 def test_a_recovery_that_was_killed_goes_on_in_the_same_volume(archived: Hello) -> None:
     sql(archived, "CREATE TABLE listing AS SELECT generate_series(1, 1000) AS id")
     archived_all(archived)
@@ -141,6 +143,7 @@ def test_a_recovery_that_was_killed_goes_on_in_the_same_volume(archived: Hello) 
     assert "-recovered" in archived.tagship("pitr.recover", "--env", "host2", "--dry-run")
 
 
+@pytest.mark.thorough
 def test_what_cant_be_recovered_is_refused_in_one_line_and_nothing_is_left(archived: Hello) -> None:
     def refused(*words: str, **env: str) -> tuple[int, str]:
         done = archived.run("pitr.recover", "--env", "host1", *words, env=env)
@@ -163,6 +166,7 @@ def test_what_cant_be_recovered_is_refused_in_one_line_and_nothing_is_left(archi
     assert "tagship-recovery" not in archived.rig.hosts[0].docker("ps", "-a")
 
 
+@pytest.mark.thorough
 def test_a_store_that_is_down_makes_the_status_fail_while_the_database_runs_on(archived: Hello) -> None:
     archived.rig.s3.stop()
     try:

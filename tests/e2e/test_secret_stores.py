@@ -92,10 +92,17 @@ def deploy(app: Hello) -> str:
 @pytest.mark.parametrize(
     "kind",
     [
-        "env", "dotenv", "command", "sops", "vault, AppRole", "vault, GitHub's JWT", "aws-sm, one secret",
-        "aws-sm, many secrets", "aws-ssm",
+        "env",
+        "dotenv",
+        "command",
+        "sops",
+        "vault, AppRole",
+        pytest.param("vault, GitHub's JWT", marks=pytest.mark.thorough),
+        pytest.param("aws-sm, one secret", marks=pytest.mark.thorough),
+        "aws-sm, many secrets",
+        "aws-ssm",
     ],
-)  # fmt: skip
+)
 def test_a_secret_comes_from_the_store_and_a_new_value_with_the_next_deploy(
     kind: str, app: Hello, stores: Stores
 ) -> None:

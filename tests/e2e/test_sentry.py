@@ -203,6 +203,7 @@ def test_a_sentry_that_is_required_and_down_stops_a_deploy_before_anything_chang
     assert atlas.history() == before
 
 
+@pytest.mark.thorough
 def test_a_sentry_that_is_down_fails_no_deploy_and_can_be_told_later(atlas: Atlas, sentry: Sentry) -> None:
     atlas.bake("0s")
     atlas.commit("Version 5")
