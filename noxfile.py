@@ -82,6 +82,12 @@ def bench(session: nox.Session) -> None:
 
 
 @shared
+def audit(session: nox.Session) -> None:
+    """Ask PyPI and npm for known vulnerabilities of every locked package, and list the action's in dist/."""
+    run_last(session, "python", "-m", "tests.audit", *session.posargs)
+
+
+@shared
 def demo(session: nox.Session) -> None:
     """Ship the example application to real servers on this machine."""
     run_last(session, "python", "-m", "tests.demo", *session.posargs)

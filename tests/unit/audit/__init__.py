@@ -1,0 +1,1 @@
+"""What `nox -s audit` makes of the scanners' reports."""
