@@ -38,9 +38,11 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
     for step in plan:
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
-            if not isinstance(step, SmokeTest | Bake | Drain | Pull | Ask):
+            if not isinstance(step, Pull | Ask):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
+            if isinstance(step, Bake | Drain):  # they last, so what follows needs a newer check than one of before them
+                target.still_ours()
     return migrated
 
 

@@ -8,12 +8,12 @@ from tagship.deploy.apply import apply
 from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.outcome import Outcome
-from tagship.deploy.recovery import Recovery
+from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import REVERSED, RollbackPlan, Way, timed
 from tagship.deploy.rollout import revival
 from tagship.deploy.steps import Drain, Plan, Prepare, Pull, Remove, Reverse, Stop
 from tagship.deploy.target import Listeners, Target
-from tagship.errors import SmokeTestError, StoppedError, TagshipError
+from tagship.errors import LockedError, SmokeTestError, StoppedError, TagshipError
 from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.release.model import Rendered
@@ -102,17 +102,34 @@ class Execution:
                     backed_up=self._backed_up,
                     around=self.companion.around,
                 )
+                self.target.still_ours()
                 migrated = self.target.migrate(self.new, self.before.former, dry_run=dry_run, listeners=listeners)
         except TagshipError as error:
-            if self.declared:
-                self._failed(ledger.FAILED, error.problem.splitlines()[0].rstrip(":"))
+            with uninterrupted():
+                if self.declared:
+                    self._record_anew(dataclasses.replace(self.entry, result=ledger.FAILED, why=reason(error.problem)))
+                self._leave_nothing(fresh=fresh)
             raise
-        finally:
-            if fresh and self._nobodys():
-                self.target.remove(self.new.name)
-        if not dry_run:
-            self._record(self.entry, migrated.leaves)
+        with uninterrupted():
+            try:
+                if not dry_run:
+                    self._record(self.entry, migrated.leaves)
+            except LockedError:
+                self._record_anew(self.entry, migrated.leaves)
+            finally:
+                self._leave_nothing(fresh=fresh)
         return migrated
+
+    def _leave_nothing(self, *, fresh: bool) -> None:
+        """Remove the network of a fresh release, unless another deploy has brought it since the lock was lost."""
+        if not fresh:
+            return
+        try:
+            now = self.target.observe()
+            if now.live != self.new.name and now.standing(self.new.name) is None:
+                apply((Remove(self.new.name),), self.target, self.progress.step)
+        except TagshipError as error:
+            self.progress.note(f"the network of {self.new.name} is left: {error.problem} The next deploy removes it.")
 
     def _declare(self, plan: RollbackPlan) -> None:
         """Show the way back, and keep it for the ledger, however the deploy ends."""
@@ -126,15 +143,15 @@ class Execution:
         self.entry = dataclasses.replace(self.entry, backup=backup)
         self.progress.note(f"backed up as {backup}")
 
-    def _nobodys(self) -> bool:
-        """Whether no other deploy has brought this release meanwhile, which is possible if the lock was lost."""
-        now = self.target.observe()
-        return now.live != self.new.name and now.standing(self.new.name) is None
-
     def _tidy(self, plan: Plan) -> tuple[str, ...]:
         """Clean up after the new release is proven and recorded. A failure here is a warning and undoes nothing."""
         warnings: list[str] = []
+        undrained = ""
         for at, step in enumerate(plan):
+            if isinstance(step, Stop) and step.release == undrained:
+                warnings.append(f"{step.release} may still answer requests, so it runs on until the next deploy")
+                self.progress.note(warnings[-1])
+                continue
             try:
                 done = apply((step,), self.target, self.progress.step, Listeners(tell=self.progress.note))
                 if isinstance(step, Reverse):
@@ -144,7 +161,12 @@ class Execution:
                 error.add_hint(f"{self.new.name} is serving, and recorded; the next deploy will {left}")
                 self.stopped = error
                 break
+            except LockedError as error:  # what is left may be what another deploy has brought
+                warnings.append(f"{error.problem} Nothing more was cleaned up.")
+                self.progress.note(warnings[-1])
+                break
             except TagshipError as error:
+                undrained = step.release if isinstance(step, Drain) else undrained
                 if isinstance(step, Reverse):
                     again = f"`tagship rollback --to {self.entry.tag[:8]}`"
                     error.add_hint(f"{self.new.name} is serving, on the newer schema; {again} tries it again")
@@ -166,10 +188,16 @@ class Execution:
     def _failed(self, result: str, why: str) -> None:
         self._record(dataclasses.replace(self.entry, result=result, why=why), ())
 
+    def _record_anew(self, entry: ledger.Entry, leaves: tuple[str, ...] = ()) -> None:
+        """Record after what others may have recorded meanwhile."""
+        self.target.observe()
+        self._record(entry, leaves)
+
     def _record(self, entry: ledger.Entry, leaves: tuple[str, ...]) -> float:
         """Add a line to the ledger. Returns the duration that it states, in seconds."""
         known = leaves or next((past.migrations for past in reversed(self.before.history) if past.migrations), ())
         took = round(time.monotonic() - self.began, 2)
+        self.target.still_ours()
         self.target.record(dataclasses.replace(entry, seconds=took, migrations=known))
         return took
 

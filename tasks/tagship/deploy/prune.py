@@ -1,5 +1,6 @@
 """Decides which stopped releases to remove. Pure."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 from tagship.deploy.observed import Observed
@@ -14,14 +15,20 @@ def plan_prune(observed: Observed, *, live: str, previous: str, keep: int) -> Pl
     Always removes releases that were never live, because nobody can roll back to them, and networks of failed deploys.
     """
     proven = {entry.release for entry in observed.history if entry.proves}
-    stopped = [r for r in observed.releases if r.name not in {live, previous} and not r.runs]
-    stopped.sort(key=lambda release: release.created, reverse=True)
+    idle = [r for r in observed.releases if r.name not in {live, previous} and not r.runs]
+    idle.sort(key=lambda release: release.created, reverse=True)
     kept = max(0, keep - (1 if previous else 0))
-    good = [release for release in stopped if release.name in proven][:kept]
+    good = [release for release in idle if release.name in proven][:kept]
     return (
-        *(Remove(release.name) for release in stopped if release not in good),
+        *(Remove(release.name) for release in idle if release not in good),
         *(Remove(name) for name in observed.empty if name != live),
     )
+
+
+def stopped(observed: Observed, names: Container[str]) -> Observed:
+    """The same, once these releases are stopped."""
+    releases = tuple(replace(r, running={}) if r.name in names else r for r in observed.releases)
+    return replace(observed, releases=releases)
 
 
 def plan_tidying(observed: Observed, *, keep: int, drain: float) -> Plan:
@@ -35,12 +42,11 @@ def plan_tidying(observed: Observed, *, keep: int, drain: float) -> Plan:
             f"No release is known as live, but {' and '.join(sorted(left))} run{'s' if len(left) == 1 else ''}.",
             hint="deploy first, which makes one live",
         )
-    stopped = tuple(replace(r, running={}) if r.name in left else r for r in observed.releases)
     try:
         previous = choose_rollback(observed)[0]
     except SourceError:
         previous = ""
     return (
         *(step for name in sorted(left) for step in (Drain(name, drain), Stop(name))),
-        *plan_prune(replace(observed, releases=stopped), live=observed.live, previous=previous, keep=keep),
+        *plan_prune(stopped(observed, left), live=observed.live, previous=previous, keep=keep),
     )

@@ -38,7 +38,10 @@ class Recovery:
             plan = plan_recovery(self.new, self._good(now), now)
             undone = self._put_back(plan)
             back = any(isinstance(step, Cutover) and step not in undone for step in plan)
-            record(ledger.SWITCHED_BACK if back else ledger.FAILED, reason(str(error)) or type(error).__name__)
+            try:
+                record(ledger.SWITCHED_BACK if back else ledger.FAILED, reason(str(error)) or type(error).__name__)
+            except LockedError as lost:
+                self.progress.note(f"not recorded: {lost.problem}")
             return _serving(self.target.observe())
         except TagshipError as second:
             self.progress.note(f"not everything was undone: {second.problem} The next deploy will do it.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tagship.deploy.observed import Observed, Routing, Standing
-from tagship.deploy.prune import plan_prune
+from tagship.deploy.prune import plan_prune, stopped
 from tagship.deploy.steps import (
     Ask,
     Bake,
@@ -90,7 +90,7 @@ def plan_rollout(
         *_replace_workers(new, observed),
         *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live else ()),
         *last,
-        *plan_prune(observed, live=new.name, previous=observed.live, keep=patience.keep),
+        *plan_prune(stopped(observed, others), live=new.name, previous=observed.live, keep=patience.keep),
     )
 
 

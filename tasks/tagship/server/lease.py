@@ -131,10 +131,10 @@ class Lease:
 
         Returns whether that worked.
         """
-        ours = {self._id}
-        if not any(action == "prune" for action, _ in self._happened(within=PRUNE_TAKES)) or not self._acquire():
+        ours, held = {self._id}, self._written  # taking it writes it anew, and what happened before that counts, too
+        if not any(action == "prune" for action, _ in self._happened(held)) or not self._acquire():
             return False
-        for _, container in self._happened(within=PRUNE_TAKES):
+        for _, container in self._happened(held):
             if container == self._id:
                 self._extend()
                 return True
@@ -143,9 +143,9 @@ class Lease:
         lock.release(self._engine, self._id)
         return False
 
-    def _happened(self, within: float) -> Iterator[tuple[str, str]]:
+    def _happened(self, held: float) -> Iterator[tuple[str, str]]:
         """Prunes, and new locks of this environment, since we last held ours: `(action, container)`."""
-        since, until = f"{self._written - 2:.0f}", f"{self._engine.now() + within:.0f}"
+        since, until = f"{held - 2:.0f}", f"{self._engine.now() + PRUNE_TAKES:.0f}"
         filters = {"type": ["container"], "event": ["prune", "create"]}
         for event in self._engine.stream("GET", "/events", filters=filters, since=since, until=until):
             actor = event["Actor"]

@@ -197,11 +197,11 @@ def test_a_release_with_too_few_replicas_is_made_again() -> None:
     assert plan_rollout(wanted, observed(OLD, standing(OLD), one_of_two), PATIENCE)[0] == Remove(wanted.name)
 
 
-def test_another_commits_killed_deploy_is_drained_and_stopped_first() -> None:
+def test_another_commits_killed_deploy_is_drained_and_stopped_first_and_removed_last() -> None:
     plan = plan_rollout(THIRD, observed(OLD, standing(OLD), standing(NEW, 2)), PATIENCE)
 
     assert plan[:2] == (Drain(NEW.name, 30), Stop(NEW.name))
-    assert plan[2:] == plan_rollout(THIRD, observed(OLD), PATIENCE)
+    assert plan[2:] == (*plan_rollout(THIRD, observed(OLD), PATIENCE), Remove(NEW.name))
 
 
 def test_the_same_commits_deploy_killed_before_its_cutover_goes_on_with_its_containers() -> None:

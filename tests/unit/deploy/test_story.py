@@ -255,9 +255,53 @@ def test_failing_to_tidy_up_is_a_warning_and_no_reason_to_go_back(effect: str) -
 
     outcome = under_way.carry_out(plan, NOTHING)
 
-    assert [warning.rpartition(": ")[2] for warning in outcome.warnings] == ["busy"]
+    assert outcome.warnings[0].rpartition(": ")[2] == "busy"
     assert target.live == NEW.name
     assert last(target)["result"] == ledger.GOOD
+
+
+def test_what_could_not_be_drained_runs_on_because_it_may_still_answer() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    target.fails = {"drain": EngineError("busy")}
+
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert target.observe().runs(OLD.name)
+    assert "may still answer" in outcome.warnings[1]
+
+
+def test_nothing_more_is_cleaned_up_once_the_lock_is_lost() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    recorded = target.record
+
+    def lose_the_lock(entry: ledger.Entry) -> None:
+        recorded(entry)
+        target.fails = {"still_ours": LockedError("The lock was lost.")}
+
+    target.record = lose_the_lock  # type: ignore[method-assign]
+    outcome = under_way.carry_out(plan, NOTHING)
+
+    assert target.observe().runs(OLD.name)
+    assert outcome.warnings == ("The lock was lost. Nothing more was cleaned up.",)
+
+
+def test_a_release_is_not_recorded_without_the_lock() -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    served, lines = target.bake, list(target.ledger)
+
+    def lose_the_lock(release: str, seconds: float, look: Any) -> None:  # noqa: ANN401
+        served(release, seconds, look)
+        target.fails = {"still_ours": LockedError("gone")}
+
+    target.bake = lose_the_lock  # type: ignore[method-assign]
+    plan = plan_rollout(NEW, under_way.before, Patience(bake=1))
+    with pytest.raises(LockedError):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.ledger == lines
 
 
 def test_migrating_alone_leaves_no_containers_and_the_live_release_alone() -> None:

@@ -193,6 +193,21 @@ def test_a_pruned_lock_that_somebody_had_since_is_lost_and_left_free(engine: Eng
     assert locks.held == {}
 
 
+def test_who_had_a_pruned_lock_is_looked_for_from_when_it_was_last_ours(
+    engine: Engine, locks: Locks, daemon: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+        began = engine.now()
+        monkeypatch.setattr(engine, "now", lambda: began + 10)  # long enough for another's deploy
+
+        two_changes(held)
+
+    asked = [float(request.query["since"]) for request in daemon.requests if request.path == "/events"]
+    assert len(asked) == 2
+    assert max(asked) < began
+
+
 def test_the_way_back_after_a_lost_lock_takes_it_anew_where_nobody_has_it(engine: Engine, locks: Locks) -> None:
     with Lease(engine, PLACE, ME) as held:
         locks.free()
