@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from action import agent, annotations, child, inputs, install, outputs, summary
+from action import agent, annotations, child, inputs, install, outputs, pull_request, summary
 from action.console import Annotation, Console
 from action.errors import ActionError, CancelledError
 from action.inputs import Inputs
@@ -88,8 +88,10 @@ class Job:
 
     @property
     def _untrusted(self) -> bool:
-        """Whether the files come from a pull request, so that they get no credentials."""
-        return self._environment.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
+        """Whether the files come from a pull request, so that they get no credentials; its own preview gets them."""
+        previews = self._given is not None and self._given.run[:1] in {(name,) for name in pull_request.PREVIEWS}
+        of_pull_request = self._environment.get("GITHUB_EVENT_NAME", "").startswith(pull_request.EVENT)
+        return of_pull_request and not (previews and pull_request.own_number(self._environment))
 
     def _access(self, given: Inputs, folder: Path, stack: ExitStack) -> dict[str, str]:
         access = dict(stack.enter_context(agent.agent(given.ssh_key, folder)))

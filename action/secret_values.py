@@ -21,7 +21,8 @@ _TELLING = {"true", "false", "none", "null", "production", "staging", "developme
 def of(config: Config, folder: Path, environment: Mapping[str, str]) -> list[str]:
     """The secrets, for builds and for every environment of tagship.yml, that this process has."""
     found: dict[str, None] = {}
-    for settings in (config, *config.environments.values()):
+    previews = config.previews and config.previews.preview(config.environments[config.previews.like], 1)
+    for settings in (config, *config.environments.values(), *((previews,) if previews else ())):
         for value in _of(settings, folder, environment):
             found[value] = None
     for name in _OWN:

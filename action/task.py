@@ -13,13 +13,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tasks")]  # -I leaves the script's own fo
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
-from action import secret_values, words
+from action import pull_request, secret_values, words
 from action.errors import ActionError
 from tagship import cli, namespace
 from tagship.errors import TagshipError
 from tagship.github import gate as approval
 from tagship.project import here
-from tagship.project.schema import Config
+from tagship.project.schema import Config, Environment
 from tagship.reporting import events
 from tagship.system.signals import interruptible
 
@@ -65,7 +65,7 @@ class _Program(Program):
 
 def _prepare(argv: list[str]) -> list[str]:
     found = words.calls(argv, _tasks())
-    words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""))
+    words.refuse_pull_request(found, os.environ.get("GITHUB_EVENT_NAME", ""), pull_request.own_number(os.environ))
     if any(call.task.trusts for call in found):
         approval.refuse_unreviewed(here.folder())  # before any code of the commit runs
     if not here.config_path().exists():
@@ -82,10 +82,13 @@ def _prepare(argv: list[str]) -> list[str]:
 
 def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) -> None:
     """Raises ActionError, with the command to run, if an engine uses SSH and no host key is given."""
-    reaching = [call for call in found if "--env" in call.task.options and not _WITHOUT_SSH.match(call.task.name)]
-    if os.environ.get("TAGSHIP_KNOWN_HOSTS") or not reaching:
+    if os.environ.get("TAGSHIP_KNOWN_HOSTS"):
         return
-    named = [config.environments[chosen]] if chosen else config.environments.values()
+    named: list[Environment] = []
+    if any("--env" in call.task.options and not _WITHOUT_SSH.match(call.task.name) for call in found):
+        named += [config.environment(chosen)] if chosen else config.environments.values()
+    if config.previews and any(call.task.name.startswith("preview.") for call in found):
+        named.append(config.environments[config.previews.like])
     hosts = sorted({host for environment in named if (host := environment.engine.rpartition("@")[2]) != "local"})
     if hosts:
         scan = " ".join(host.removeprefix("ssh://").partition(":")[0] for host in hosts)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import ActionError
+from action.pull_request import PREVIEWS
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def calls(words: Sequence[str], tasks: Iterable[Task]) -> tuple[Call, ...]:
             _unknown(word, known)
         before = word
     for call in found:
-        if call.bare and "--env" not in call.task.options:
+        if call.bare and "--env" not in call.task.options and not call.task.positional:
             _unknown(next(word for word in call.words if not word.startswith("-")), known)
     return tuple(found)
 
@@ -78,16 +79,34 @@ def complete(found: Iterable[Call], environment: str, sha: str) -> list[str]:
     return words
 
 
-def refuse_pull_request(found: Iterable[Call], event: str) -> None:
-    """Raises ActionError for a task that trusts tagship.yml in a pull request."""
+def refuse_pull_request(found: Iterable[Call], event: str, own: int = 0) -> None:
+    """Raises ActionError for a task that trusts tagship.yml in a pull request.
+
+    `own`: the number of a pull request whose branch is in the repository; its own preview may come and go.
+    """
     if not event.startswith("pull_request"):
         return
     for call in found:
-        if call.task.trusts:
+        if call.task.name in PREVIEWS:
+            _refuse_preview(call, own)
+        elif call.task.trusts:
             raise ActionError(
                 f"`{call.task.name}` doesn't run on {event}: tagship.yml and the images come from the pull request.",
                 "Deploy after the merge, from a push.",
             )
+
+
+def _refuse_preview(call: Call, own: int) -> None:
+    if not own:
+        raise ActionError(
+            f"`{call.task.name}` doesn't run on a fork's pull request: its code would get the previews' secrets.",
+            "Push the commits to a branch of this repository, after reading them.",
+        )
+    number, *options = call.words or ("",)
+    if number != str(own) or Call(call.task, tuple(options)).bare or call.has("--number"):
+        raise ActionError(
+            f"`{call.task.name}` runs only for the run's own pull request.", f"Write {call.task.name} {own}."
+        )
 
 
 def _unknown(word: str, known: Mapping[str, Task]) -> None:

@@ -11,6 +11,7 @@ from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
 from tagship.commands import maintenance as maintenance_tasks
 from tagship.commands import pitr as pitr_tasks
+from tagship.commands import preview as preview_tasks
 from tagship.commands import registry as registry_tasks
 from tagship.commands import secrets as secret_tasks
 from tagship.commands import secrets_written as written_tasks
@@ -68,6 +69,9 @@ namespace = Collection(
         set=written_tasks.set_, rotate=written_tasks.rotate,
     ),
     Collection("maintenance", on=maintenance_tasks.on, off=maintenance_tasks.off),
+    Collection(
+        "preview", up=preview_tasks.up, down=preview_tasks.down, list=preview_tasks.listing, prune=preview_tasks.prune
+    ),
     Collection("registry", status=registry_tasks.status, stop=registry_tasks.stop),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
@@ -89,6 +93,7 @@ JOURNEY = {
     "Look": ("status", "history", "env", "watch"),
     "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "scale", "port-forward"),
     "Go back": ("rollback",),
+    "Previews": ("preview.up", "preview.down", "preview.list", "preview.prune"),
     "Data": (
         "accessories.up",
         "accessories.status",

@@ -22,7 +22,7 @@ TagshipError                1   any error below
 ├── BackupError            20   a backup, a restore or a drill failed, or a backup isn't what its manifest says
 ├── StoreError             21   the backups' store refuses, can't be reached, or is full
 ├── SecretsError           22   a secret store can't be reached, refuses, or holds something else than secrets
-├── HookError              23   a command in `hooks` failed; before-deploy, before-rollback: nothing was changed
+├── HookError              23   a command in `hooks` failed (before-deploy: nothing was changed), or `previews.seed`
 ├── GitHubError            24   GitHub refuses or doesn't answer, and the task needs it
 ├── UsageError             64   the command line names an unknown task or option
 └── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
@@ -183,7 +183,7 @@ class SecretsError(TagshipError):
 
 
 class HookError(TagshipError):
-    """A command in `hooks` that runs before a stage failed, so that the stage didn't begin."""
+    """A command in `hooks` that runs before a stage failed, so it didn't begin; or the command that seeds a preview."""
 
     exit_code = 23
 

@@ -103,9 +103,9 @@ class Act:
     def start(
         self, project: Path, workflow: str, github: GitHub, *, branch: str = "main", event: str = "push",
         inputs: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None,
     ) -> subprocess.Popen[str]:  # fmt: skip
-        """Start one."""
+        """Start one; `payload`: more of the event."""
         workflows = self.folder / "workflows"
         shutil.rmtree(workflows, ignore_errors=True)
         workflows.mkdir()
@@ -114,6 +114,7 @@ class Act:
             "ref": f"refs/heads/{branch}",
             "repository": {"private": False, "full_name": "o/r", "default_branch": "main"},
             "inputs": dict(inputs or {}),
+            **(payload or {}),
         }
         (self.folder / "event.json").write_text(json.dumps(told))
         kept = {"SSH_KEY": self.key, **(secrets or {})}

@@ -10,6 +10,7 @@ from pathlib import Path
 from tagship.github import workflows as starters
 from tagship.project import file as config_file
 from tagship.project.backup_settings import BackupSettings
+from tagship.project.preview_settings import PreviewSettings
 from tagship.project.schema import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,10 +54,11 @@ def _collect(folder: Path) -> None:
 
 
 def with_backups(config: Config) -> Config:
-    """The configuration with backups in S3, whose workflows are rendered, too."""
+    """The configuration with backups in S3 and with previews, whose workflows are rendered, too."""
     backups = BackupSettings(store="s3://backups", recipients=("age1",))
     environments = {n: each.model_copy(update={"backups": backups}) for n, each in config.environments.items()}
-    return config.model_copy(update={"environments": environments})
+    previews = PreviewSettings(like="staging", url="https://pr-{number}.preview.example.com")
+    return config.model_copy(update={"environments": environments, "previews": previews})
 
 
 def _schema(kind: str, paths: list[Path]) -> bool:

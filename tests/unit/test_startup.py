@@ -22,7 +22,7 @@ sys.argv = ["tagship", *{argv}]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     cli.main()
 """
-MOST = 36
+MOST = 37
 """Modules that Tagship adds to Invoke's own; a new module of tasks is one more."""
 
 
@@ -57,3 +57,9 @@ def test_a_task_that_reaches_no_server_loads_nothing_of_one(tmp_path: Path) -> N
     modules = imported(TYPED.format(argv=["lint"]), tmp_path)
 
     assert [name for name in modules if name.startswith(("tagship.server", "tagship.engine", "tagship.images"))] == []
+
+
+def test_what_needs_no_backups_runs_without_their_packages(tmp_path: Path) -> None:
+    modules = imported("import tagship.commands.previewing, tagship.server.entries", tmp_path)
+
+    assert "tagship.backups.encryption" not in modules

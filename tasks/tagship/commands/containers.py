@@ -181,8 +181,8 @@ def _number(container: Container) -> int:
 @contextmanager
 def _recorded(environment: LockedServer, action: Action, what: str) -> Iterator[None]:
     """Write into the ledger what was done, and how it ended."""
-    from tagship.commands import recording
     from tagship.proof import ledger
+    from tagship.server import entries
     from tagship.system.signals import uninterrupted
 
     began = time.monotonic()
@@ -196,7 +196,7 @@ def _recorded(environment: LockedServer, action: Action, what: str) -> Iterator[
     finally:
         with uninterrupted():
             said = {"why": why, "seconds": time.monotonic() - began}
-            environment.record(recording.entry(environment, action, result, said))
+            environment.record(entries.entry(environment, action, result, said))
 
 
 def _named(container: Container) -> str:

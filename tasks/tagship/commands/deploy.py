@@ -5,18 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, VERBOSE, WAIT, task
-
-if TYPE_CHECKING:
-    from tagship.engine.client import Engine
-    from tagship.images.commit import Images
-    from tagship.reporting.progress import Progress
 
 
 @task(
@@ -129,54 +122,29 @@ def ship(  # noqa: PLR0913 - its options
     json: bool = False,
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
-    from tagship.commands import checks
-    from tagship.commands.orders import RunOptions, bring, just, meant, of_branch, order, preview_ship, reach, tell
-    from tagship.companions.companion import around_build
+    from tagship.commands import checks, shipping
+    from tagship.commands.orders import RunOptions, bring, just, of_branch, order, preview_ship, reach, tell
     from tagship.engine import local
-    from tagship.images import build, commit, digests, embedded
     from tagship.project import here
     from tagship.proof.ledger import Action
     from tagship.reporting.progress import Progress
     from tagship.server import connection
-    from tagship.source import checkout
-    from tagship.system.parallel import beside
 
     config = here.config()
     settings = config.environment(env) if env else of_branch(config)
-    version = meant(settings, "", dirty=dirty)
-    if not dirty:
-        checkout.refuse_dirty(here.folder())
-    found = commit.of(settings, version, here.folder(), repository=here.folder())
-    resolved, to_build = beside(
-        lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
-        lambda: build.resolve(found, config),
-    )
+    shipment = shipping.prepare(config, settings, dirty=dirty)
     how = RunOptions(Progress(quiet=json, verbose=verbose), wait, dry_run, json, backup)
-    tell(resolved, how.progress)
+    tell(shipment.resolved, how.progress)
     if dry_run:
-        preview_ship(config, settings, found, resolved, how)
+        preview_ship(config, settings, shipment.found, shipment.resolved, how)
         return
     with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):  # stdout has only the JSON
         checks.run_all(config)
     # connect while the images are built
     with how.progress, connection.connect(settings) as opening, local.local_engine() as engine:
-        embedded.prepare(settings, engine)
-        title = f"Build {version.short}"
-        around = around_build(settings, version, here.folder(), how.progress)
-        with around, how.progress.step(title), how.progress.output(title) as told:
-            build.build(found, config, to_build, engine, told)
-        pushed = _pushed(found, engine, how.progress) if found.registry else {}
+        pushed = shipment.build(engine, how.progress)
         session = reach(opening, how.progress)
-        release = digests.release(found, session.engine, lambda: pushed or found.digests())
-        bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)
-
-
-def _pushed(found: Images, engine: Engine, progress: Progress) -> Mapping[str, str]:
-    """Push a commit's images. Returns their digests."""
-    from tagship.images import push
-    from tagship.reporting import events
-
-    with progress.step(f"Push {found.version.short}"):
-        pushed = push.push(found, engine)
-    events.tell("pushed", tag=found.version.tag, images=found.references(pushed))
-    return pushed
+        release = shipment.release(session, pushed)
+        bring(
+            session, order(settings, Action.DEPLOY, just(release, shipment.resolved)), how, shipment.found.version.tag
+        )

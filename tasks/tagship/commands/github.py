@@ -184,6 +184,9 @@ def _rendered(config: Config, action: starters.Action, root: Path) -> dict[str, 
     from tagship.release import references
 
     secrets = {name: _secrets(each, root) for name, each in config.environments.items()}
+    if config.previews:
+        like = config.environments[config.previews.like]
+        secrets[starters.PREVIEW] = _secrets(config.previews.preview(like, 1), root)
     return starters.render(config, action, secrets, references.build_secrets(config.compose, root))
 
 

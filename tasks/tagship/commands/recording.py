@@ -1,4 +1,4 @@
-"""Ledger entries of what is neither a deploy nor a rollback."""
+"""Writes drills into the ledger."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -9,8 +9,8 @@ from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.reporting.progress import Progress
 from tagship.server import lock
+from tagship.server.entries import entry
 from tagship.server.session import Session
-from tagship.server.target import LockedServer
 
 _TASKS = {Action.DRILL: "backup.drill", Action.RECOVERY_DRILL: "pitr.drill"}
 R = TypeVar("R", drill.Receipt, point_in_time.Receipt)
@@ -42,18 +42,3 @@ def _recorded(session: Session, wait: float, action: Action, result: str, what: 
     holder = lock.holder(f"{_TASKS[action]} {session.place.environment}")
     with session.locked(holder, wait=wait) as environment:
         environment.record(entry(environment, action, result, what))
-
-
-def entry(environment: LockedServer, action: Action, result: str, what: Mapping[str, Any]) -> ledger.Entry:
-    """An entry about the live release, by whoever holds the lock."""
-    observed, holder = environment.observe(), environment.lease.holder
-    return ledger.Entry(
-        at=environment.now(),
-        action=str(action),
-        result=result,
-        release=observed.live,
-        tag=observed.live_record.release.version.tag if observed.live_record else "",
-        by=holder.who,
-        run=holder.run,
-        **{**what, "why": " ".join(str(what.get("why", "")).split())},
-    )

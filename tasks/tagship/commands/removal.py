@@ -12,8 +12,13 @@ from tagship.commands.task import DRY_RUN, ENV, JSON, WAIT, task
 from tagship.errors import CheckError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tagship.deploy.removal import Remains, Step
     from tagship.names import Place
+    from tagship.reporting.progress import Progress
+    from tagship.server.lease import Lease
+    from tagship.server.session import Session
 
 
 @task(
@@ -40,13 +45,12 @@ def remove(  # noqa: PLR0913 - its options
     Its containers, accessories, routes, networks, images and records. Volumes stay, unless you pass --volumes. Other
     applications serve on. If it is killed, run it again.
     """
-    from tagship.deploy.removal import findings, plan_removal
+    from tagship.deploy.removal import plan_removal
     from tagship.project import here
     from tagship.reporting import table
     from tagship.reporting.progress import Progress
     from tagship.server import connection, lock, removal
     from tagship.server.lease import Lease
-    from tagship.system.signals import interruptible
 
     settings = here.config().environment(env)
     progress = Progress(quiet=json)
@@ -59,27 +63,38 @@ def remove(  # noqa: PLR0913 - its options
         if not json:
             _show(found, plan, settings.engine, volumes=volumes)
         elif dry_run:
-            _print(found, plan, volumes=volumes, dry_run=True)
+            print_json(found, plan, volumes=volumes, dry_run=True)
         if dry_run:
             return
         _confirm(session.place, confirm, settings.engine, volumes=volumes)
-        done: list[Step] = []
-        with interruptible(), Lease(session.engine, session.place, lock.holder(f"remove {env}"), wait=wait) as lease:
-            removal.ensure_edge(session)
-            with session.files() as edge:
-                found = removal.observe(session, edge)
-                if problems := list(findings(found)):
-                    raise CheckError("\n".join(problems), hint="wait for it, or stop it, then remove again")
-                for step in plan_removal(found, volumes=volumes):
-                    with progress.step(str(step)):
-                        removal.perform(step, session, edge, lease)
-                    done.append(step)
+        with Lease(session.engine, session.place, lock.holder(f"remove {env}"), wait=wait) as lease:
+            found, done = take_away(session, lease, progress, volumes=volumes)
     if json:
-        _print(found, done, volumes=volumes, dry_run=False)
+        print_json(found, done, volumes=volumes, dry_run=False)
     else:
         print(f"{session.place} is gone from {settings.engine}." if done else f"Nothing of {session.place} was there.")
         for line in removal.staying(session):
             print(table.folded(line))
+
+
+def take_away(session: Session, lease: Lease, progress: Progress, *, volumes: bool) -> tuple[Remains, list[Step]]:
+    """Remove all of an environment. Returns what was there, and what was done. Raises CheckError."""
+    from tagship.deploy.removal import findings, plan_removal
+    from tagship.server import removal
+    from tagship.system.signals import interruptible
+
+    done: list[Step] = []
+    with interruptible():
+        removal.ensure_edge(session)
+        with session.files() as edge:
+            found = removal.observe(session, edge)
+            if problems := list(findings(found)):
+                raise CheckError("\n".join(problems), hint="wait for it, or stop it, then remove again")
+            for step in plan_removal(found, volumes=volumes):
+                with progress.step(str(step)):
+                    removal.perform(step, session, edge, lease)
+                done.append(step)
+    return found, done
 
 
 def _show(found: Remains, plan: tuple[Step, ...], where: str, *, volumes: bool) -> None:
@@ -97,7 +112,8 @@ def _say_left(found: Remains, *, volumes: bool) -> None:
         print(line)
 
 
-def _print(found: Remains, steps: list[Step] | tuple[Step, ...], *, volumes: bool, dry_run: bool) -> None:
+def print_json(found: Remains, steps: Sequence[Step], *, volumes: bool, dry_run: bool) -> None:
+    """Print what went, or would go."""
     from tagship.deploy.removal import left
 
     told = {"place": found.place, "steps": [str(step) for step in steps], "dry_run": dry_run}

@@ -151,6 +151,14 @@ class Removed:
 
 
 @dataclass(frozen=True)
+class PrunedPreviews:
+    """Which previews `preview.prune` removed, by their numbers."""
+
+    removed: list[int]
+    dry_run: bool
+
+
+@dataclass(frozen=True)
 class PrunedImage:
     """An image that went."""
 

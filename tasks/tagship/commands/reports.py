@@ -8,6 +8,7 @@ from tagship.backups.recovery import Recovered
 from tagship.checks.running import Result
 from tagship.commands import report_types as types
 from tagship.deploy.observed import Migrated
+from tagship.deploy.previews import PreviewNow
 from tagship.engine.containers import Container
 from tagship.proof.ledger import Entry
 from tagship.server.containers_now import Now
@@ -58,6 +59,10 @@ REPORTS: Mapping[str, Any] = {
     "secrets.diff": dict[str, str],
     "maintenance.on": types.Maintained,
     "maintenance.off": types.Maintained,
+    "preview.up": types.Done | types.Planned,
+    "preview.down": types.Removed,
+    "preview.list": list[PreviewNow],
+    "preview.prune": types.PrunedPreviews,
     "registry.status": types.Registry,
     "registry.stop": types.RegistryStopped,
     "lock.status": Lock | None,

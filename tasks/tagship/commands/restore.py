@@ -16,7 +16,6 @@ from tagship.backups.store import Store
 from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
 from tagship.commands.backup_inputs import IDENTITY, configured, database, identities, manifest_of
-from tagship.commands.recording import entry
 from tagship.errors import CheckError, TagshipError, UsageError
 from tagship.github import deployments
 from tagship.project.schema import Environment
@@ -24,6 +23,7 @@ from tagship.proof import ledger
 from tagship.proof.ledger import Action
 from tagship.reporting.progress import Progress
 from tagship.server import connection, lock
+from tagship.server.entries import entry
 from tagship.server.session import Session
 from tagship.server.target import LockedServer
 from tagship.system.signals import uninterrupted

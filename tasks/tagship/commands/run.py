@@ -43,7 +43,14 @@ def run(context: Context, env: str = "", service: str = "", detach: bool = False
     """
     argv = _words(context, "run")
     with _present(env) as (session, present):
-        _run(session, present, service or _default(session.settings, present), argv, detach=detach, dry_run=dry_run)
+        _run(
+            session,
+            present,
+            service or default_service(session.settings, present),
+            argv,
+            detach=detach,
+            dry_run=dry_run,
+        )
 
 
 @task(
@@ -204,7 +211,7 @@ def _running(present: Present, service: str) -> Container:
     return container
 
 
-def _default(settings: Environment, present: Present) -> str:
+def default_service(settings: Environment, present: Present) -> str:
     """The service whose image a command most likely needs. Raises UsageError."""
     if migrations := settings.release.migrations:
         return migrations.service

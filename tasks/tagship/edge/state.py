@@ -185,6 +185,20 @@ class State:
         there, _, kept = self._shell.run(f"[ -d {folder} ] && echo yes; echo; {each}").partition(b"\n")
         return there == b"yes", tuple(record.strip() for record in kept.split(_SEPARATOR.encode()) if record.strip())
 
+    def neighbours(self, prefix: str) -> list[tuple[str, float, str, tuple[str, ...]]]:
+        """Other environments whose APP-ENV begins so: its name, when its files changed, its live release, its ledger.
+
+        The time is in seconds since the epoch.
+        """
+        each = (
+            f'printf \'%s\n%s\n%s\n\' "$each" "$(stat -c %Y "$each")" "$(cat "$each/live" 2>/dev/null)"; '
+            f"cat \"$each/ledger.jsonl\" 2>/dev/null; printf '{_SEPARATOR}'"
+        )
+        listed = f'for each in {quote(prefix)}*; do [ -d "$each" ] || continue; {each}; done'
+        text = self._shell.run(f"(cd {routes.STATE} && {listed})").decode(errors="replace")
+        found = (part.split("\n", 3) for part in text.split(_SEPARATOR)[:-1])
+        return [(name, float(at), live, tuple(lines.splitlines())) for name, at, live, lines in found]
+
     def forget(self) -> None:
         """Remove all files of this environment."""
         self._shell.run(f"rm -rf {quote(self._folder)}")

@@ -21,6 +21,10 @@ from tagship.variables.stores.environment import prefixes
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 SCHEDULE = "17 */6 * * *"
 """The schedule of the smoke tests, five cron fields in UTC. Not at the full hour, when GitHub is busiest."""
+PREVIEW = "preview"
+"""The environment on GitHub that holds the previews' secrets."""
+DAILY = "37 4 * * *"
+"""The schedule on which previews that have expired are removed."""
 NIGHTLY, MONTHLY = "23 3 * * *", "41 4 2 * *"
 """The schedules of backups and of restore drills."""
 _SSH = ["ssh-key: ${{ secrets.SSH_KEY }}", "known-hosts: ${{ vars.KNOWN_HOSTS }}"]
@@ -71,7 +75,10 @@ def render(
     secrets: Mapping[str, Sequence[str]] | None = None,
     build_secrets: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Path → content of every workflow. `secrets`: environment → the names of its secrets; `build_secrets`: builds'."""
+    """Path → content of every workflow.
+
+    `secrets`: environment, or `preview`, → the names of its secrets; `build_secrets`: those of builds.
+    """
     shipped = [settings for settings in config.environments.values() if settings.branch]
     if not shipped:
         raise ConfigError("No environment has a branch.", hint="give one `branch: main`")
@@ -94,6 +101,7 @@ def render(
         f"{folder}/smoke.yml": _fill("smoke", known | _smoke(shipped) | {"environments": f"[{names}]"}),
         ".github/dependabot.yml": _fill("dependabot", {}),
         **{f"{folder}/{name}": text for name, text in _backups(known, shipped, config).items()},
+        **{f"{folder}/{name}": text for name, text in _previews(known, config, secrets or {}, build_secrets).items()},
     }
 
 
@@ -214,6 +222,19 @@ def _backup(name: str, schedule: str, settings: Environment, config: Config) -> 
         "secrets": "        env:\n" + _lines(env) if env else "",
         "access": _lines(_SSH) if "ssh:" in {settings.engine[:4], settings.backups.store[:4]} else "",
     }
+
+
+def _previews(
+    known: Mapping[str, str], config: Config, secrets: Mapping[str, Sequence[str]], build_secrets: Sequence[str]
+) -> dict[str, str]:
+    """A workflow for the previews of pull requests; none without `previews`."""
+    if config.previews is None:
+        return {}
+    settings = config.previews.preview(config.environments[config.previews.like], 1)
+    names = sorted({*secrets.get(PREVIEW, ()), *build_secrets})
+    found = {**known, **_environment(settings, config, {settings.name: names}), "schedule": DAILY}
+    found["push-permission"] = _registry(config)["push-permission"] + found["id-token"]
+    return {"preview.yml": _fill("preview", found)}
 
 
 def _bucket(settings: Environment) -> list[str]:

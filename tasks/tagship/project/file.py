@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tagship.errors import ConfigError
+from tagship.project import preview_rules
 from tagship.project.schema import Config, Settings
 from tagship.project.values import Table
 from tagship.system import yaml_lines
@@ -52,9 +53,13 @@ def load(path: Path = Path(FILE)) -> Config:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}:1: expected a mapping.", hint="start with `app: NAME`")
     try:
-        return Config.model_validate(_merged(raw))
+        config = Config.model_validate(_merged(raw))
     except ValidationError as error:
         raise _explained(path, node, error) from None
+    if wrong := list(preview_rules.findings(config)):
+        lines = (f"{path}:{yaml_lines.line(node, keys)[0]}: {'.'.join(keys)}: {said}." for keys, said in wrong)
+        raise ConfigError("\n".join(lines), hint="see docs/previews.md")
+    return config
 
 
 def _no_yaml(path: Path, text: str, error: Exception) -> ConfigError:

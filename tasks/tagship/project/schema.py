@@ -12,6 +12,7 @@ from tagship.project.beside_settings import HookSettings, Receiver
 from tagship.project.dev_settings import DevSettings
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
+from tagship.project.preview_settings import PreviewSettings, number_of
 from tagship.project.sentry_settings import SentrySettings
 from tagship.project.values import (
     Address,
@@ -232,13 +233,18 @@ class Config(Settings):
     )
     dev: DevSettings = Field(default_factory=DevSettings, description="The application on the developer's machine.")
     environments: dict[Word, Environment] = Field(min_length=1, description="Where releases run.")
+    previews: PreviewSettings | None = Field(
+        default=None, description="Throw-away environments of pull requests: docs/previews.md."
+    )
 
     def environment(self, name: str) -> Environment:
-        """The environment of that name. Raises ConfigError with the known names."""
+        """The environment of that name, which may be a preview's. Raises ConfigError with the known names."""
         if not name:
             raise ConfigError(
                 "No environment is given.", hint=f"pass --env NAME; use one of: {', '.join(self.environments)}"
             )
+        if self.previews and (number := number_of(name)):
+            return self.previews.preview(self.environments[self.previews.like], number)
         if name not in self.environments:
             near = difflib.get_close_matches(name, self.environments, 1)
             hint = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(self.environments)}"

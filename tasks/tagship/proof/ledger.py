@@ -203,6 +203,7 @@ class Action(Enum):
     RESTART = "restart"
     SCALE = "scale"
     MAINTENANCE = "maintenance"
+    SEED = "seed"
 
     @property
     def migrates(self) -> bool:

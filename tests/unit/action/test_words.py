@@ -15,6 +15,7 @@ TASKS = [
     words.Task("deploy", {"--env": True, "-e": True, "--sha": True, "-s": True, "--dry-run": False}),
     words.Task("secrets.rotate", {"--env": True, "--name": True}, positional=("name",)),
     words.Task("secrets.diff", {"--env": True, "--other": True}, positional=("env", "other")),
+    words.Task("preview.up", {"--number": True, "--wait": True, "--dirty": False}, positional=("number",)),
     words.Task("rollback", {"--env": True, "-e": True, "--to": True, "-t": True}),
 ]
 
@@ -68,6 +69,28 @@ def test_a_pull_request_runs_only_what_trusts_nothing_it_says() -> None:
         words.refuse_pull_request(found, "pull_request")
     words.refuse_pull_request(found, "push")
     words.refuse_pull_request(words.calls(["test", "build"], TASKS), "pull_request_target")
+
+
+@pytest.mark.parametrize("given", ["preview.up 12", "preview.up 12 --wait 9", "test preview.up 12 --dirty"])
+def test_a_pull_request_of_the_repository_has_its_own_preview(given: str) -> None:
+    words.refuse_pull_request(words.calls(given.split(), TASKS), "pull_request", own=12)
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "said"),
+    [
+        ("preview.up 12", 0, "fork's pull request"),
+        ("preview.up 13", 12, "only for the run's own"),
+        ("preview.up", 12, "only for the run's own"),
+        ("preview.up --number 13", 12, "only for the run's own"),
+        ("preview.up 12 --number=13", 12, "only for the run's own"),
+        ("preview.up 12 13", 12, "only for the run's own"),
+        ("preview.up 12 deploy --env pr12", 12, "`deploy` doesn't run"),
+    ],
+)
+def test_a_pull_request_reaches_no_other_preview_and_nothing_else(given: str, own: int, said: str) -> None:
+    with pytest.raises(ActionError, match=said):
+        words.refuse_pull_request(words.calls(given.split(), TASKS), "pull_request", own)
 
 
 def test_a_task_that_says_nothing_is_held_to_change_and_to_trust() -> None:

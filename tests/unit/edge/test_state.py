@@ -32,3 +32,19 @@ def test_a_renewed_pool_has_another_name_than_before_which_is_absolute_or_not(st
         found.append((tmp_path / str(PLACE) / routes.POOL).read_text())
 
     assert found == [".", "", "."]
+
+
+def test_neighbours_are_found_by_the_beginning_of_their_names(state: State, tmp_path: Path) -> None:
+    for name in ("shop-pr1", "shop-pr22", "shop2-pr3"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shop-pr1" / "live").write_text("shop-pr1-aaaaaaaa-bbbbbb")
+    (tmp_path / "shop-pr1" / "ledger.jsonl").write_text("{}\n{}\n")
+
+    found = state.neighbours("shop-pr")
+
+    assert [(name, live, lines) for name, _, live, lines in found] == [
+        ("shop-pr1", "shop-pr1-aaaaaaaa-bbbbbb", ("{}", "{}")),
+        ("shop-pr22", "", ()),
+    ]
+    assert all(at == (tmp_path / name).stat().st_mtime // 1 for name, at, *_ in found)
+    assert state.neighbours("none") == []

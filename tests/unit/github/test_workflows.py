@@ -223,6 +223,27 @@ def test_a_pull_request_gets_no_secret() -> None:
     assert yaml.safe_load(text)[True] == "pull_request"  # YAML 1.1 reads `on` so
 
 
+def test_only_the_repositorys_own_pull_requests_have_previews_with_secrets_of_their_own() -> None:
+    files = starters.render(example("ghcr.io/owner/atlas"), ACTION, {starters.PREVIEW: ["KEY"]}, ["NPM_TOKEN"])
+    jobs = yaml.safe_load(files[".github/workflows/preview.yml"])["jobs"]
+    up = jobs["up"]["steps"][-1]
+
+    assert up["with"]["run"] == "preview.up ${{ github.event.pull_request.number }}"
+    assert {"KEY", "NPM_TOKEN"} <= up["env"].keys()
+    assert jobs["up"]["permissions"]["packages"] == "write"
+    for name in ("up", "down"):
+        assert "head.repo.full_name == github.repository" in jobs[name]["if"]
+    for job in jobs.values():
+        assert job["environment"]["name"] == "preview"
+    assert not jobs["prune"]["steps"][-1].get("env")
+
+
+def test_without_previews_no_workflow_makes_any() -> None:
+    config = config_file.load(EXAMPLE / "tagship.yml")
+
+    assert not [path for path in starters.render(config, ACTION) if "preview" in path]
+
+
 def test_what_must_not_stand_in_a_workflow_is_refused() -> None:
     with pytest.raises(ConfigError, match="not pinned"):
         starters.Action.parse("OWNER/tagship@v1", "")

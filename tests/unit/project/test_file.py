@@ -431,3 +431,46 @@ def test_a_range_that_no_networks_can_be_cut_from_is_refused_at_its_line(load: L
 )
 def test_a_value_of_the_wrong_kind_is_told_what_to_write(load: Load, text: str, wanted: str) -> None:
     assert wanted in problem(load, f"{LEAST}{text}\n")
+
+
+PREVIEWS = """\
+release: {accessories: [db]}
+previews: {like: staging, url: "https://pr-{number}.example.com", secrets: "dotenv://.env.previews"}
+backups: {store: file:///srv, recipients: age1}
+"""
+
+
+def test_a_preview_is_like_its_environment_but_for_its_name_url_and_backups(load: Load) -> None:
+    found = load(LEAST + PREVIEWS).environment("pr12")
+
+    assert (found.name, found.url, str(found.place)) == ("pr12", "https://pr-12.example.com", "shop-pr12")
+    assert (found.engine, found.secrets) == ("ssh://deploy@example.com", ("dotenv://.env.previews",))
+    assert (found.backups, found.approval) == (None, "none")
+
+
+@pytest.mark.parametrize("name", ["pr", "pr0", "pr012", "pr1x", "production"])
+def test_another_name_is_no_previews(load: Load, name: str) -> None:
+    with pytest.raises(ConfigError, match="has no environment"):
+        load(LEAST + PREVIEWS).environment(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (LEAST + PREVIEWS.replace("like: staging", "like: stagign"), "5: previews.like: there is no environment"),
+        (LEAST.replace("  staging:", "  pr7:") + PREVIEWS, "3: environments.pr7: with `previews`"),
+        (
+            LEAST.replace('com"}', 'com", approval: required}') + PREVIEWS,
+            "previews.like: staging requires approval, which previews would go around",
+        ),
+        (
+            LEAST + "release: {migrations: {service: web, framework: django}}\n"
+            "previews: {like: staging, url: 'https://pr-{number}.example.com'}\n",
+            "staging has no accessory, so previews would migrate its database",
+        ),
+        (LEAST + "previews: {like: staging, url: 'https://preview.example.com'}\n", "with {number} in its host"),
+    ],
+    ids=["unknown", "name", "approval", "database", "url"],
+)
+def test_previews_that_would_touch_an_environment_are_refused(load: Load, text: str, wanted: str) -> None:
+    assert wanted in problem(load, text)

@@ -1,0 +1,62 @@
+"""A commit on its way to a server, for `ship` and `preview.up`: its images, built and pushed, and its release."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tagship.commands.orders import meant
+from tagship.companions.companion import around_build
+from tagship.engine.client import Engine
+from tagship.images import build, commit, digests, embedded, push
+from tagship.project import here
+from tagship.project.schema import Config, Environment
+from tagship.release.markers import Model
+from tagship.release.model import Release
+from tagship.reporting import events
+from tagship.reporting.progress import Progress
+from tagship.server.session import Session
+from tagship.source import checkout
+from tagship.system.parallel import beside
+from tagship.variables.resolve import Resolution
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A commit for an environment, which images it needs, and which of them the registry lacks."""
+
+    config: Config
+    settings: Environment
+    found: commit.Images
+    resolved: Resolution
+    to_build: Model
+
+    def build(self, engine: Engine, progress: Progress) -> Mapping[str, str]:
+        """Build and push its images on this machine's engine. Returns their digests; none without a registry."""
+        found = self.found
+        embedded.prepare(self.settings, engine)
+        title = f"Build {found.version.short}"
+        around = around_build(self.settings, found.version, here.folder(), progress)
+        with around, progress.step(title), progress.output(title) as told:
+            build.build(found, self.config, self.to_build, engine, told)
+        if not found.registry:
+            return {}
+        with progress.step(f"Push {found.version.short}"):
+            pushed = push.push(found, engine)
+        events.tell("pushed", tag=found.version.tag, images=found.references(pushed))
+        return pushed
+
+    def release(self, session: Session, pushed: Mapping[str, str]) -> Release:
+        """The release, with every image by its digest."""
+        return digests.release(self.found, session.engine, lambda: pushed or self.found.digests())
+
+
+def prepare(config: Config, settings: Environment, *, dirty: bool) -> Shipment:
+    """The checked-out commit, checked as far as that needs no server. Raises SourceError, ConfigError."""
+    version = meant(settings, "", dirty=dirty)
+    if not dirty:
+        checkout.refuse_dirty(here.folder())
+    found = commit.of(settings, version, here.folder(), repository=here.folder())
+    resolved, to_build = beside(
+        lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
+        lambda: build.resolve(found, config),
+    )
+    return Shipment(config, settings, found, resolved, to_build)

@@ -1,0 +1,68 @@
+"""Finds the previews on a server."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tagship.deploy.previews import Preview
+from tagship.edge.traffic import Edge
+from tagship.engine.client import Engine
+from tagship.errors import ConfigError
+from tagship.names import LABEL, Place
+from tagship.project.preview_settings import PreviewSettings, number_of
+from tagship.proof import ledger
+from tagship.server.session import Session
+from tagship.system.parallel import ahead
+
+
+def session_of(session: Session, previews: PreviewSettings, number: int) -> Session:
+    """The same connection, for one preview."""
+    return replace(session, settings=previews.preview(session.settings, number))
+
+
+def observe(session: Session) -> list[Preview]:
+    """The previews of this app, by their numbers: all that have a container, a volume, a network or files."""
+    touched = ahead(lambda: dict(_touched(session.engine, session.place.app)))
+    with session.files() as edge:
+        kept = _kept(edge, session.place.app) if edge else {}
+    seen = touched()
+    return [
+        kept[number] if number in kept else Preview(number, seen[number])
+        for number in sorted(kept.keys() | seen.keys())
+    ]
+
+
+def _kept(edge: Edge, app: str) -> dict[int, Preview]:
+    """Number → what the edge's files say of it."""
+    found = {}
+    for name, touched, live, lines in edge.neighbours(f"{app}-pr"):
+        if number := number_of(name.removeprefix(f"{app}-")):
+            found[number] = Preview(number, touched, live, ledger.parse(lines))
+    return found
+
+
+def _touched(engine: Engine, app: str) -> Iterator[tuple[int, float]]:
+    """Number → when its newest part was created."""
+    of_app = {"label": [f"{LABEL}.app={app}"]}
+    volumes = ahead(lambda: engine.get("/volumes", filters=of_app).get("Volumes") or ())
+    networks = ahead(lambda: engine.get("/networks", filters=of_app))
+    parts: list[Any] = [*engine.get("/containers/json", all=True, filters=of_app), *volumes(), *networks()]
+    for part in sorted(parts, key=_created):
+        if number := number_of((part.get("Labels") or {}).get(f"{LABEL}.environment", "")):
+            yield number, _created(part)
+
+
+def _created(part: Any) -> float:  # noqa: ANN401 - the engine's JSON
+    created = part.get("Created") or part.get("CreatedAt") or 0
+    return datetime.fromisoformat(created).timestamp() if isinstance(created, str) else float(created)
+
+
+def refuse_shared(place: Place, model: Mapping[str, Any]) -> None:
+    """Raises ConfigError for volumes of the Compose file that a preview would share with others."""
+    volumes = (model.get("volumes") or {}).items()
+    if shared := sorted(name for name, volume in volumes if (volume or {}).get("external")):
+        raise ConfigError(
+            f"The volume {', '.join(shared)} is external, so {place} would share it with other environments.",
+            hint="remove `external`, and each environment gets a volume of its own",
+        )
