@@ -65,8 +65,8 @@ def action(session: nox.Session) -> None:
 
 @shared
 def faults(session: nox.Session) -> None:
-    """Kill real deploys with SIGKILL at random moments, under load: `-- --kills 100 --seed 1`."""
-    run_last(session, "python", "-m", "tests.faults.chaos", *session.posargs)
+    """Do everything wrong at every step of every command, under load: `-- --minutes 30 --write`; `-- --help`."""
+    run_last(session, "python", "-m", "tests.faults", *session.posargs)
 
 
 @shared

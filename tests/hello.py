@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import reports
+from tests.load import PAUSE
 from tests.rig import Rig
 
 TAGSHIP = str(Path(sys.executable).with_name("tagship"))
@@ -170,13 +171,13 @@ class Hello:
         )
         return self.rig.laptop.run([sys.executable, "-c", script, url]).stdout
 
-    def load(self, environment: str, clients: list[list[Any]] | None = None) -> "LoadRun":
+    def load(self, environment: str, clients: list[list[Any]] | None = None, pause: float = PAUSE) -> "LoadRun":
         """A steady load on the environment's URL, from now until `stop`."""
-        return self.load_at(self.settings["environments"][environment]["url"], clients)
+        return self.load_at(self.settings["environments"][environment]["url"], clients, pause)
 
-    def load_at(self, url: str, clients: list[list[Any]] | None = None) -> "LoadRun":
+    def load_at(self, url: str, clients: list[list[Any]] | None = None, pause: float = PAUSE) -> "LoadRun":
         """The same on any URL."""
-        self._loads.append(LoadRun(self, url, clients or SMALL_LOAD))
+        self._loads.append(LoadRun(self, url, clients or SMALL_LOAD, pause))
         return self._loads[-1]
 
     def remove(self) -> None:
@@ -203,9 +204,11 @@ class Hello:
 class LoadRun:
     """A load in a process of its own on the laptop."""
 
-    def __init__(self, app: Hello, url: str, clients: list[list[Any]]) -> None:
+    def __init__(self, app: Hello, url: str, clients: list[list[Any]], pause: float) -> None:
         script = str(Path(__file__).with_name("load.py"))
-        argv = app.rig.laptop.command([sys.executable, script, url, json.dumps(clients), "--announce"])
+        argv = app.rig.laptop.command(
+            [sys.executable, script, url, json.dumps(clients), "--announce", f"--pause={pause}"]
+        )
         self._process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=app.rig.laptop.environment
         )
@@ -218,6 +221,13 @@ class LoadRun:
         if self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
+
+    def look(self) -> dict[str, Any]:
+        """What it has seen until now; it goes on."""
+        assert self._process.stdout
+        self._process.send_signal(signal.SIGUSR1)
+        seen: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return seen
 
     def stop(self) -> dict[str, Any]:
         """`{requests, failures, releases}`."""

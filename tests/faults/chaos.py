@@ -1,16 +1,12 @@
-"""SIGKILL at random instants of real deploys, under load: `nox -s faults -- --kills 100`. A seed replays a run.
+"""SIGKILL at random instants of real deploys, under load: `nox -s faults -- --random 100`. A seed replays a run.
 
 After each kill the next deploy has to succeed, nothing may be left behind here or there, and the ledger has to tell all
 of it. Requests may fail only where there is no release that could serve yet.
 """
 
-import argparse
-import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.invariants import Wanted, violations
 from tests.hello import Hello
 from tests.rig import Rig
 
@@ -123,48 +120,12 @@ class Chaos:
         if done.returncode:
             self._problem(what, f"the next deploy ended with {done.returncode}:\n{done.stderr}")
             return
-        for problem in self._findings():
+        for problem in violations(self._wanted):
             self._problem(what, problem)
 
-    def _findings(self) -> list[str]:
-        host = self._rig.hosts[int(self._environment[-1]) - 1]
-        label = f"label=tagship.app={self.app.name}"
-        running = host.docker("ps", "--format", '{{.Label "tagship.release"}}', "--filter", label).split()
-        locks = host.docker("ps", "-aq", "--filter", f"label=tagship.lock={self.app.name}-{self._environment}").split()
-        body = self.app.get(self._environment)
-        history = self._history()
-        live = [entry["release"] for entry in history if entry["result"] == "ok" and entry["action"] != "migrate"]
-        found = [
-            *([f"{len(set(running))} releases run: {running}"] if len(set(running)) != 1 else []),
-            *(["a lock is left"] if locks else []),
-            *([f"not the wanted commit answers: {body}"] if self._sha not in body else []),
-            *([f"not the wanted variables: {body}"] if f"color{self._color}" not in body else []),
-            *([f"the ledger ends with {live[-1:]}, {running} runs"] if live[-1:] != running[:1] else []),
-            *(f"left here: {path.name}" for path in self._temporary.iterdir()),
-            *(f"process left here: {line}" for line in self._processes()),
-            *(f"network of nothing: {name}" for name in self._networks(host.docker)),
-        ]
-        if code := self._call("history", "--env", self._environment, "--verify").returncode:
-            found.append(f"history --verify ends with {code}")
-        return found
-
-    def _networks(self, docker: Callable[..., str]) -> list[str]:
-        label = f"label=tagship.app={self.app.name}"
-        networks = set(docker("network", "ls", "--format", "{{.Name}}", "--filter", label).split())
-        releases = set(docker("ps", "-a", "--format", '{{.Label "tagship.release"}}', "--filter", label).split())
-        return sorted(networks - releases - {f"{self.app.name}-{self._environment}"})
-
-    def _processes(self) -> list[str]:
-        """Programs that outlived their deploy; all of them use its temporary folder."""
-        mark = f"TMPDIR={self._temporary}".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (path / "environ").read_bytes().split(b"\0"):
-                    found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-            except OSError:
-                continue
-        return found
+    @property
+    def _wanted(self) -> Wanted:
+        return Wanted(self.app, self._environment, self._temporary, self._sha, f"color{self._color}")
 
     def _ship(self, *words: str) -> subprocess.Popen[str]:
         return self._start("ship", "--env", self._environment, *words)
@@ -220,22 +181,12 @@ def run(rig: Rig, folder: Path, kills: int, seed: int, say: Callable[[str], None
     return whole
 
 
-def main() -> int:
-    """The command line. Returns 1 when anything went wrong that shouldn't have."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    words = parser.parse_args()
-    print(f"seed {words.seed}", flush=True)
+def report(kills: int, seed: int) -> int:
+    """Print what was seen. Returns 1 when anything went wrong that shouldn't have."""
     with Rig(images=["python", "caddy", "registry"]) as rig, tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         for host in rig.hosts:
             rig.reset(host)
-        report = run(rig, Path(folder), words.kills, words.seed, lambda line: print(line, flush=True))
-    print("\n".join([*report.problems, *report.failures[:50]]))
-    print(report.line())
-    return 1 if report.problems or report.failures else 0
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.EX_TEMPFAIL))
-    sys.exit(main())
+        seen = run(rig, Path(folder), kills, seed, lambda line: print(line, flush=True))
+    print("\n".join([*seen.problems, *seen.failures[:50]]))
+    print(seen.line())
+    return 1 if seen.problems or seen.failures else 0

@@ -1,0 +1,165 @@
+"""One case: a command, a fault at one of its points, then the next deploy, and what is then in order."""
+
+import itertools
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.faults.invariants import locks, releases
+from tests.faults.kinds import KINDS, Scene
+from tests.faults.points import Ended, Point
+from tests.faults.site import COMMANDS, Site
+
+CODES = frozenset({0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 130})
+"""How a command may end to which something was done; documented in docs/reference.md."""
+EXPIRES_EVERY = 40
+"""Every fortieth lock that a killed command left expires by itself, a minute later; of the others, every fifth is freed
+by a person's command, and the rest by removing it."""
+_BY_PERSON = 5
+_TELLING = ("took over", "left unfinished", "recorded late", "can't be finished", "skipped", "was removed", "wasn't")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is tried."""
+
+    kind: str
+    command: str
+    point: Point
+    number: int
+    """Of the server, and so the engine."""
+
+    @property
+    def key(self) -> str:
+        """Its name in a file of results."""
+        return " | ".join((self.kind, self.command, self.point.step, self.point.phase, str(self.number)))
+
+
+@dataclass
+class Result:
+    """What came of it."""
+
+    kind: str
+    command: str
+    step: str
+    phase: str
+    number: int
+    reached: bool
+    code: int = 0
+    serves: bool = True
+    failed: int = 0
+    requests: int = 0
+    after: str = ""
+    """What the next deploy did."""
+    seconds: float = 0.0
+    parts: list[float] = field(default_factory=list)
+    """Seconds until the command had ended, and until the next deploy had."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The name of its case."""
+        return " | ".join((self.kind, self.command, self.step, self.phase, str(self.number)))
+
+    def line(self) -> str:
+        """For a person who watches."""
+        verdict = "; ".join(self.problems) or "ok"
+        failed = f"{self.failed}/{self.requests} failed{'' if self.serves else ' (may)'}"
+        where = f"host{self.number} {self.command}: {self.kind} {self.phase} {self.step!r}"
+        return (
+            f"{self.seconds:5.1f} s {self.parts} {where}: {self.code}, {failed}, next: {self.after or '-'}: {verdict}"
+        )
+
+
+class Runner:
+    """Tries one case after another on one site."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._killed = itertools.count(1)
+
+    def points(self, command: str) -> list[Point]:
+        """The points of a command, from a run to which nothing is done."""
+        what = COMMANDS[command]
+        what.prepare(self.site)
+        done = self.site.start(*what.words, asks=True).go()
+        assert done.code == 0, f"{command}: {done.code}\n{done.err}"
+        self.site.must("deploy")
+        self.site.start_load()
+        return done.points
+
+    def run(self, case: Case) -> Result:
+        """Try it. What it leaves in disorder is removed before the next one."""
+        site, kind, what = self.site, KINDS[case.kind], COMMANDS[case.command]
+        what.prepare(site)
+        before = site.live() if not what.first else ""
+        seen = site.load.look() if site.load else {"requests": 0, "failures": []}
+        running = site.start(*what.words, asks=True)
+        scene = Scene(
+            running, site.deployer, site.wanted, before, serves=kind.serves and not what.first, point=case.point
+        )
+        result = Result(case.kind, case.command, case.point.step, case.point.phase, case.number, reached=True)
+        ended = running.go(case.point, lambda: kind.do(scene))
+        began = time.monotonic()
+        result.parts = [round(ended.seconds, 1)]
+        result.reached = case.point in ended.points
+        result.code, result.serves = ended.code, scene.serves
+        result.problems += self._ended(ended, kills=kind.kills or ended.code == -9)
+        self._next(result)
+        result.parts.append(round(time.monotonic() - began, 1))
+        result.problems += site.violations() if not result.problems else []
+        self._count(result, seen)
+        if result.problems:
+            result.problems.append(f"it had said:\n{ended.err}")
+            self._start_anew()
+        return result
+
+    def _ended(self, ended: Ended, *, kills: bool) -> list[str]:
+        """What is wrong with how the command ended, and with what it left."""
+        site = self.site
+        if kills:
+            number = next(self._killed)
+            if number % EXPIRES_EVERY:
+                site.free_lock(by_person=number % _BY_PERSON == 0)
+            return []
+        found = [] if ended.code in CODES else [f"it ended with {ended.code}"]
+        if "Traceback" in ended.err:
+            found.append("it showed a traceback")
+        if locks(site.wanted):
+            if "frees itself" not in ended.err:
+                found.append("a lock is left")
+            site.free_lock(by_person=True)
+        if ended.code and "not everything was undone" not in ended.err and len(set(releases(site.wanted))) > 1:
+            found.append(f"two releases run after it: {sorted(set(releases(site.wanted)))}")
+        return found
+
+    def _next(self, result: Result) -> None:
+        done = self.site.run("ship", "--wait", "90")
+        if done.code:
+            result.problems.append(f"the next deploy ended with {done.code}:\n{done.err}")
+        told = [note for note in done.notes if any(words in note for words in _TELLING)]
+        did = "nothing to do" if "nothing to do" in done.out else "deployed"
+        result.after = "; ".join([*dict.fromkeys(told), did])
+
+    def _count(self, result: Result, seen: dict[str, Any]) -> None:
+        site = self.site
+        now = seen
+        if site.load:  # what hangs counts here
+            now = site.load.look() if result.serves else site.stop_load()
+        failures = now["failures"][len(seen["failures"]) :]
+        result.requests, result.failed = now["requests"] - seen["requests"], len(failures)
+        site.start_load()
+        if result.serves and failures:
+            result.problems.append(f"{len(failures)} requests failed: {failures[:3]}")
+
+    def _start_anew(self) -> None:
+        self.site.empty()
+        for path in self.site.temporary.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        self.site.settle()
+
+
+def as_row(result: Result) -> dict[str, Any]:
+    """For a file of results."""
+    return asdict(result)

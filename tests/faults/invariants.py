@@ -1,0 +1,175 @@
+"""What has to hold whenever the next deploy has succeeded, whatever happened before."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagship.engine.client import Engine
+from tagship.project import file
+from tagship.proof import ledger
+from tagship.server import overview
+from tagship.server.session import Session
+from tests.hello import Hello
+from tests.rig import Host
+
+_PATIENCE = 6.0
+"""Seconds for what ends by itself a moment later: a watcher of ssh, a session of sshd, a guard."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An application in an environment, and what should answer there."""
+
+    app: Hello
+    environment: str
+    temporary: Path
+    """The deployer's folder for temporary files, which is in the environment of all that it starts."""
+    sha: str
+    color: str
+
+    @property
+    def host(self) -> Host:
+        """The server."""
+        return self.app.rig.hosts[int(self.environment[-1]) - 1]
+
+    @property
+    def place(self) -> str:
+        """The application and the environment."""
+        return f"{self.app.name}-{self.environment}"
+
+
+def violations(wanted: Wanted) -> list[str]:
+    """Everything that isn't as it should be; empty if nothing was lost and nothing is left."""
+    checks = (_told, _answers, _on_the_server, _left)
+    with ThreadPoolExecutor(len(checks)) as threads:
+        return [problem for problems in threads.map(lambda check: list(check(wanted)), checks) for problem in problems]
+
+
+def releases(wanted: Wanted) -> list[str]:
+    """The releases that run, one name for each container."""
+    return wanted.host.docker("ps", "--format", '{{.Label "tagship.release"}}', *_ours(wanted)).split()
+
+
+def locks(wanted: Wanted) -> list[str]:
+    """The ids of the locks."""
+    return wanted.host.docker("ps", "-aq", "--filter", f"label=tagship.lock={wanted.place}").split()
+
+
+def _told(wanted: Wanted) -> Iterator[str]:
+    """`status` and `history` agree with what runs, and every line of the ledger is whole.
+
+    What these commands call is called from here, on the engine's own socket: starting them would take seconds.
+    """
+    config = file.load(wanted.app.folder / file.FILE)
+    engine = Engine(wanted.host.socket)
+    try:
+        engine.connect()
+        session = Session(engine, config.environment(wanted.environment))
+        status = overview.read(session)
+        with session.files() as files:
+            lines = files.lines() if files else ()
+    finally:
+        engine.close()
+    running = sorted(set(releases(wanted)))
+    live = [entry.release for entry in ledger.parse(lines) if entry.proves]
+    if len(running) != 1:
+        yield f"{len(running)} releases run: {running}"
+    if live[-1:] != running:
+        yield f"the ledger ends with {live[-1:]}, and {running} runs"
+    if [status.live] != running:
+        yield f"status says that {status.live} is live, and {running} runs"
+    if status.lock or status.held or status.problem or status.edge != "running" or status.idle:
+        yield f"status says {status}"
+    yield from (f"the ledger: {broken}" for broken in ledger.breaks(lines))
+
+
+def _answers(wanted: Wanted) -> Iterator[str]:
+    body = wanted.app.get_at(wanted.app.settings["environments"][wanted.environment]["url"])
+    if wanted.sha not in body or wanted.color not in body.split():
+        yield f"not {wanted.sha[:8]} with {wanted.color} answers, but: {body[:200]}"
+
+
+def _on_the_server(wanted: Wanted) -> Iterator[str]:
+    docker, place = wanted.host.docker, wanted.place
+    if locks(wanted):
+        yield "a lock is left"
+    kinds = '{{.Label "tagship.release"}}\t{{.State}}\t{{.Names}}'
+    rows = [row.split("\t") for row in docker("ps", "-a", "--format", kinds, *_ours(wanted)).splitlines()]
+    yield from (f"container of nothing: {name}" for release, _, name in rows if not release)
+    yield from (f"container {name} is {state}" for _, state, name in rows if state not in {"running", "exited"})
+    kept = {release for release, *_ in rows}
+    networks = docker("network", "ls", "--format", "{{.Name}}", *_ours(wanted)).split()
+    yield from (f"network of nothing: {name}" for name in networks if name not in {*kept, place})
+    volumes = docker("volume", "ls", "--format", "{{.Name}}").split()
+    yield from (f"volume of nothing: {name}" for name in volumes if len(name) == 64)
+    yield from _files(wanted)
+
+
+def _files(wanted: Wanted) -> Iterator[str]:
+    """No half-written file in the edge's volume."""
+    listed = wanted.host.docker("exec", "tagship-edge", "find", f"/tagship/{wanted.place}", "-type", "f")
+    for path in listed.split():
+        if path.endswith((".tmp", ".new", "~")) or "/." in path:
+            yield f"file left on the server: {path}"
+
+
+def _left(wanted: Wanted) -> Iterator[str]:
+    """No file or process here or there; what ends a moment later has that moment."""
+    end = time.monotonic() + _PATIENCE
+    while (found := list(_leftovers(wanted))) and time.monotonic() < end:
+        time.sleep(0.3)
+    yield from found
+
+
+def _leftovers(wanted: Wanted) -> Iterator[str]:
+    yield from (
+        f"left here: {path.name} {sorted(each.name for each in path.rglob(chr(42)))}"
+        for path in wanted.temporary.iterdir()
+    )
+    yield from (f"process left here: {line}" for line in processes(wanted.temporary))
+    shells = wanted.host.docker("top", "tagship-edge", "-eo", "pid,args").splitlines()[1:]
+    yield from (f"process left in the edge: {line}" for line in shells if "caddy" not in line)
+    guards = wanted.host.docker("ps", "-aq", "--filter", "label=tagship.guard").split()
+    yield from (f"guard left: {each}" for each in guards)
+
+
+def processes(temporary: Path) -> list[str]:
+    """The command lines of the programs that outlived their deploy; all of them use its temporary folder."""
+    return [_command(path) for path in _of(temporary)]
+
+
+def ssh_of(temporary: Path) -> list[int]:
+    """The ssh processes whose near end is in a folder."""
+    return [int(path.name) for path in _of(temporary) if _command(path).split(" ")[0].endswith("ssh")]
+
+
+def _of(temporary: Path) -> list[Path]:
+    mark = f"TMPDIR={temporary}".encode()
+    return [path for path in Path("/proc").glob("[0-9]*") if mark in _read(path / "environ").split(b"\0")]
+
+
+def _command(path: Path) -> str:
+    return _read(path / "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _ours(wanted: Wanted) -> tuple[str, ...]:
+    return ("--filter", f"label=tagship.app={wanted.app.name}")
+
+
+def eventually(happens: Callable[[], bool], within: float) -> bool:
+    """Wait until something is so. Returns whether it came about."""
+    end = time.monotonic() + within
+    while not happens():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True

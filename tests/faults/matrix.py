@@ -1,0 +1,158 @@
+"""Chooses cases from the points of the commands, tries them on both servers, and writes what came of each."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.case import Case, Result, Runner, as_row
+from tests.faults.kinds import KINDS
+from tests.faults.points import Point
+from tests.faults.site import COMMANDS, Site
+from tests.rig import Rig
+
+Say = Callable[[str], None]
+_SLOW_EVERY = 6
+"""A kind that takes a minute is tried at every sixth step."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to try; nothing given means all."""
+
+    kinds: Sequence[str] = ()
+    steps: Sequence[str] = ()
+    """Parts of steps' names."""
+    commands: Sequence[str] = ()
+    engines: Sequence[int] = (1, 2)
+    """The numbers of servers: 1 has the current engine, 2 an old one."""
+    seed: int = 1
+    cases: int = 0
+    """How many on each server; 0 for all."""
+    sample: bool = False
+    """Only as many as let every kind but the slow ones, and every step, occur once on one of the servers."""
+
+
+def chosen(points: dict[str, list[Point]], choice: Choice, number: int) -> list[Case]:
+    """The cases for a server, the most telling first.
+
+    First every kind at every step, once: the phase changes from one to the next, and is another one on the other
+    server. Then the same at the other phases.
+    """
+    kinds = [name for name in KINDS if not choice.kinds or name in choice.kinds]
+    random.Random(choice.seed).shuffle(kinds)  # noqa: S311 - an order is no secret
+    if choice.sample:
+        return sample(kinds, points, number, len(choice.engines))
+    rounds: list[list[Case]] = [[], [], []]
+    for command, found in points.items():
+        steps = list(dict.fromkeys(point.step for point in found))
+        steps = [step for step in steps if not choice.steps or any(part in step for part in choice.steps)]
+        for (at, kind), (to, step) in itertools.product(enumerate(kinds), enumerate(steps)):
+            if KINDS[kind].slow and (at + to) % _SLOW_EVERY:
+                continue
+            phases = [point.phase for point in found if point.step == step]
+            for turn, cases in enumerate(rounds):
+                if turn < len(phases):
+                    phase = phases[(turn + at + to + number) % len(phases)]
+                    cases.append(Case(kind, command, Point(step, phase), number))
+    cases = [case for part in rounds for case in _mixed(part, choice.seed + number)]
+    return cases[: choice.cases or None]
+
+
+def sample(kinds: Sequence[str], points: dict[str, list[Point]], number: int, servers: int) -> list[Case]:
+    """The share of one of the servers, 1 and up, in a sample."""
+    quick = [kind for kind in kinds if not KINDS[kind].slow]
+    phases: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for command, found in points.items():
+        for point in found:
+            phases[command, point.step].append(point.phase)
+    steps = list(phases)
+    share = range((number - 1) % servers, max(len(quick), len(steps)), servers)
+    cases = []
+    for at in share:
+        command, step = steps[at % len(steps)]
+        there = phases[command, step]
+        cases.append(Case(quick[at % len(quick)], command, Point(step, there[at % len(there)]), number))
+    return cases
+
+
+def _mixed(cases: list[Case], seed: int) -> list[Case]:
+    """The same in an order in which kinds and steps soon have all occurred."""
+    mixed = list(cases)
+    random.Random(seed).shuffle(mixed)  # noqa: S311 - an order is no secret
+    first = list(covering(mixed))
+    return [*first, *(case for case in mixed if case not in set(first))]
+
+
+def covering(cases: Sequence[Case]) -> Iterator[Case]:
+    """A few of them, in which every kind and every step occurs."""
+    kinds, steps = {case.kind for case in cases}, {(case.command, case.point.step) for case in cases}
+    for least in (2, 1):  # first those that bring a new kind and a new step
+        for case in cases:
+            new = (case.kind in kinds) + ((case.command, case.point.step) in steps)
+            if new >= least:
+                kinds.discard(case.kind)
+                steps.discard((case.command, case.point.step))
+                yield case
+
+
+class Matrix:
+    """All that was chosen, on one rig."""
+
+    def __init__(self, rig: Rig, folder: Path, choice: Choice, say: Say, results: Path | None = None) -> None:
+        self._rig, self._folder, self._choice, self._say = rig, folder, choice, say
+        self._results = results
+        self._writing = threading.Lock()
+        self._until = float("inf")
+        self.done: list[Result] = read(results) if results else []
+        self.requests = 0
+
+    def run(self, seconds: float = float("inf")) -> list[Result]:
+        """Try all, a server beside the other, or as many as that time allows. Returns the results, earlier ones too."""
+        self._until = time.monotonic() + seconds
+        with ThreadPoolExecutor(len(self._choice.engines)) as threads:
+            for line in [threads.submit(self._server, number) for number in self._choice.engines]:
+                line.result()
+        return self.done
+
+    def _server(self, number: int) -> None:
+        site = Site(self._rig, self._folder, f"faults{number}", number)
+        try:
+            site.settle()
+            runner = Runner(site)
+            wanted = [name for name in COMMANDS if not self._choice.commands or name in self._choice.commands]
+            points = {name: runner.points(name) for name in wanted}
+            cases = chosen(points, self._choice, number)
+            known = {result.key for result in self.done}
+            left = [case for case in cases if case.key not in known]
+            steps = len({(case.command, case.point.step) for case in cases})
+            kinds = len({case.kind for case in cases})
+            self._say(f"host{number}: {len(left)} cases of {kinds} kinds at {steps} steps, {len(known)} known")
+            for case in left:
+                if time.monotonic() > self._until:
+                    break
+                began = time.monotonic()
+                result = runner.run(case)
+                result.seconds = round(time.monotonic() - began, 1)
+                self._note(result)
+        finally:
+            site.remove()
+
+    def _note(self, result: Result) -> None:
+        with self._writing:
+            self.done.append(result)
+            self._say(result.line())
+            if self._results:
+                with self._results.open("a") as file:
+                    file.write(f"{json.dumps(as_row(result))}\n")
+
+
+def read(path: Path) -> list[Result]:
+    """The results of an earlier run."""
+    return [Result(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,158 @@
+"""One application on one server, to which things are done again and again while a load runs on it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults import server
+from tests.faults.invariants import Wanted, locks, violations
+from tests.faults.points import Deployer, Ended, Running
+from tests.hello import Hello, LoadRun
+from tests.rig import Rig
+
+LOAD: list[list[Any]] = [
+    ["/", None, True],
+    ["/", None, False],
+    ["/", "x" * 2000, True],
+    ["/slow", None, True],
+    ["/slow", None, False],
+    ["/pieces", None, True],
+    ["/events", None, False],
+    ["/upload", 20_000_000, False],
+    ["/ws", None, False],
+]
+"""What asks: see `tests.load.Client`."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that faults are tried on."""
+
+    name: str
+    words: tuple[str, ...]
+    prepare: Callable[["Site"], None]
+    first: bool = False
+    """Whether nothing serves before it."""
+
+
+class Site:
+    """An application in an environment, always shipped from the same folder."""
+
+    def __init__(self, rig: Rig, folder: Path, name: str, number: int) -> None:
+        self.environment = f"host{number}"
+        self.app = Hello(rig, folder / name, name)
+        self.host = rig.hosts[number - 1]
+        self.temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=folder))
+        self.color = 0
+        self.sha = ""
+        self.load: LoadRun | None = None
+        server.furnish(self.app)
+        self.deployer = Deployer(self.app)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What should answer in the end."""
+        return Wanted(self.app, self.environment, self.temporary, self.sha, f"color{self.color}")
+
+    def start(self, *words: str, asks: bool = False) -> Running:
+        """Start a command of this environment."""
+        env = {"COLOR": f"color{self.color}", "TMPDIR": str(self.temporary)}
+        return self.deployer.start((*words, "--env", self.environment), env, asks=asks)
+
+    def run(self, *words: str) -> Ended:
+        """Run it to its end."""
+        return self.start(*words).go()
+
+    def must(self, *words: str) -> Ended:
+        """Run it to its end. Raises AssertionError if it fails."""
+        done = self.run(*words)
+        assert done.code == 0, f"tagship {' '.join(words)}: {done.code}\n{done.out}{done.err}"
+        return done
+
+    def commit(self, **replacements: str) -> None:
+        """A new commit, which is wanted from now on."""
+        self.sha = self.app.commit(**replacements)
+
+    def live(self) -> str:
+        """The release that is live; empty for none."""
+        return self.host.docker("exec", "tagship-edge", "cat", f"/tagship/{self.wanted.place}/live").strip()
+
+    def empty(self) -> None:
+        """Remove all that was deployed, the edge included."""
+        self.stop_load()
+        self.host.engine.reset()
+
+    def settle(self) -> None:
+        """Bring it into order: two good releases, one live, and the load on it."""
+        for lock in locks(self.wanted):
+            self.host.docker("rm", "--force", lock)
+        if not self.sha:
+            self.commit()
+            self.must("ship")
+        self.commit()
+        self.must("ship")
+        self.start_load()
+
+    def start_load(self) -> None:
+        """Have it asked, unless it is already."""
+        self.load = self.load or self.app.load(self.environment, LOAD, pause=0.2)
+
+    def stop_load(self) -> dict[str, Any]:
+        """Ask no more. Returns what was seen."""
+        seen = self.load.stop() if self.load else {"requests": 0, "failures": []}
+        self.load = None
+        return seen
+
+    def free_lock(self, *, by_person: bool) -> None:
+        """Free the lock that a killed command left, by a person's command or at once."""
+        if by_person:
+            self.must("lock.release")
+            return
+        for lock in locks(self.wanted):
+            self.host.docker("rm", "--force", lock)
+
+    def violations(self) -> list[str]:
+        """What isn't as it should be."""
+        try:
+            return violations(self.wanted)
+        except AssertionError as error:
+            return [str(error)]
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        self.deployer.close()
+        self.app.remove()
+        self.host.engine.reset()
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def _new_commit(site: Site) -> None:
+    site.commit()
+
+
+def _new_color(site: Site) -> None:
+    site.color += 1
+
+
+def _nothing_there(site: Site) -> None:
+    site.empty()
+    _new_commit(site)
+
+
+def _nothing(site: Site) -> None:
+    del site
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("deploy", ("ship",), _new_commit),
+        Command("configuration-only deploy", ("deploy",), _new_color),
+        Command("rollback", ("rollback",), _nothing),
+        Command("migrate", ("migrate",), _new_color),
+        Command("first deploy", ("ship",), _nothing_there, first=True),
+    )
+}

@@ -1,0 +1,1 @@
+"""The choosing of cases for `nox -s faults`."""

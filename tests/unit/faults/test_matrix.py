@@ -1,0 +1,43 @@
+"""Which cases of the faults are tried, and in what order."""
+
+from tests.faults.deployer import plain
+from tests.faults.kinds import KINDS
+from tests.faults.matrix import Choice, chosen
+from tests.faults.points import Point
+
+STEPS = ("Build a commit", "Create a release", "Cut over to a release", "Drain a release")
+POINTS = {"deploy": [Point(step, phase) for step in STEPS for phase in ("before", "during", "after")]}
+QUICK = {name for name, kind in KINDS.items() if not kind.slow}
+
+
+def test_every_kind_is_tried_at_every_point_of_every_step() -> None:
+    cases = chosen(POINTS, Choice(), 1)
+
+    tried = {(case.kind, case.point) for case in cases}
+    assert {(kind, point) for kind in QUICK for point in POINTS["deploy"]} <= tried
+    assert len(cases) == len(set(cases))
+
+
+def test_the_first_cases_have_every_kind_and_every_step_and_a_seed_replays_them() -> None:
+    cases = chosen(POINTS, Choice(seed=5, cases=30), 1)
+
+    assert {case.kind for case in cases} >= QUICK
+    assert {case.point.step for case in cases} == set(STEPS)
+    assert cases == chosen(POINTS, Choice(seed=5, cases=30), 1)
+    assert cases != chosen(POINTS, Choice(seed=6, cases=30), 1)
+
+
+def test_a_sample_has_every_quick_kind_once_and_every_step_on_two_servers_together() -> None:
+    both = [case for number in (1, 2) for case in chosen(POINTS, Choice(sample=True), number)]
+
+    assert {case.kind for case in both} == QUICK
+    assert len(both) == len(QUICK)
+    assert {case.point.step for case in both} == set(STEPS)
+    assert {case.number for case in both} == {1, 2}
+
+
+def test_a_steps_name_has_no_release_and_no_commit() -> None:
+    assert plain("Drain shop-staging-0123abcd-45ef67") == "Drain a release"
+    assert plain("Build 0123abcd") == "Build a commit"
+    assert plain("Connect to ssh://deploy@10.0.0.1:22") == "Connect to the server"
+    assert plain("Migrate the database if necessary") == "Migrate the database if necessary"
