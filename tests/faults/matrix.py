@@ -117,8 +117,12 @@ class Matrix:
         """Try all, a server beside the other, or as many as that time allows. Returns the results, earlier ones too."""
         self._until = time.monotonic() + seconds
         with ThreadPoolExecutor(len(self._choice.engines)) as threads:
-            for line in [threads.submit(self._server, number) for number in self._choice.engines]:
-                line.result()
+            lines = [threads.submit(self._server, number) for number in self._choice.engines]
+            try:
+                for line in lines:
+                    line.result()
+            finally:
+                self._until = 0.0  # after an error or a signal, each server ends the case that it is at
         return self.done
 
     def _server(self, number: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tagship.engine import compose, compose_socket, images, quirks
 from tagship.engine.client import Engine
-from tagship.errors import TagshipError
+from tagship.errors import RolloutError, TagshipError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.migrations import frameworks
@@ -79,8 +79,14 @@ class Composer:
         self._secrets |= {f"given.{name}": value for name, value in given.items()}
         shown = {name: redaction.marker(f"given.{name}") for name in given if name not in named}
         filled = self._runnable(quirks.adapt(frameworks.given(model, service, shown), (0, 0)))
+        socket = self._engine.socket
         with self.hiding():
-            return compose.run_once(self._engine.socket, filled, service, argv, variables).out
+            try:
+                return compose.run_once(socket, filled, service, argv, variables).out
+            except RolloutError:
+                if self._engine.socket != socket:  # it broke, and another thread has reconnected meanwhile
+                    raise self._engine.unreachable(FileNotFoundError(str(socket))) from None
+                raise
 
     def filled(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """The model with its secrets, adapted to this engine."""

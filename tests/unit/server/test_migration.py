@@ -12,7 +12,7 @@ from tagship.deploy.observed import Migrated
 from tagship.deploy.rollback_plan import FIRST, Former, RollbackPlan, Way
 from tagship.deploy.target import NOBODY, Listeners
 from tagship.engine.client import Engine
-from tagship.errors import MigrationError
+from tagship.errors import ConnectionFailedError, MigrationError
 from tagship.names import Place
 from tagship.project.migration_settings import MigrationLint
 from tagship.release.model import Rendered
@@ -20,6 +20,8 @@ from tagship.secret import Secret
 from tagship.server.composer import Composer
 from tagship.server.migration import Migration
 from tests.fakes.builders import MIGRATIONS, rendered
+from tests.fakes.links import Link
+from tests.fakes.servers import Server
 
 AWKWARD = 'p"a$s\nw0rd'
 RELEASE = rendered("a", {"web": {"environment": {"DB": "pg://u:⟦DB⟧@db"}}}, migrations=MIGRATIONS)
@@ -31,6 +33,18 @@ def migrate(
     """Run a release's migrations, its secrets known."""
     composer = Composer(engine, {"DB": Secret(AWKWARD), **(secrets or {})})
     return Migration(engine, composer, Place("shop", "staging"), release).run(FIRST, dry_run=dry_run)
+
+
+class MendedLink(Link):
+    """Another thread has connected again by the time somebody asks whether it is broken."""
+
+    def socket(self) -> Path:
+        """The new path, once there is one."""
+        new = self.path.with_suffix(".sock.new")
+        return new if new.exists() else self.path
+
+    def cut(self) -> None:
+        """It works."""
 
 
 def commands(folder: Path, **scripts: str) -> None:
@@ -50,6 +64,19 @@ def test_migrates_what_is_pending_and_looks_again(engine: Engine, composed: Path
     assert told.splitlines().count("run") == 3
     assert "PGOPTIONS" not in told, "it may hold a secret, and every user of a machine sees argv"
     assert (composed / "models").read_text().count("-c lock_timeout=5s") == 1
+
+
+def test_a_command_that_lost_a_connection_which_was_made_again_meanwhile_says_that_it_was_cut(
+    daemon: Server, composed: Path
+) -> None:
+    link = MendedLink(composed / "docker.sock")
+    engine = Engine(link.path, link)
+    engine.connect()
+    commands(composed, show=f"mv {link.path} {link.path}.new; echo Cannot connect to the Docker daemon >&2; exit 1")
+
+    with pytest.raises(ConnectionFailedError, match="was cut"):
+        migrate(engine)
+    assert daemon.requests
 
 
 def test_what_was_asked_ahead_is_not_asked_again(engine: Engine, composed: Path) -> None:
