@@ -38,7 +38,7 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
     for step in plan:
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
-            if not isinstance(step, Pull | Ask):
+            if not isinstance(step, Pull | Ask | Bake | Drain):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
             if isinstance(step, Bake | Drain):  # they last, so what follows needs a newer check than one of before them
