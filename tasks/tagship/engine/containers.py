@@ -197,6 +197,16 @@ def probe(config: Mapping[str, Any]) -> list[str]:
     return [] if test == ["NONE"] else list(test)
 
 
+def restarts(engine: Engine, container: str) -> int:
+    """How often the engine has restarted a container since somebody started it; 0 for one that is gone."""
+    try:
+        return int(engine.get(f"/containers/{container}/json").get("RestartCount", 0))
+    except EngineError as error:
+        if error.status != _MISSING:
+            raise
+        return 0
+
+
 def last_words(engine: Engine, container: str, *, since: str = "", until: str = "") -> str:
     """The last lines a container printed to both streams, between two times or in its last run with output.
 

@@ -274,17 +274,26 @@ class Server:
         self._edge.switch(release)
 
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
-        """Repeat the smoke tests, and check that no container ends or becomes unhealthy."""
+        """Repeat the smoke tests, and check that no container ends, is restarted or becomes unhealthy."""
+        before = {c.id: containers.restarts(self._engine, c.id) for c in containers.of(self._engine, release)}
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
             for container in containers.of(self._engine, release):
-                done = container.status.startswith("Exited (0)")  # a one-shot that succeeded
-                if (container.state in _ENDED and not done) or "unhealthy" in container.status:
+                if wrong := self._wrong(container, before.get(container.id, 0)):
                     words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
-                    raise RolloutError(f"{container.service} is {container.status} while baking:\n{words}")
+                    raise RolloutError(f"{container.service} {wrong} while baking:\n{words}")
             self._smoke(release, _BAKING)
             look(time.monotonic() >= until)
+
+    def _wrong(self, container: Container, restarts: int) -> str:
+        """What is wrong with a container that bakes and had been restarted so often; empty for nothing."""
+        if container.status.startswith("Exited (0)"):  # a one-shot that succeeded
+            return ""
+        if container.state in _ENDED or "unhealthy" in container.status:
+            return f"is {container.status}"
+        again = containers.restarts(self._engine, container.id) > restarts  # it ran again before anybody looked
+        return "crashed and was restarted" if again else ""
 
     def drain(self, release: str, seconds: float, quiet: float = 0) -> None:
         """Wait until no request to a release is in flight."""

@@ -110,6 +110,20 @@ def test_a_container_that_fails_while_baking_is_noticed_with_its_last_words(
     assert caught.value.problem == f"{said}:\n⟦DB⟧ is wrong"
 
 
+def test_a_container_that_crashes_and_runs_again_while_baking_is_noticed(
+    daemon: servers.Server, engine: Engine
+) -> None:
+    counts = iter((2, 3))
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[listed()]),
+        "GET /containers/c1/json": lambda _: Answer(body={"State": {}, "RestartCount": next(counts, 3)}),
+        "GET /containers/c1/logs": Answer(body=b""),
+    }
+
+    with pytest.raises(RolloutError, match="web crashed and was restarted while baking"):
+        server(engine).bake(RELEASE.name, 0.001, bool)
+
+
 def test_a_finished_one_shot_does_not_fail_the_bake(
     daemon: servers.Server, engine: Engine, web: servers.Server
 ) -> None:
