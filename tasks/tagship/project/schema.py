@@ -201,7 +201,10 @@ class Environment(Settings):
 
     name: Word = Field(default="unnamed", exclude=True, description="Its key in `environments`.")
     app: Slug = Field(default="unnamed", exclude=True, description="The application's name, as the top level says.")
-    engine: Reachable = Field(pattern=r"^(local|ssh://\S+)$", description="`local`, or ssh://[USER@]HOST[:PORT].")
+    engine: Reachable = Field(
+        pattern=r"^(local|ssh://\S+)$",
+        description="`local`, or ssh://[USER@]HOST[:PORT][/SOCKET], which is /var/run/docker.sock by itself.",
+    )
     url: Reachable = Field(
         pattern=r"^https?://[^/\s]+/?$", description="The URL where people reach it, http:// or https://HOST[:PORT]."
     )

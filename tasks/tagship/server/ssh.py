@@ -5,6 +5,7 @@ checked.
 """
 
 import contextlib
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tagship.system import openssh, programs
 from tagship.system.scratch import Scratch
 
 REMOTE_SOCKET = "/var/run/docker.sock"
+"""Where the engine listens, unless its URL has a path."""
 CONNECT_WITHIN = 30.0
 POLL = 0.005
 _LONGEST = 108 if sys.platform == "linux" else 104
@@ -60,12 +62,13 @@ and removes the folder.
 
 
 class Connection:
-    """One `ssh` process that ends when this process does. `socket` is the local end of the server's Docker socket."""
+    """One `ssh` process that ends when this process does. `socket` is the local end of Docker's socket, `there`."""
 
     def __init__(self, engine: str) -> None:
         url = _address(engine)
         program = openssh.program()
         self._engine = engine
+        self.there = url.path.rstrip("/") or REMOTE_SOCKET
         self._scratch = Scratch()
         self.socket = self._scratch.path / "docker.sock"
         self._control = self._scratch.path / "control"
@@ -185,7 +188,7 @@ class Connection:
             "ControlPersist": "no",
             "StreamLocalBindUnlink": "yes",
         }
-        return [*openssh.options(url, options), "-L", f"{self.socket}:{REMOTE_SOCKET}"]
+        return [*openssh.options(url, options), "-L", f"{self.socket}:{self.there}"]
 
 
 def hint(engine: str, said: str) -> str:
@@ -199,7 +202,7 @@ def hint(engine: str, said: str) -> str:
 
 
 def _address(engine: str) -> SplitResult:
-    """Parse an engine's URL. Raises ConfigError if ssh would read it as an option, or without a valid host or port."""
+    """Parse an engine's URL. Raises ConfigError if ssh would read it as an option, or for a bad host, port or path."""
     url = urlsplit(engine)
     if not url.hostname or url.hostname.startswith("-") or (url.username or "").startswith("-"):
         raise ConfigError(f"{engine!r} has no host.", hint="write ssh://USER@HOST[:PORT]")
@@ -207,6 +210,10 @@ def _address(engine: str) -> SplitResult:
         _ = url.port
     except ValueError:
         raise ConfigError(f"{engine!r} has no valid port.", hint="write ssh://USER@HOST[:PORT]") from None
+    if not re.fullmatch(r"[\w./-]*", url.path, re.ASCII):  # a colon would end it in ssh's own words
+        raise ConfigError(
+            f"{engine!r}: a socket's path has only letters, digits and . _ - /.", hint="write ssh://USER@HOST/PATH"
+        )
     return url
 
 

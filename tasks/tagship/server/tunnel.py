@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tagship.errors import ConnectionFailedError
-from tagship.server.ssh import REMOTE_SOCKET, Connection
+from tagship.server.ssh import Connection
 
 RECONNECT_WITHIN = 20.0
 """Seconds to reconnect after a connection broke."""
@@ -71,7 +71,7 @@ class Tunnel:
         user = urlsplit(self.engine).username or "the SSH user"
         if "open failed" in self._connection.said():
             return ConnectionFailedError(
-                f"{self.engine} is reachable, but {user} can't open {REMOTE_SOCKET} there.",
+                f"{self.engine} is reachable, but {user} can't open {self._connection.there} there.",
                 hint=f"check that Docker is running; `sudo usermod -aG docker {user}` lets {user} use it",
             )
         return ConnectionFailedError(

@@ -27,6 +27,19 @@ def test_forwards_the_servers_docker_socket_and_nothing_else(machine: Machine) -
     assert argv[argv.index("-l") + 1] == "deploy"
 
 
+@pytest.mark.parametrize("path", ["/run/user/1000/docker.sock", "/run/user/1000/docker.sock/"])
+def test_an_engine_with_a_socket_elsewhere_is_reached_there(machine: Machine, path: str) -> None:
+    argv = machine.told(f"ssh://deploy@example.com{path}")
+
+    assert argv[argv.index("-L") + 1].partition(":")[2] == "/run/user/1000/docker.sock"
+
+
+@pytest.mark.parametrize("path", ["/a:b", "/a b", "/$HOME/x"])
+def test_a_sockets_path_that_ssh_could_read_otherwise_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="path"):
+        ssh.Connection(f"ssh://deploy@example.com{path}")
+
+
 def test_a_command_is_run_there_once_so_that_sshd_sends_small_packets_at_once(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
