@@ -13,6 +13,7 @@ from tagship.names import Holder, Place
 from tagship.server import lock
 from tagship.server.lock import TTL, Lock
 from tagship.system.parallel import ahead
+from tagship.system.signals import deferred, uninterrupted
 
 RENEW_EVERY = TTL / 4
 PRUNE_TAKES = 3.0
@@ -71,6 +72,14 @@ class Lease:
             )
 
     def __enter__(self) -> Self:
+        try:
+            self._take()
+        except BaseException as error:  # a signal comes at any moment, also when the engine has just made the lock
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def _take(self) -> None:
         while not self._acquire():
             held = lock.read(self._engine, self._place)
             if held and held.expires < self._engine.now():
@@ -81,27 +90,46 @@ class Lease:
             elif held:
                 time.sleep(0.5)
         self._renewal.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._renewal.join()
+        with uninterrupted():
+            self._stop.set()
+            if self._renewal.is_alive():
+                self._renewal.join()
+            try:
+                self._give_back()
+            except ConnectionFailedError:  # it expires by itself, and the work is done
+                if isinstance(error, TagshipError):
+                    error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
+
+    def _give_back(self) -> None:
         with contextlib.suppress(TagshipError):
             self._looked()
-        try:
-            lock.release(self._engine, self._id)
-        except ConnectionFailedError:  # it expires by itself, and the work is done
-            if isinstance(error, TagshipError):
-                error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
+        ours, self._id = self._id, ""
+        if ours:
+            lock.release(self._engine, ours)
 
     def _acquire(self) -> bool:
         """Try to take the lock. Returns whether it was free. Without a file, it counts from its creation."""
         since = self._engine.now()
-        if taken := lock.create(self._engine, self._place, self.holder):
-            self._id, self._written = taken, since
+        with deferred():  # a signal before its id is known would leave the lock
+            try:
+                taken = lock.create(self._engine, self._place, self.holder, since)
+            except ConnectionFailedError:
+                self._drop(since)
+                raise
+            if taken:
+                self._id, self._written = taken, since
         return bool(taken)
+
+    def _drop(self, since: float) -> None:
+        """Release the lock if the engine has made it, and its answer was lost."""
+        with contextlib.suppress(TagshipError):
+            held = lock.read(self._engine, self._place)
+            if held and (held.holder, held.since) == (self.holder, since):
+                lock.release(self._engine, held.id)
 
     def _extend(self) -> None:
         now = self._engine.now()

@@ -53,12 +53,12 @@ def read(engine: Engine, place: Place) -> Lock | None:
     return Lock(found["Id"], holder, since, _expiry(engine, found["Id"]) or since + TTL)
 
 
-def create(engine: Engine, place: Place, holder: Holder) -> str:
-    """Take the lock for TTL seconds. Returns its id; empty if somebody else has it."""
+def create(engine: Engine, place: Place, holder: Holder, since: float) -> str:
+    """Take the lock for TTL seconds from `since`, by the engine's clock. Returns its id; empty if it is taken."""
     labels = {
         f"{LABEL}.lock": str(place),
         f"{LABEL}.holder": json.dumps(asdict(holder)),
-        f"{LABEL}.since": str(engine.now()),
+        f"{LABEL}.since": str(since),
     }
     wanted = {"Image": f"{IMAGE}:{TAG}", "Cmd": ["lock"], "Labels": labels, "NetworkDisabled": True}
     try:
@@ -66,7 +66,7 @@ def create(engine: Engine, place: Place, holder: Holder) -> str:
     except EngineError as error:
         if error.status == _MISSING:
             engine.load(archives.pack(()), IMAGE, TAG)
-            return create(engine, place, holder)
+            return create(engine, place, holder, since)
         if error.status == _CONFLICT:
             return ""
         raise

@@ -57,7 +57,9 @@ class Session:
             found, early = ahead(lambda: caddy.find(self.engine)), ahead(lambda: Shell(self.engine, caddy.NAME))
             stack.callback(_close, early)
             began = time.monotonic()
-            lease = stack.enter_context(Lease(self.engine, self.place, holder, wait=wait))
+            lease = Lease(self.engine, self.place, holder, wait=wait)
+            stack.push(lease)  # first, because a signal may come as soon as it is taken
+            lease.__enter__()
             fresh = time.monotonic() - began < FRESH
             container = caddy.ensure(self.engine, self.settings.edge, found() if fresh else None)
             shell = _opened(early) if f"/{caddy.NAME}" in container["Names"] else None

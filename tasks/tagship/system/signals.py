@@ -23,6 +23,16 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Let these signals wait until the end of the block, for one call whose answer has to be known."""
+    came: list[int] = []
+    with _handling(lambda number, _: came.append(number)):
+        yield
+    if came:
+        signal.raise_signal(came[0])
+
+
+@contextmanager
 def uninterrupted() -> Iterator[None]:
     """Ignore these signals: a recovery that stops half-way would make things worse."""
     with _handling(signal.SIG_IGN):

@@ -1,15 +1,18 @@
 """The lock: a lease that lets one deploy at a time into an environment."""
 
 import re
+import signal
 import threading
+from typing import Any
 
 import pytest
 
 from tagship.engine.client import Engine
-from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError
+from tagship.errors import ConnectionFailedError, EngineError, LockedError, MigrationError, StoppedError
 from tagship.names import Holder
 from tagship.server import lease, lock
 from tagship.server.lease import Lease
+from tagship.system.signals import interruptible
 from tests.fakes.builders import PLACE
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server
@@ -46,6 +49,55 @@ def test_a_lease_says_when_it_expires_and_goes_on_saying_so(
 
 def test_a_lease_is_freed_when_the_deploy_fails(engine: Engine, locks: Locks) -> None:
     with pytest.raises(ZeroDivisionError), Lease(engine, PLACE, ME):
+        raise ZeroDivisionError
+
+    assert locks.held == {}
+
+
+def test_a_lock_that_the_engine_makes_while_a_signal_stops_us_is_given_back(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lock.create
+
+    def interrupted(*words: Any) -> str:  # noqa: ANN401 - passed on
+        taken = made(*words)
+        signal.raise_signal(signal.SIGTERM)
+        return taken
+
+    monkeypatch.setattr(lock, "create", interrupted)
+    with pytest.raises(StoppedError), interruptible(), Lease(engine, PLACE, ME):
+        pytest.fail("it was stopped before")
+
+    assert locks.held == {}
+
+
+def test_a_lock_that_was_made_when_the_connection_broke_is_given_back(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lock.create
+
+    def cut(*words: Any) -> str:  # noqa: ANN401 - passed on
+        made(*words)
+        raise ConnectionFailedError("The SSH connection broke.", hint="try again")
+
+    monkeypatch.setattr(lock, "create", cut)
+    with pytest.raises(ConnectionFailedError), Lease(engine, PLACE, ME):
+        pytest.fail("it has no lock")
+
+    assert locks.held == {}
+
+
+def test_a_second_signal_does_not_keep_the_lock_from_being_given_back(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed = lock.release
+
+    def interrupted(*words: Any) -> None:  # noqa: ANN401 - passed on
+        signal.raise_signal(signal.SIGINT)
+        freed(*words)
+
+    monkeypatch.setattr(lock, "release", interrupted)
+    with pytest.raises(ZeroDivisionError), interruptible(), Lease(engine, PLACE, ME):
         raise ZeroDivisionError
 
     assert locks.held == {}

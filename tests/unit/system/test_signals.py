@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tagship.errors import StoppedError
-from tagship.system.signals import interruptible, uninterrupted
+from tagship.system.signals import deferred, interruptible, uninterrupted
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -30,6 +30,21 @@ def test_a_second_signal_does_not_stop_the_way_back(number: signal.Signals) -> N
             signal.raise_signal(number)
 
     assert walked == ["to the end"]
+
+
+def test_a_signal_waits_until_the_answer_to_a_call_is_known() -> None:
+    known = []
+
+    def call() -> None:
+        with deferred():
+            signal.raise_signal(signal.SIGTERM)
+            known.append("the answer")
+        known.append("and more")
+
+    with pytest.raises(StoppedError, match="SIGTERM"), interruptible():
+        call()
+
+    assert known == ["the answer"]
 
 
 def test_afterwards_signals_do_what_they_did_before() -> None:
