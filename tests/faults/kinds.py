@@ -63,16 +63,25 @@ class Kind:
     """Whether no request may fail, because a release can serve all the while."""
     slow: bool = False
     """Whether it takes a minute, so that it is tried at few points."""
+    apart: bool = False
+    """Whether `nox -s tests` tries it elsewhere, in tests/e2e/test_power_cut.py, and so not in the sample."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the sample has it."""
+        return not self.slow and not self.apart
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def kind(name: str, *, kills: bool = False, serves: bool = True, slow: bool = False) -> Callable[[Deed], Deed]:
+def kind(
+    name: str, *, kills: bool = False, serves: bool = True, slow: bool = False, apart: bool = False
+) -> Callable[[Deed], Deed]:
     """Name a fault, for the matrix."""
 
     def named(do: Deed) -> Deed:
-        KINDS[name] = Kind(name, do, kills=kills, serves=serves, slow=slow)
+        KINDS[name] = Kind(name, do, kills=kills, serves=serves, slow=slow, apart=apart)
         return do
 
     return named
@@ -161,14 +170,14 @@ def _suspended(scene: Scene) -> Iterator[None]:
     scene.running.signal(signal.SIGCONT)
 
 
-@kind("engine killed and restarted", serves=False)
+@kind("engine killed and restarted", serves=False, apart=True)
 def _engine_killed(scene: Scene) -> Iterator[None]:
     scene.wanted.host.engine.kill()
     yield
     scene.wanted.host.engine.start()
 
 
-@kind("server rebooted", serves=False)
+@kind("server rebooted", serves=False, apart=True)
 def _rebooted(scene: Scene) -> Iterator[None]:
     scene.wanted.host.engine.cut_power()
     yield

@@ -36,7 +36,7 @@ class Choice:
     cases: int = 0
     """How many on each server; 0 for all."""
     sample: bool = False
-    """Only as many as let every kind but the slow ones, and every step, occur once on one of the servers."""
+    """As many as let every `sampled` kind and every step occur once, on one of the servers."""
 
 
 def chosen(points: dict[str, list[Point]], choice: Choice, number: int) -> list[Case]:
@@ -67,7 +67,7 @@ def chosen(points: dict[str, list[Point]], choice: Choice, number: int) -> list[
 
 def sample(kinds: Sequence[str], points: dict[str, list[Point]], number: int, servers: int) -> list[Case]:
     """The share of one of the servers, 1 and up, in a sample."""
-    quick = [kind for kind in kinds if not KINDS[kind].slow]
+    quick = [kind for kind in kinds if KINDS[kind].sampled]
     phases: dict[tuple[str, str], list[str]] = defaultdict(list)
     for command, found in points.items():
         for point in found:

@@ -1,10 +1,12 @@
 """Writes the table of docs/reliability.md from results."""
 
+import signal
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.faults import deployer
 from tests.faults.case import Result
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -49,7 +51,17 @@ def _tables(done: Sequence[Result], versions: Mapping[int, str]) -> Iterator[str
         for each in sorted(results, key=lambda r: (r.kind, r.number)):
             when = f"{each.phase} “{each.step}”"
             failed = f"{each.failed} of {each.requests}"
-            order = "no" if each.problems else "yes" if each.reached else "yes; ended before"
-            words = (each.kind, when, versions[each.number], str(each.code), failed, each.after, order)
+            wrong = each.problems[0].splitlines()[0].rstrip(":").replace("|", "") if each.problems else ""
+            order = f"no: {wrong}" if wrong else "yes" if each.reached else "yes; it had ended before"
+            words = (each.kind, when, versions[each.number], _code(each.code), failed, _plain(each.after), order)
             yield f"| {' | '.join(words)} |"
         yield ""
+
+
+def _code(code: int) -> str:
+    return "killed" if code == -signal.SIGKILL else str(code)
+
+
+def _plain(after: str) -> str:
+    """What the next deploy did, without the names of releases and people."""
+    return deployer.plain(after).replace("|", "")
