@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tasks")]  # -I leaves the script's own folder out
@@ -75,12 +76,12 @@ def _prepare(argv: list[str]) -> list[str]:
     if chosen:
         config.environment(chosen)
     events.tell("secrets", values=secret_values.of(config, here.folder(), os.environ))
-    _need_host_keys(config, found, chosen)
+    need_host_keys(config, found, chosen)
     events.tell("ready", app=config.app, tasks=[call.task.name for call in found])
     return words.complete(found, chosen, os.environ.pop(SHA, ""))
 
 
-def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) -> None:
+def need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) -> None:
     """Raises ActionError, with the command to run, if an engine uses SSH and no host key is given."""
     if os.environ.get("TAGSHIP_KNOWN_HOSTS"):
         return
@@ -89,13 +90,12 @@ def _need_host_keys(config: Config, found: tuple[words.Call, ...], chosen: str) 
         named += [config.environment(chosen)] if chosen else config.environments.values()
     if config.previews and any(call.task.name.startswith("preview.") for call in found):
         named.append(config.environments[config.previews.like])
-    hosts = sorted({host for environment in named if (host := environment.engine.rpartition("@")[2]) != "local"})
+    hosts = sorted({host for environment in named if (host := urlsplit(environment.engine).hostname)})
     if hosts:
-        scan = " ".join(host.removeprefix("ssh://").partition(":")[0] for host in hosts)
         raise ActionError(
             "`known-hosts` is empty, and no host key is accepted blindly.",
-            f"Run `ssh-keyscan -t ed25519 {scan}`, compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` "
-            "on the server, and give the lines as known-hosts.",
+            f"Run `ssh-keyscan -t ed25519 {' '.join(hosts)}`, compare with "
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the server, and give the lines as known-hosts.",
         )
 
 
