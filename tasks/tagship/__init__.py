@@ -6,6 +6,7 @@ from tagship.commands import accessories as accessory_tasks
 from tagship.commands import accessories_running as running_tasks
 from tagship.commands import backup as backup_tasks
 from tagship.commands import backups_kept as kept_tasks
+from tagship.commands import candidate as candidate_tasks
 from tagship.commands import dev as dev_tasks
 from tagship.commands import github as github_tasks
 from tagship.commands import lock as lock_tasks
@@ -54,6 +55,9 @@ namespace = Collection(
         restore=backup_tasks.restore, drill=backup_tasks.drill,
         list=kept_tasks.listing, prune=kept_tasks.prune, pin=kept_tasks.pin, unpin=kept_tasks.unpin, check=check_task,
     ),
+    Collection(
+        "candidate", url=candidate_tasks.url, accept=candidate_tasks.accept, reject=candidate_tasks.reject
+    ),
     Collection("db", shell=db_shell),
     Collection(
         "dev", up=dev_tasks.up, down=dev_tasks.down, logs=dev_tasks.logs, migrate=dev_tasks.migrate,
@@ -89,7 +93,18 @@ JOURNEY = {
         "dev.down",
     ),
     "Check": ("test", "lint"),
-    "Ship": ("ship", "build", "push", "deploy", "migrate", "smoke-test", "sentry-release"),
+    "Ship": (
+        "ship",
+        "build",
+        "push",
+        "deploy",
+        "candidate.url",
+        "candidate.accept",
+        "candidate.reject",
+        "migrate",
+        "smoke-test",
+        "sentry-release",
+    ),
     "Look": ("status", "history", "env", "watch"),
     "Everyday": ("logs", "run", "exec", "console", "db.shell", "ps", "restart", "scale", "port-forward"),
     "Go back": ("rollback",),

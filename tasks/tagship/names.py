@@ -11,6 +11,9 @@ from tagship.errors import (
 
 CANDIDATE_HEADER = "X-Tagship-Candidate"
 
+CANDIDATE_COOKIE = "tagship-candidate"
+"""The cookie with which a person sees a candidate that is held, and the parameter of the link that sets it."""
+
 RELEASE_HEADER = "X-Tagship-Release"
 
 

@@ -22,7 +22,7 @@ sys.argv = ["tagship", *{argv}]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     cli.main()
 """
-MOST = 37
+MOST = 38
 """Modules that Tagship adds to Invoke's own; a new module of tasks is one more."""
 
 

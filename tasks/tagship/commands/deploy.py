@@ -10,6 +10,7 @@ from functools import partial
 from invoke.context import Context
 
 from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, VERBOSE, WAIT, task
+from tagship.errors import UsageError
 
 
 @task(
@@ -18,6 +19,7 @@ from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, VERBOSE, WA
         "sha": "The commit to deploy, any unambiguous prefix. Default: the current one.",
         "dirty": DIRTY,
         "backup": BACKUP,
+        "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "json": JSON,
@@ -29,6 +31,7 @@ def deploy(  # noqa: PLR0913 - its options
     sha: str = "",
     dirty: bool = False,
     backup: str = "",
+    hold: str = "",
     dry_run: bool = False,
     wait: int = 0,
     json: bool = False,
@@ -40,7 +43,7 @@ def deploy(  # noqa: PLR0913 - its options
     from tagship.project import here
     from tagship.server import connection
 
-    settings = here.config().environment(env)
+    settings, longest = here.config().environment(env), _seconds(hold)
     with connection.connect(settings) as opening:
         from tagship.commands.orders import RunOptions, bring, just, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
@@ -50,7 +53,19 @@ def deploy(  # noqa: PLR0913 - its options
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
             session, release, resolved = released(opening, settings, version, how.progress, planned=dry_run)
-            bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, version.tag)
+            bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest), how, version.tag)
+
+
+def _seconds(hold: str) -> float:
+    """How long to hold the candidate. Raises UsageError."""
+    from tagship.project.values import seconds
+
+    if not hold:
+        return 0
+    try:
+        return float(str(seconds(hold)))
+    except ValueError:
+        raise UsageError(f"--hold {hold} is no duration.", hint="write it like --hold 30m") from None
 
 
 @task(

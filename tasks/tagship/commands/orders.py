@@ -89,8 +89,11 @@ def tell(resolved: Resolution, progress: Progress) -> None:
         progress.note(line)
 
 
-def order(settings: Environment, action: Action, choose: Choice) -> Order:
-    """The order that a task gives, with the current user as the lock's holder."""
+def order(settings: Environment, action: Action, choose: Choice, hold: float = 0) -> Order:
+    """The order that a task gives, with the current user as the lock's holder.
+
+    `hold`: seconds in which people may look at the candidate and decide.
+    """
     release = settings.release
     return Order(
         settings.name,
@@ -99,7 +102,7 @@ def order(settings: Environment, action: Action, choose: Choice) -> Order:
         holder(f"{action} {settings.name}"),
         choose,
         again(settings),
-        Patience(release.drain_within, release.bake.for_, settings.keep),
+        Patience(release.drain_within, release.bake.for_, settings.keep, hold),
         remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
         drilled_since=_drilled_since(settings),
     )

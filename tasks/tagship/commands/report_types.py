@@ -159,6 +159,16 @@ class PrunedPreviews:
 
 
 @dataclass(frozen=True)
+class CandidateLink:
+    """A candidate that waits for a decision."""
+
+    environment: str
+    release: str
+    url: str
+    """Whoever has it sees the candidate."""
+
+
+@dataclass(frozen=True)
 class PrunedImage:
     """An image that went."""
 

@@ -59,6 +59,7 @@ REPORTS: Mapping[str, Any] = {
     "secrets.diff": dict[str, str],
     "maintenance.on": types.Maintained,
     "maintenance.off": types.Maintained,
+    "candidate.url": types.CandidateLink,
     "preview.up": types.Done | types.Planned,
     "preview.down": types.Removed,
     "preview.list": list[PreviewNow],

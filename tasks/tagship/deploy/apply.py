@@ -11,6 +11,7 @@ from tagship.deploy.steps import (
     Create,
     Cutover,
     Drain,
+    Hold,
     KeepAssets,
     Migrate,
     Plan,
@@ -38,10 +39,10 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
     for step in plan:
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
-            if not isinstance(step, Pull | Ask | Bake | Drain):
+            if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
-            if isinstance(step, Bake | Drain):  # they last, so what follows needs a newer check than one of before them
+            if isinstance(step, Bake | Drain | Hold):  # they last, so what follows needs a newer check
                 target.still_ours()
     return migrated
 
@@ -72,6 +73,8 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             target.serve(candidate, live, to=to, elsewhere=elsewhere, here=here)
         case SmokeTest(release, candidate):
             target.smoke_test(release, candidate=candidate)
+        case Hold(release, seconds):
+            target.hold(release, seconds)
         case Cutover(release):
             target.cutover(release)
         case Bake(release, seconds):

@@ -11,6 +11,7 @@ from tagship.deploy.steps import (
     Create,
     Cutover,
     Drain,
+    Hold,
     KeepAssets,
     Migrate,
     Plan,
@@ -57,6 +58,8 @@ class Patience:
     drain: float = 30
     bake: float = 0
     keep: int = 5
+    hold: float = 0
+    """How long a candidate waits for a person's decision; 0 for not at all."""
 
 
 def changes(plan: Plan) -> bool:
@@ -242,6 +245,7 @@ def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     return (
         Serve(after, before, to=new.name if before != after else "", elsewhere=elsewhere),
         *(() if exchange else (SmokeTest(new.name, candidate=True),)),
+        *((Hold(new.name, patience.hold),) if patience.hold and not exchange else ()),
         Cutover(new.name),
         *exchange,
         SmokeTest(new.name, candidate=False),

@@ -132,6 +132,17 @@ class SmokeTest:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Wait for a person who looks at the candidate and decides."""
+
+    release: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"Wait for a decision, {self.seconds:g} s at most"
+
+
+@dataclass(frozen=True)
 class Cutover:
     """Switch traffic to a release."""
 
@@ -208,6 +219,7 @@ Step = (
     | Start
     | KeepAssets
     | Serve
+    | Hold
     | SmokeTest
     | Cutover
     | Bake

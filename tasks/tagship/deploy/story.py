@@ -14,7 +14,7 @@ from tagship.deploy.preflight import findings, undrilled
 from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
 from tagship.deploy.rollout import changes, plan_rollout
-from tagship.deploy.steps import Migrate, Plan, Reverse
+from tagship.deploy.steps import Cutover, Hold, Migrate, Plan, Reverse
 from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvironment
 from tagship.errors import CheckError, StoppedError, TagshipError
 from tagship.proof import ledger
@@ -269,7 +269,14 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
             progress.note(line)
         volumes = []
     drills = undrilled(before, order.drilled_since) if order.action is Action.DEPLOY else ()
-    return [*findings(candidate.rendered, before, plan), *volumes, *drills]
+    return [*findings(candidate.rendered, before, plan), *volumes, *drills, *_unheld(order, plan)]
+
+
+def _unheld(order: Order, plan: Plan) -> Iterator[str]:
+    """Why a candidate that people want to look at can't be shown before the cutover."""
+    held = {type(step) for step in plan}
+    if order.patience.hold and Cutover in held and Hold not in held:
+        yield "It can't be held: it has no route, or a routed service that must not run twice. Leave --hold out."
 
 
 def _asides(new: Rendered, companion: Companion) -> Iterator[str]:

@@ -130,6 +130,12 @@ class Target(Protocol):
     def cutover(self, release: str) -> None:
         """Switch traffic, in one atomic change."""
 
+    def hold(self, release: str, seconds: float) -> None:
+        """Show the candidate to people with its link until one accepts it.
+
+        Raises RolloutError if one rejects it, or if nobody decides in time.
+        """
+
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
         """Watch a release for a while after the cutover, and call `look` meanwhile."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tagship.edge import kept_assets
-from tagship.names import CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
+from tagship.names import CANDIDATE_COOKIE, CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Route, Served
 
@@ -82,9 +82,10 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
 ) -> Site:
     """An environment's routes on each of the edge's servers, for these URLs; none if no service has a route.
 
-    A request with the deploy's secret header reaches the candidate. With `to`, everyone gets the candidate's routes as
-    soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected. `maintenance`: what
-    the environment's switch for maintenance does. `moved`: host → the URL that its requests are redirected to.
+    A request with the deploy's key, as a header or a cookie, reaches the candidate. With `to`, everyone gets the
+    candidate's routes as soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected.
+    `maintenance`: what the environment's switch for maintenance does. `moved`: host → the URL that its requests are
+    redirected to.
     """
     if not urls or not (candidate.routes or live.routes):
         return {}
@@ -94,7 +95,7 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
         if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
             name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
             secure = [_hsts()] if scheme == "https" else []
-            handlers = [*secure, _releases(place, candidate, live, to, maintenance)]
+            handlers = [*secure, _releases(place, candidate, live, to, maintenance, secure=bool(secure))]
             ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
     plain = {address.hostname for address in split if address.scheme == "http"}
     secured = {address.hostname: address for address in split if address.scheme == "https"}
@@ -155,11 +156,16 @@ def is_switch(route: Json, place: Place) -> bool:
     return any(file in (match.get("vars") or {}) for match in route.get("match") or ())
 
 
-def _releases(place: Place, candidate: Served, live: Served, to: str, maintenance: MaintenanceSettings | None) -> Json:
+def _releases(  # noqa: PLR0913 - what a site is made of
+    place: Place, candidate: Served, live: Served, to: str, maintenance: MaintenanceSettings | None, *, secure: bool
+) -> Json:
     folder = f"{STATE}/{place}"
+    key = f"{{file.{folder}/key}}"
+    link: Json = {"path": ["/"], "query": {CANDIDATE_COOKIE: [key]}}
+    cookie = {"header": {"Cookie": [f"*{CANDIDATE_COOKIE}={key}*"]}}
     for_candidate = {
-        "match": [{"header": {CANDIDATE_HEADER: [f"{{file.{folder}/key}}"]}}],
-        "handle": _proxies(folder, "candidate", candidate),
+        "match": [{"header": {CANDIDATE_HEADER: [key]}}, cookie, link],
+        "handle": [_entrance(link, key, secure=secure), *_proxies(folder, "candidate", candidate)],
         "terminal": True,
     }
     after_cutover = {
@@ -171,6 +177,14 @@ def _releases(place: Place, candidate: Served, live: Served, to: str, maintenanc
     changing = [after_cutover] if to and candidate != live else []
     closed = [switch(place, maintenance)] if maintenance else []
     return {"handler": "subroute", "routes": [for_candidate, *closed, *changing, for_everyone]}
+
+
+def _entrance(link: Json, key: str, *, secure: bool) -> Json:
+    """Answers the link to a candidate: sets the cookie, for as long as the browser is open, and leads to the site."""
+    cookie = f"{CANDIDATE_COOKIE}={key}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
+    headers = {"Location": ["/"], "Set-Cookie": [cookie], "Cache-Control": ["no-store"]}
+    answer = {"handler": "static_response", "status_code": 303, "headers": headers}
+    return {"handler": "subroute", "routes": [{"match": [link], "handle": [answer], "terminal": True}]}
 
 
 def _redirect(place: Place, address: SplitResult) -> Json:
@@ -273,7 +287,10 @@ def _proxy(containers: str, count: int, end: str) -> Json:
         "transport": {"protocol": "http", "keep_alive": {"idle_timeout": UPSTREAM_IDLE}, "dial_timeout": "2s"},
         "stream_close_delay": "5m",
         "headers": {
-            "request": {"delete": [CANDIDATE_HEADER]},
+            "request": {
+                "delete": [CANDIDATE_HEADER],
+                "replace": {"Cookie": [{"search_regexp": f"{CANDIDATE_COOKIE}=[^;]*(; *)?", "replace": ""}]},
+            },
             # the upstream that answered, which may not be the intended one
             "response": {"set": {RELEASE_HEADER: ["{http.reverse_proxy.upstream.host}"]}},
         },

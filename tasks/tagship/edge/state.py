@@ -14,6 +14,9 @@ _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, w
 
 _SEPARATOR = "\036"
 
+WAITS = "waits"
+ACCEPTED, REJECTED = "accepted", "rejected"
+"""What an environment's file `hold` says of the candidate."""
 ASSET_DAYS = 7
 """How long the assets of a replaced release are kept; find's `+6` means seven days or more."""
 LEDGER_LINES = 200
@@ -99,9 +102,38 @@ class State:
         )
 
     def offer(self, release: str, key: str) -> None:
-        """Let requests with this key in the candidate header reach a release."""
-        script = f"{replace_file(f'{self._folder}/candidate', release.encode())}\n"
+        """Let requests with this key in the candidate header reach a release. No earlier candidate waits any more."""
+        former = quote(f"{self._folder}/hold")
+        script = f"rm -f {former}\n{replace_file(f'{self._folder}/candidate', release.encode())}\n"
         self._shell.run(f"{script}{replace_file(f'{self._folder}/key', key.encode())}")
+
+    def hold(self) -> None:
+        """Say that a candidate waits for a person's decision."""
+        self._shell.run(replace_file(f"{self._folder}/hold", WAITS.encode()))
+
+    def decision(self) -> str:
+        """`waits`, or what a person decided, `accepted` or `rejected`; empty if no candidate waits."""
+        return self._shell.run(f"cat {quote(f'{self._folder}/hold')} 2>/dev/null || true").decode().strip()
+
+    def decide(self, decision: str) -> bool:
+        """Decide what becomes of the candidate that waits. Returns False if none does any more."""
+        file = quote(f"{self._folder}/hold")
+        replaced = replace_file(f"{self._folder}/hold", decision.encode())
+        waits = f'[ "$(cat {file} 2>/dev/null)" = {WAITS} ]'
+        return self._shell.run(f"if {waits}; then {replaced}; echo yes; fi") == b"yes\n"
+
+    def waiting(self) -> tuple[str, str]:
+        """The candidate that waits for a decision, and its key; two empty texts if none does."""
+        folder = quote(self._folder)
+        waits = f'[ "$(cat {folder}/hold 2>/dev/null)" = {WAITS} ]'
+        text = self._shell.run(f"if {waits}; then cat {folder}/candidate; echo; cat {folder}/key; fi").decode()
+        release, _, key = text.partition("\n")
+        return release, key.strip()
+
+    def end_hold(self, key: str) -> None:
+        """No candidate waits any more; links and cookies with another key than this are void."""
+        ended = replace_file(f"{self._folder}/hold", b"")
+        self._shell.run(f"{replace_file(f'{self._folder}/key', key.encode())}\n{ended}")
 
     def switch(self, release: str) -> None:
         """Cut over: from the next request on, this release answers."""

@@ -17,7 +17,7 @@ from tagship.deploy.target import NOBODY, Listeners, Onlooker
 from tagship.edge import routes
 from tagship.edge.addresses import Addresses
 from tagship.edge.caddy import NETWORK, refuse_old
-from tagship.edge.state import Files
+from tagship.edge.state import ACCEPTED, REJECTED, WAITS, Files
 from tagship.edge.traffic import Edge
 from tagship.engine import containers, networks, volumes
 from tagship.engine.client import Engine
@@ -268,6 +268,22 @@ class Server:
             self._offered = (release, secrets.token_urlsafe(24))
             self._edge.offer(*self._offered)
         return {names.CANDIDATE_HEADER: self._offered[1]}
+
+    def hold(self, release: str, seconds: float) -> None:
+        """Ask the edge once a second what people decided. Afterwards the link and its cookie are void."""
+        self._key(release)
+        self._edge.hold()
+        until = time.monotonic() + seconds
+        try:
+            while (decision := self._edge.decision()) == WAITS and time.monotonic() < until:
+                time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+                self._lease.check()
+        finally:
+            self._offered = ("", "")
+            self._edge.end_hold(secrets.token_urlsafe(24))
+        if decision != ACCEPTED:
+            why = "was rejected" if decision == REJECTED else f"was not accepted within {seconds:g} s"
+            raise RolloutError(f"{release} {why}.", hint="change it and deploy again, or deploy without --hold")
 
     def cutover(self, release: str) -> None:
         """Replace the file from which the edge reads the live release."""

@@ -229,6 +229,10 @@ class MemoryTarget:
         self.live = release
         self._changed("cutover", release)
 
+    def hold(self, release: str, seconds: float) -> None:  # noqa: ARG002 - required by the protocol
+        """Somebody accepts it at once."""
+        self._may_fail("hold")
+
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:  # noqa: ARG002 - required by the protocol
         """Call `look` once, without waiting."""
         self._may_fail("bake")

@@ -148,3 +148,21 @@ def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: st
     ran = run("migrate", "--env", "staging", "--sha", committed[:8])
 
     assert (ran.code, "tagship.yml has no migrations" in ran.err) == (2, True)
+
+
+@pytest.mark.usefixtures("app")
+def test_a_hold_of_no_duration_is_refused(run: Run) -> None:
+    ran = run("deploy", "--env", "staging", "--hold", "long")
+
+    assert ran.code == 64
+    assert "--hold long is no duration" in ran.err
+
+
+@pytest.mark.parametrize("task", ["candidate.url", "candidate.accept", "candidate.reject"])
+def test_without_a_candidate_that_waits_there_is_none_to_see_or_decide(run: Run, reach: Reach, task: str) -> None:
+    reach.edge = False
+
+    ran = run(task, "--env", "staging")
+
+    assert ran.code == 9
+    assert "No candidate waits in staging" in ran.err

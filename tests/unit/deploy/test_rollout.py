@@ -13,6 +13,7 @@ from tagship.deploy.steps import (
     Create,
     Cutover,
     Drain,
+    Hold,
     KeepAssets,
     Migrate,
     Prepare,
@@ -497,6 +498,19 @@ def test_bakes_as_long_as_it_is_told() -> None:
     plan = plan_rollout(NEW, observed(OLD), Patience(drain=30, bake=90, keep=5))
 
     assert plan[plan.index(SmokeTest(NEW.name, candidate=False)) + 1] == Bake(NEW.name, 90)
+
+
+def test_a_candidate_waits_for_people_when_it_is_proven_and_before_anyone_else_reaches_it() -> None:
+    plan = plan_rollout(NEW, observed(OLD), Patience(hold=60))
+
+    held = plan.index(Hold(NEW.name, 60))
+    assert plan[held - 1 : held + 2 : 2] == (SmokeTest(NEW.name, candidate=True), Cutover(NEW.name))
+
+
+def test_what_must_not_run_twice_waits_for_nobody() -> None:
+    old, new = (rendered(digit, singletons=("web",)) for digit in "ab")
+
+    assert not [step for step in plan_rollout(new, observed(old), Patience(hold=60)) if isinstance(step, Hold)]
 
 
 def test_prunes_last_and_keeps_what_it_just_replaced() -> None:

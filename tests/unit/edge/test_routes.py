@@ -28,7 +28,7 @@ def served(url: str = URL, live: tuple[Route, ...] = WEB, **replicas: int) -> di
 
 def proxies(branch: dict[str, Any]) -> dict[str, list[str]]:
     """Path → what is dialled, in order, of the candidate's branch or everyone's."""
-    (handler,) = branch["handle"]
+    handler = branch["handle"][-1]
     return {
         route["match"][0]["path"][0]: [upstream["dial"] for upstream in route["handle"][0]["upstreams"]]
         for route in handler["routes"]
@@ -52,7 +52,12 @@ def test_which_release_answers_stands_in_a_file_and_not_in_the_configuration() -
 def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
     candidate, everyone = branches(served())
 
-    assert candidate["match"] == [{"header": {"X-Tagship-Candidate": ["{file./tagship/shop-staging/key}"]}}]
+    key = "{file./tagship/shop-staging/key}"
+    assert candidate["match"] == [
+        {"header": {"X-Tagship-Candidate": [key]}},
+        {"header": {"Cookie": [f"*tagship-candidate={key}*"]}},
+        {"path": ["/"], "query": {"tagship-candidate": [key]}},
+    ]
     assert candidate["terminal"]
     assert "match" not in everyone
 
@@ -98,7 +103,20 @@ def test_routes_that_stay_as_they_are_wait_for_no_release() -> None:
 
 
 def test_the_key_is_not_passed_on_to_the_app() -> None:
-    assert json.dumps(served()).count('"delete": ["X-Tagship-Candidate"]') == len(BOTH) + len(WEB)
+    said = json.dumps(served())
+
+    assert said.count('"delete": ["X-Tagship-Candidate"]') == len(BOTH) + len(WEB)
+    assert said.count('"Cookie": [{"search_regexp": "tagship-candidate=[^;]*(; *)?", "replace": ""}]') == 3
+
+
+def test_the_link_to_a_candidate_sets_a_cookie_and_leads_to_the_site_itself() -> None:
+    entrance, _ = branches(served())[0]["handle"]
+    ((answer,),) = (route["handle"] for route in entrance["routes"])
+
+    assert (answer["status_code"], answer["headers"]["Location"]) == (303, ["/"])
+    (cookie,) = answer["headers"]["Set-Cookie"]
+    assert cookie == "tagship-candidate={file./tagship/shop-staging/key}; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert "Secure" not in json.dumps(site("http://shop.example.com"))
 
 
 def test_the_answer_names_the_upstream_that_gave_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tagship.edge import routes
 from tagship.edge.shell import Shell
-from tagship.edge.state import State
+from tagship.edge.state import ACCEPTED, REJECTED, WAITS, State
 from tagship.engine.client import Engine
 from tests.fakes.builders import PLACE
 from tests.fakes.servers import Server
@@ -48,3 +48,30 @@ def test_neighbours_are_found_by_the_beginning_of_their_names(state: State, tmp_
     ]
     assert all(at == (tmp_path / name).stat().st_mtime // 1 for name, at, *_ in found)
     assert state.neighbours("none") == []
+
+
+def test_a_candidate_waits_until_it_is_decided_once(state: State) -> None:
+    assert state.waiting() == ("", "")
+    assert not state.decide(ACCEPTED)
+
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    state.hold()
+
+    assert state.waiting() == ("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    assert state.decision() == WAITS
+    assert state.decide(REJECTED)
+    assert not state.decide(ACCEPTED)
+    assert state.decision() == REJECTED
+    assert state.waiting() == ("", "")
+
+
+def test_after_a_hold_the_key_is_another_and_a_new_candidate_waits_for_nobody(state: State, tmp_path: Path) -> None:
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    state.hold()
+    state.end_hold("another")
+
+    assert (tmp_path / str(PLACE) / "key").read_text() == "another"
+    assert not state.decision()
+    state.hold()  # as a deploy that was killed leaves it
+    state.offer("shop-staging-cccccccc-dddddd", "a-third")
+    assert state.waiting() == ("", "")

@@ -1,0 +1,80 @@
+"""`candidate.*`: look at a release before its cutover, and decide whether it goes live."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from tagship.commands.task import ENV, JSON, task
+from tagship.errors import CheckError
+
+if TYPE_CHECKING:
+    from tagship.edge.traffic import Edge
+    from tagship.project.schema import Environment
+
+_WOULD = "Say what would be decided, and decide nothing."
+
+
+@task(changes=False, help={"env": ENV, "json": JSON})
+def url(_: Context, env: str = "", json: bool = False) -> None:
+    """Print the link to the candidate that waits.
+
+    Of `deploy --hold`. It sets a cookie with which the URL leads to the candidate. Both end with the hold. Whoever has
+    the link sees the candidate.
+    """
+    from tagship.names import CANDIDATE_COOKIE
+
+    with _held(env) as (settings, _edge, release, key):
+        link = f"{settings.url.rstrip('/')}/?{CANDIDATE_COOKIE}={key}"
+    print(jsonlib.dumps({"environment": env, "release": release, "url": link}) if json else link)
+
+
+@task(help={"env": ENV, "dry-run": _WOULD})
+def accept(_: Context, env: str = "", dry_run: bool = False) -> None:
+    """Let the candidate that `deploy --hold` shows go live."""
+    _decide(env, accepted=True, dry_run=dry_run)
+
+
+@task(help={"env": ENV, "dry-run": _WOULD})
+def reject(_: Context, env: str = "", dry_run: bool = False) -> None:
+    """Remove the candidate that `deploy --hold` shows.
+
+    The deploy ends with exit code 12, and the live release serves on.
+    """
+    _decide(env, accepted=False, dry_run=dry_run)
+
+
+def _decide(env: str, *, accepted: bool, dry_run: bool) -> None:
+    from tagship.edge.state import ACCEPTED, REJECTED
+
+    with _held(env) as (_settings, edge, release, _key):
+        what = "goes live" if accepted else "is removed"
+        if not dry_run and not edge.decide(ACCEPTED if accepted else REJECTED):
+            raise _nothing(env)
+    print(f"{release} {'would go live' if accepted else 'would be removed'}." if dry_run else f"{release} {what}.")
+
+
+@contextmanager
+def _held(env: str) -> Iterator[tuple[Environment, Edge, str, str]]:
+    """The environment, its edge, the candidate that waits, and its key. Raises CheckError."""
+    from tagship.project import here
+    from tagship.server import connection, lock
+
+    settings = here.config().environment(env)
+    with connection.connect(settings) as opening:
+        session = opening.session()
+        with session.files() as edge:
+            release, key = edge.waiting() if edge else ("", "")
+            deploy = lock.read(session.engine, session.place) if release else None
+            # a deploy that was killed asks nobody any more
+            if edge is None or deploy is None or deploy.expires < session.engine.now():
+                raise _nothing(env)
+            yield settings, edge, release, key
+
+
+def _nothing(env: str) -> CheckError:
+    return CheckError(f"No candidate waits in {env}.", hint=f"start one: tagship deploy --env {env} --hold 30m")
