@@ -70,6 +70,12 @@ def faults(session: nox.Session) -> None:
 
 
 @shared
+def soak(session: nox.Session) -> None:
+    """Hours of deploys, migrations, backups and random faults under load: `-- --hours 1 --seed 1`; nothing grows."""
+    run_last(session, "python", "-m", "tests.faults.soak", *session.posargs)
+
+
+@shared
 def fuzz(session: nox.Session) -> None:
     """Wrong input at random, for minutes; `unit` tries a little of it: `-- --examples 5000 --seed 1`."""
     run_last(session, "python", "-m", "tests.unit.fuzz", *session.posargs)
