@@ -33,7 +33,7 @@ class Recovery:
         try:
             now = self.target.observe()
             if now.history != self.before.history or now.live not in {self.before.live, self.new}:
-                self.progress.note("another deploy has written to the ledger meanwhile, so nothing was undone")
+                self.progress.note(self._meanwhile(now))
                 return _serving(now)
             plan = plan_recovery(self.new, self._good(now), now)
             undone = self._put_back(plan)
@@ -46,6 +46,16 @@ class Recovery:
         except TagshipError as second:
             self.progress.note(f"not everything was undone: {second.problem} The next deploy will do it.")
         return None
+
+    def _meanwhile(self, now: Observed) -> str:
+        """Why nothing is undone: this deploy's own record was written, or another deploy's."""
+        before, added = self.before.history, now.history[-1:]
+        ours = (
+            now.live == self.new and now.history[:-1] == before and [e.release for e in added if e.proves] == [now.live]
+        )
+        if ours:
+            return f"{self.new} is live and recorded; only the answer was lost. The next deploy will clean up."
+        return "another deploy has written to the ledger meanwhile, so nothing was undone"
 
     def _good(self, now: Observed) -> GoodRelease:
         """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs.

@@ -600,6 +600,27 @@ def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypa
     assert target.observe().runs(NEW.name)
 
 
+def test_a_record_whose_answer_was_lost_is_not_taken_for_that_of_another_deploy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    target = MemoryTarget.running(OLD)
+    under_way, plan = rollout(target)
+    under_way.progress = Progress()
+    recorded = target.record
+
+    def cut(entry: ledger.Entry) -> None:
+        recorded(entry)
+        raise EngineError("The connection broke.")
+
+    target.record = cut  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match=f"{NEW.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    said = capsys.readouterr().err
+    assert f"{NEW.name} is live and recorded; only the answer was lost. The next deploy will clean up." in said
+    assert "another deploy" not in said
+
+
 def test_goes_back_to_an_unproven_release_that_runs_where_the_proven_one_was_stopped() -> None:
     target = MemoryTarget.running(OLD)
     for effect in (target.prepare, target.create):
