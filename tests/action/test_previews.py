@@ -39,6 +39,7 @@ def previewed(app: Acted) -> Iterator[Acted]:
     host.machine.run(["ip", "addr", "del", f"{prefix}.{NUMBER}/24", "dev", "eth0"])
 
 
+@pytest.mark.thorough
 def test_a_pull_request_has_a_preview_while_it_is_open(previewed: Acted, act: Act, github: GitHub) -> None:
     url = previewed.settings["previews"]["url"].format(number=NUMBER)
     sha = previewed.commit()
