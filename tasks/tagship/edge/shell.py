@@ -97,7 +97,11 @@ def encoded(data: bytes) -> str:
     return f"echo {base64.b64encode(data).decode()} | base64 -d"
 
 
-def replace_file(path: str, data: bytes) -> str:
-    """A script that replaces a file atomically: readers see the old or the new content, never a part."""
+def replace_file(path: str, data: bytes, *, shared: bool = False) -> str:
+    """A script that replaces a file atomically: readers see the old or the new content, never a part.
+
+    `shared`: several environments may do so at once, so that each has a new file of its own, by its shell's number.
+    """
     target = quote(path)
-    return f"{encoded(data)} > {target}.new && mv -f {target}.new {target}"
+    new = f"{target}.new.$$" if shared else f"{target}.new"  # one that a killed shell left is overwritten by the next
+    return f"{encoded(data)} > {new} && mv -f {new} {target}"

@@ -129,5 +129,5 @@ def _announced(change: str) -> str:
 
     For a while, each answer says that its connection ends, so that the next request uses a new one.
     """
-    ending, kept = (replace_file(routes.CONNECTION_FILE, word) for word in (b"close", b"keep-alive"))
+    ending, kept = (replace_file(routes.CONNECTION_FILE, word, shared=True) for word in (b"close", b"keep-alive"))
     return f"{ending}; sleep {ANNOUNCED}; {change}; {kept}"

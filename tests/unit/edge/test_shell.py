@@ -1,5 +1,7 @@
 """A shell inside the edge's container, kept open for a whole deploy."""
 
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +100,21 @@ def test_a_file_is_replaced_in_one_step_whatever_is_in_it(sh: Shell, tmp_path: P
 
     assert (tmp_path / name).read_bytes() == ANYTHING
     assert not (tmp_path / f"{name}.new").exists()
+
+
+def test_two_shells_that_replace_a_shared_file_at_once_do_not_take_each_others_new_one(tmp_path: Path) -> None:
+    late = 'mv() { while [ ! -e go ]; do sleep 0.01; done; command mv "$@"; }; touch ready'
+    script = replace_file("connection", b"close", shared=True)
+    one = subprocess.Popen(["/bin/sh", "-c", f"{late}; {script}"], cwd=tmp_path)
+    while not (tmp_path / "ready").exists() or len(list(tmp_path.glob("connection.*"))) < 1:
+        time.sleep(0.01)
+
+    subprocess.run(["/bin/sh", "-c", replace_file("connection", b"keep-alive", shared=True)], cwd=tmp_path, check=True)
+    (tmp_path / "go").touch()
+
+    assert one.wait(10) == 0
+    assert [path.name for path in tmp_path.glob("connection*")] == ["connection"]
+    assert (tmp_path / "connection").read_bytes() == b"close"
 
 
 def test_a_file_that_can_not_be_written_is_not_replaced(sh: Shell, tmp_path: Path) -> None:
