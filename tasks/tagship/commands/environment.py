@@ -98,4 +98,6 @@ def _value(variable: Variable, *, short: bool) -> str:
 
 def _quoted(value: str | None) -> str:
     """A value in one line; two quotes for an empty one."""
-    return "" if value is None else " ".join(value.splitlines()) or '""'
+    from tagship.reporting import loglines
+
+    return "" if value is None else loglines.harmless(" ".join(value.splitlines()), color=False) or '""'

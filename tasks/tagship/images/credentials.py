@@ -53,7 +53,7 @@ def _stored(host: str) -> dict[str, str]:
 
 
 def _of_aws(host: str, region: str, kept: Mapping[str, Any]) -> dict[str, str]:
-    """A token by AWS's credentials; without any, what `docker login` stored, which expires after 12 hours."""
+    """A token by AWS's credentials; if AWS gives none, what `docker login` stored, which expires after 12 hours."""
     problem: TagshipError
     try:
         from tagship.images import ecr  # noqa: PLC0415 - botocore is heavy, and an extra
@@ -62,7 +62,7 @@ def _of_aws(host: str, region: str, kept: Mapping[str, Any]) -> dict[str, str]:
     else:
         try:
             username, password = ecr.login(host, region)
-        except ecr.SignedOutError as error:
+        except RegistryError as error:
             problem = error
         else:
             return {"username": username, "password": password, "serveraddress": host}

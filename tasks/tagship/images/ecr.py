@@ -12,10 +12,6 @@ from tagship.system import aws
 ACTION = "ecr:GetAuthorizationToken"
 
 
-class SignedOutError(RegistryError):
-    """Nothing on this machine says who asks AWS."""
-
-
 @cache
 def login(host: str, region: str) -> tuple[str, str]:
     """User name and password for a registry of that region, asked for once. Raises RegistryError."""
@@ -23,7 +19,7 @@ def login(host: str, region: str) -> tuple[str, str]:
         try:
             answer = aws.client("ecr", region).get_authorization_token()
         except NoCredentialsError:
-            raise SignedOutError("There are no credentials for AWS.", hint=aws.LOGIN) from None
+            raise RegistryError("There are no credentials for AWS.", hint=aws.LOGIN) from None
     token = answer["authorizationData"][0]["authorizationToken"]
     username, _, password = base64.b64decode(token).decode().partition(":")
     redaction.conceal([token, password])

@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[str] | None = None) -> int:
-    """Its exit code; 128 and the signal's number if a signal ended it. Raises ToolError if it isn't installed.
+    """Its exit code; 128 and the signal's number if a signal ended it. Raises ToolError if it can't be run.
 
     `output`: where its stdout goes instead of this process's.
     """
@@ -24,6 +24,8 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], outpu
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=output)
     except FileNotFoundError:
         raise ToolError(f"{argv[0]} is not installed.") from None
+    except OSError as error:
+        raise ToolError(f"{argv[0]} can't be run: {error.strerror}.", hint="check its permissions") from None
     with process, _passed_on(process):
         code = process.wait()
     return 128 - code if code < 0 else code

@@ -15,7 +15,12 @@ from tagship.variables.check import SECRET
 
 COMPOSE, DEFAULT, TAGSHIP = "the Compose file", "a default in the Compose file", "Tagship"
 """Origins that are neither a file nor a store."""
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)(?!⟦)[^/\s@]+@")
+_PASSWORD = re.compile(
+    r"(?P<user>://[^/\s:@]*:)(?!⟦)\S+@"  # up to the last @, for a password may have one, and a / too
+    r"|(?P<scheme>://)[^/\s:@]{16,}@"  # a token in a user's place
+    r"|(?P<key>(?i:(?:password|passwd|pwd|secret|token|access_?key|api_?key)=))(?!⟦)[^;&\s]+"
+)
+"""Passwords in what isn't a secret as a whole: URLs, and lists of key=value."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,14 @@ class _Use:
 
     def shown(self, name: str) -> str | None:
         """The value, unless it is hidden."""
-        return None if self.value is None or self.hidden(name) else _PASSWORD.sub(r"\1⟦hidden⟧@", self.value)
+        return None if self.value is None or self.hidden(name) else without_passwords(self.value)
+
+
+def without_passwords(text: str) -> str:
+    """A value without the passwords and tokens in its URLs, and in its key=value pairs."""
+    return _PASSWORD.sub(
+        lambda found: f"{found['user'] or found['scheme'] or found['key']}⟦hidden⟧{'' if found['key'] else '@'}", text
+    )
 
 
 _Uses = dict[tuple[str, str], _Use]

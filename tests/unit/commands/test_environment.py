@@ -49,6 +49,18 @@ def test_env_shows_names_by_origin_and_what_changed(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
+def test_env_does_not_let_a_value_control_the_terminal(run: Run, reach: Reach) -> None:
+    record = ledger.decode_record(reach.records[NEW.name])
+    assert record
+    assert record.configuration
+    hostile = replace(record.configuration, variables={"HOSTS": "1\x1b]0;title\x07"})
+    reach.records[NEW.name] = ledger.encode_record(replace(record, configuration=hostile))
+
+    assert "HOSTS  changed  web      1 (was 0)\n" in run("env", "--env", "staging").out
+    assert "title" in run("env", "--env", "staging", "--json").out
+
+
+@pytest.mark.usefixtures("deployed")
 def test_env_hides_the_former_value_of_what_has_become_a_secret(run: Run, reach: Reach) -> None:
     record = ledger.decode_record(reach.records[OLD.name])
     assert record

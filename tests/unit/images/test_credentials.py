@@ -144,7 +144,7 @@ ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 @pytest.fixture
 def _nobody_at_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_host: str, _region: str) -> tuple[str, str]:
-        raise ecr.SignedOutError("There are no credentials for AWS.", hint=LOGIN)
+        raise RegistryError("There are no credentials for AWS.", hint=LOGIN)
 
     monkeypatch.setattr(ecr, "login", refuse)
 
@@ -193,6 +193,18 @@ def test_whom_aws_refuses_a_token_is_told_which_right_is_missing(monkeypatch: py
         credentials(ECR)
 
     assert caught.value.hint == "add it to the policy of that identity"
+
+
+def test_what_docker_login_stored_is_used_if_aws_refuses_this_identity_a_token(
+    docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(host: str, _region: str) -> tuple[str, str]:
+        raise RegistryError(f"AWS denies ecr:GetAuthorizationToken on {host}.")
+
+    monkeypatch.setattr(ecr, "login", refuse)
+    configure(docker, auths={ECR: auth("AWS", "x")})
+
+    assert credentials(ECR) == given("AWS", "x", ECR)
 
 
 @pytest.mark.usefixtures("docker")
