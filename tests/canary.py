@@ -128,7 +128,8 @@ class Watched:
 def watching(canaries: Canaries, folders: Iterable[Path]) -> Iterator[Watched]:
     """Look at every process that starts on this machine, its containers' too, and at short-lived files in folders."""
     seen, before, born, looks = Watched(), _processes(), dict[int, float](), dict[int, float]()
-    machines = frozenset(map(_namespace, before))
+    held = _held(before)
+    machines = frozenset(held)
     done = threading.Event()
 
     def look() -> None:
@@ -149,10 +150,24 @@ def watching(canaries: Canaries, folders: Iterable[Path]) -> Iterator[Watched]:
     finally:
         done.set()
         thread.join()
+        for file in held.values():
+            os.close(file)
 
 
 def _processes() -> set[int]:
     return {int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()}
+
+
+def _held(pids: Iterable[int]) -> dict[str, int]:
+    """The namespaces of these processes, each kept open: a number that becomes free is given to a new container."""
+    held: dict[str, int] = {}
+    for pid in pids:
+        with suppress(OSError):
+            file = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            name = Path(f"/proc/self/fd/{file}").readlink()
+            if held.setdefault(str(name), file) != file:
+                os.close(file)
+    return held
 
 
 def _namespace(pid: int) -> str:

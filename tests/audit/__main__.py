@@ -57,6 +57,8 @@ def _locks() -> list[Path]:
 
 def _npm_locks() -> list[Path]:
     listed = _call("git", "ls-files", "-z", "*package-lock.json").stdout
+    if not listed:
+        sys.exit("git lists no package-lock.json: run this in a checkout")
     return [ROOT / path for path in filter(None, listed.split("\0"))]
 
 

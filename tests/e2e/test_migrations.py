@@ -50,7 +50,6 @@ def test_a_migration_waits_for_a_lock_and_no_request_fails_meanwhile(shop: Shop)
     assert (seen["failures"], seen["requests"] > 50) == ([], True)
 
 
-@pytest.mark.thorough
 def test_migrations_that_were_killed_between_two_are_finished_by_the_next_deploy(shop: Shop) -> None:
     shop.migration("0003_a", "0002_note", 'migrations.RunSQL("ALTER TABLE shop_item ADD a integer")')
     slow = 'migrations.RunSQL("ALTER TABLE shop_item ADD b integer; SELECT pg_sleep(6)")'

@@ -46,7 +46,7 @@ def bring_up(  # noqa: PLR0913 - what, where and how
             tell(shipment.resolved, how.progress)
             session, resolved = reach(opening, how.progress), shipment.resolved
             previews.refuse_shared(session.place, shipment.found.sources.model)
-            with _admitted(session, kept, how):
+            with admitted(session, kept, how):
                 release = shipment.release(session, shipment.build(engine, how.progress))
         else:
             version = meant(settings, sha, dirty=dirty)
@@ -55,7 +55,7 @@ def bring_up(  # noqa: PLR0913 - what, where and how
             if how.dry_run:
                 _foresee(session, kept, release, resolved, how)
                 return
-            with _admitted(session, kept, how):
+            with admitted(session, kept, how):
                 pass
         _start_accessories(session, release.version, how.progress)
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, release.version.tag)
@@ -106,7 +106,7 @@ def _iso(at: float) -> str:
 
 
 @contextlib.contextmanager
-def _admitted(session: Session, kept: PreviewSettings, how: RunOptions) -> Iterator[None]:
+def admitted(session: Session, kept: PreviewSettings, how: RunOptions) -> Iterator[None]:
     """Reserve a preview's place, if it is new and there is room. If the block fails, free it again.
 
     The place is its folder in the edge's volume. Raises CheckError.
@@ -126,7 +126,9 @@ def _admitted(session: Session, kept: PreviewSettings, how: RunOptions) -> Itera
     except BaseException:
         if new:
             with uninterrupted(), contextlib.suppress(TagshipError), session.locked(who) as environment:
-                environment.edge.forget()
+                there_now = environment.observe()
+                if not there_now.live and not there_now.history:  # another preview.up may have deployed it meanwhile
+                    environment.edge.forget()
         raise
 
 

@@ -159,15 +159,15 @@ class Lease:
 
         Returns whether that worked.
         """
-        ours, held = {self._id}, self._written  # taking it writes it anew, and what happened before that counts, too
+        ours, held = self._id, self._written  # taking it writes it anew, and what happened before that counts, too
         if not any(action == "prune" for action, _ in self._happened(held)) or not self._acquire():
             return False
-        for _, container in self._happened(held):
-            if container == self._id:
-                self._extend()
-                return True
-            if container and container not in ours:
-                break
+        created = [container for action, container in self._happened(held) if action == "create"]
+        if ours in created:  # what was created before ours had ended by then
+            created = created[created.index(ours) + 1 :]
+        if created[:1] == [self._id]:
+            self._extend()
+            return True
         lock.release(self._engine, self._id)
         return False
 

@@ -59,10 +59,20 @@ def _created(part: Any) -> float:  # noqa: ANN401 - the engine's JSON
 
 
 def refuse_shared(place: Place, model: Mapping[str, Any]) -> None:
-    """Raises ConfigError for volumes of the Compose file that a preview would share with others."""
-    volumes = (model.get("volumes") or {}).items()
-    if shared := sorted(name for name, volume in volumes if (volume or {}).get("external")):
-        raise ConfigError(
-            f"The volume {', '.join(shared)} is external, so {place} would share it with other environments.",
-            hint="remove `external`, and each environment gets a volume of its own",
-        )
+    """Raises ConfigError for volumes and folders of the Compose file that a preview would share with others."""
+    for name, volume in sorted((model.get("volumes") or {}).items()):
+        what = "external" if (volume or {}).get("external") else ""
+        if ((volume or {}).get("driver_opts") or {}).get("device"):
+            what = "a folder or share of its own choice (driver_opts.device)"
+        if what:
+            raise ConfigError(
+                f"The volume {name} is {what}, so {place} would share it with other environments.",
+                hint="leave that out in the files that previews use, and each environment gets a volume of its own",
+            )
+    for name, service in sorted((model.get("services") or {}).items()):
+        for mount in service.get("volumes") or ():
+            if mount.get("type") == "bind" and mount["source"].startswith("/") and not mount.get("read_only"):
+                raise ConfigError(
+                    f"Service {name} mounts {mount['source']}, so {place} would share it with other environments.",
+                    hint="mount a named volume, or the folder read-only",
+                )

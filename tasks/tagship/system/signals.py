@@ -26,10 +26,12 @@ def interruptible() -> Iterator[None]:
 def deferred() -> Iterator[None]:
     """Let these signals wait until the end of the block, for one call whose answer has to be known."""
     came: list[int] = []
-    with _handling(lambda number, _: came.append(number)):
-        yield
-    if came:
-        signal.raise_signal(came[0])
+    try:
+        with _handling(lambda number, _: came.append(number)):
+            yield
+    finally:  # the signal tells more than an error that came beside it
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager

@@ -1,11 +1,19 @@
 """`preview.*`, as far as they go without a server."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tagship.commands import previewing
+from tagship.commands.orders import RunOptions
 from tagship.deploy.previews import Preview
+from tagship.names import Place
+from tagship.project.preview_settings import PreviewSettings
+from tagship.reporting.progress import Progress
 from tagship.server import previews
 from tests.fakes.builders import entry, rendered
 from tests.unit.commands.conftest import CONFIG, Reach, Run
@@ -45,6 +53,29 @@ def test_a_preview_without_a_number_says_what_lacks(run: Run) -> None:
 
     assert ran.code == 64
     assert "preview.up needs NUMBER" in ran.err
+
+
+@pytest.mark.parametrize(("live", "left"), [("", 1), (NEW.name, 0)], ids=["nobody", "another one"])
+def test_a_place_is_freed_after_a_failure_unless_another_has_gone_live_there_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, live: str, left: int
+) -> None:
+    forgotten: list[str] = []
+    environment = SimpleNamespace(
+        observe=lambda: SimpleNamespace(live=live, history=()),
+        edge=SimpleNamespace(forget=lambda: forgotten.append("pr12")),
+    )
+    session: Any = SimpleNamespace(
+        place=Place("shop", "pr12"), engine=None, locked=lambda *_, **__: nullcontext(environment)
+    )
+    for name, stand_in in (("Lease", lambda *_, **__: nullcontext()), ("prune", lambda *_, **__: [])):
+        monkeypatch.setattr(previewing, name, stand_in)
+    monkeypatch.setattr(previews, "observe", lambda _: [])
+    kept, how = PreviewSettings(like="staging", url="http://pr-{number}.example.com"), RunOptions(Progress(quiet=True))
+
+    with pytest.raises(ZeroDivisionError), previewing.admitted(session, kept, how):
+        raise ZeroDivisionError
+
+    assert len(forgotten) == left
 
 
 @pytest.mark.usefixtures("previewed")

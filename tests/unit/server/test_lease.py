@@ -245,6 +245,19 @@ def test_a_pruned_lock_that_somebody_had_since_is_lost_and_left_free(engine: Eng
     assert locks.held == {}
 
 
+def test_a_lock_that_ended_just_before_ours_does_not_count_as_one_that_somebody_had_since(
+    engine: Engine, locks: Locks
+) -> None:
+    locks.hold(OTHER)
+    locks.free()
+    with Lease(engine, PLACE, ME) as held:
+        locks.prune()
+
+        two_changes(held)
+
+        assert list(locks.held) == ["lock3"]
+
+
 def test_who_had_a_pruned_lock_is_looked_for_from_when_it_was_last_ours(
     engine: Engine, locks: Locks, daemon: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,16 @@ def test_a_signal_waits_until_the_answer_to_a_call_is_known() -> None:
     assert known == ["the answer"]
 
 
+def test_a_signal_that_waited_is_not_lost_with_a_call_that_fails() -> None:
+    def call() -> None:
+        with deferred():
+            signal.raise_signal(signal.SIGTERM)
+            raise ZeroDivisionError
+
+    with pytest.raises(StoppedError, match="SIGTERM"), interruptible():
+        call()
+
+
 def test_afterwards_signals_do_what_they_did_before() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
 
