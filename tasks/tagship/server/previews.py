@@ -67,12 +67,12 @@ def refuse_shared(place: Place, model: Mapping[str, Any]) -> None:
         if what:
             raise ConfigError(
                 f"The volume {name} is {what}, so {place} would share it with other environments.",
-                hint="leave that out in the files that previews use, and each environment gets a volume of its own",
+                hint="remove that from the files that previews use, and each environment gets a volume of its own",
             )
     for name, service in sorted((model.get("services") or {}).items()):
         for mount in service.get("volumes") or ():
             if mount.get("type") == "bind" and mount["source"].startswith("/") and not mount.get("read_only"):
                 raise ConfigError(
                     f"Service {name} mounts {mount['source']}, so {place} would share it with other environments.",
-                    hint="mount a named volume, or the folder read-only",
+                    hint="use a named volume, or mount the folder read-only",
                 )
