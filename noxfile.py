@@ -48,7 +48,7 @@ def contract(session: nox.Session) -> None:
 @shared
 def e2e(session: nox.Session) -> None:
     """Every test against a real engine, registry, sshd and edge, on both engines; `tests` has about half of them."""
-    run(session, "pytest", "-m", "not apps", *SIDE_BY_SIDE, "tests/e2e", *session.posargs)
+    run(session, "pytest", "-m", "not apps", *SIDE_BY_SIDE, "tests/e2e", "tests/faults", *session.posargs)
 
 
 @shared
