@@ -165,7 +165,7 @@ def _releases(  # noqa: PLR0913 - what a site is made of
     cookie = {"header": {"Cookie": [f"*{CANDIDATE_COOKIE}={key}*"]}}
     for_candidate = {
         "match": [{"header": {CANDIDATE_HEADER: [key]}}, cookie, link],
-        "handle": [_entrance(link, key, secure=secure), *_proxies(folder, "candidate", candidate)],
+        "handle": [_entrance(link, key, secure=secure), _UNKEPT, *_proxies(folder, "candidate", candidate)],
         "terminal": True,
     }
     after_cutover = {
@@ -177,6 +177,13 @@ def _releases(  # noqa: PLR0913 - what a site is made of
     changing = [after_cutover] if to and candidate != live else []
     closed = [switch(place, maintenance)] if maintenance else []
     return {"handler": "subroute", "routes": [for_candidate, *closed, *changing, for_everyone]}
+
+
+_UNKEPT: Json = {
+    "handler": "headers",
+    "response": {"deferred": True, "set": {"Cache-Control": ["private, no-store"]}},
+}
+"""Keeps a candidate's answers out of every cache, where the live release's would be looked for."""
 
 
 def _entrance(link: Json, key: str, *, secure: bool) -> Json:

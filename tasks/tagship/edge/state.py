@@ -130,10 +130,14 @@ class State:
         release, _, key = text.partition("\n")
         return release, key.strip()
 
-    def end_hold(self, key: str) -> None:
-        """No candidate waits any more; links and cookies with another key than this are void."""
-        ended = replace_file(f"{self._folder}/hold", b"")
-        self._shell.run(f"{replace_file(f'{self._folder}/key', key.encode())}\n{ended}")
+    def end_hold(self, key: str) -> str:
+        """No candidate waits any more; links and cookies with another key than this are void.
+
+        Returns the last decision, which may have come after the last look.
+        """
+        hold = f"{self._folder}/hold"
+        last = f"mv -f {quote(hold)} {quote(hold)}.last; cat {quote(hold)}.last; rm -f {quote(hold)}.last"
+        return self._shell.run(f"{replace_file(f'{self._folder}/key', key.encode())}\n{last}").decode().strip()
 
     def switch(self, release: str) -> None:
         """Cut over: from the next request on, this release answers."""

@@ -280,7 +280,7 @@ class Server:
                 self._lease.check()
         finally:
             self._offered = ("", "")
-            self._edge.end_hold(secrets.token_urlsafe(24))
+            decision = self._edge.end_hold(secrets.token_urlsafe(24))
         if decision != ACCEPTED:
             why = "was rejected" if decision == REJECTED else f"was not accepted within {seconds:g} s"
             raise RolloutError(f"{release} {why}.", hint="change it and deploy again, or deploy without --hold")

@@ -110,13 +110,19 @@ def test_the_key_is_not_passed_on_to_the_app() -> None:
 
 
 def test_the_link_to_a_candidate_sets_a_cookie_and_leads_to_the_site_itself() -> None:
-    entrance, _ = branches(served())[0]["handle"]
+    entrance, *_ = branches(served())[0]["handle"]
     ((answer,),) = (route["handle"] for route in entrance["routes"])
 
     assert (answer["status_code"], answer["headers"]["Location"]) == (303, ["/"])
     (cookie,) = answer["headers"]["Set-Cookie"]
     assert cookie == "tagship-candidate={file./tagship/shop-staging/key}; Path=/; HttpOnly; SameSite=Lax; Secure"
     assert "Secure" not in json.dumps(site("http://shop.example.com"))
+
+
+def test_no_cache_keeps_the_answers_of_a_candidate_for_everyone() -> None:
+    said = [json.dumps(branch) for branch in branches(served())]
+
+    assert ["private, no-store" in each for each in said] == [True, *[False] * (len(said) - 1)]
 
 
 def test_the_answer_names_the_upstream_that_gave_it() -> None:

@@ -65,10 +65,20 @@ def test_a_candidate_waits_until_it_is_decided_once(state: State) -> None:
     assert state.waiting() == ("", "")
 
 
+def test_a_decision_that_comes_after_the_last_look_is_obeyed(state: State, tmp_path: Path) -> None:
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    state.hold()
+    assert state.decision() == WAITS
+    assert state.decide(ACCEPTED)
+
+    assert state.end_hold("another") == ACCEPTED
+    assert not [path for path in (tmp_path / str(PLACE)).iterdir() if path.name.startswith("hold")]
+
+
 def test_after_a_hold_the_key_is_another_and_a_new_candidate_waits_for_nobody(state: State, tmp_path: Path) -> None:
     state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
     state.hold()
-    state.end_hold("another")
+    assert state.end_hold("another") == WAITS
 
     assert (tmp_path / str(PLACE) / "key").read_text() == "another"
     assert not state.decision()
