@@ -129,10 +129,15 @@ def _leftovers(wanted: Wanted) -> Iterator[str]:
         for path in wanted.temporary.iterdir()
     )
     yield from (f"process left here: {line}" for line in processes(wanted.temporary))
-    shells = wanted.host.docker("top", "tagship-edge", "-eo", "pid,args").splitlines()[1:]
-    yield from (f"process left in the edge: {line}" for line in shells if "caddy" not in line)
+    yield from (f"process left in the edge: {line}" for line in shells(wanted))
     guards = wanted.host.docker("ps", "-aq", "--filter", "label=tagship.guard").split()
     yield from (f"guard left: {each}" for each in guards)
+
+
+def shells(wanted: Wanted) -> list[str]:
+    """The processes in the edge's container besides the edge."""
+    rows = wanted.host.docker("top", "tagship-edge", "-eo", "pid,args").splitlines()[1:]
+    return [row for row in rows if "caddy" not in row]
 
 
 def processes(temporary: Path) -> list[str]:

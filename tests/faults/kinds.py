@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.invariants import Wanted, locks, ssh_of
+from tagship.edge.shell import LIFE
+from tests.faults.invariants import Wanted, eventually, locks, shells, ssh_of
 from tests.faults.points import Deployer, Point, Running
 
 EDGE = "tagship-edge"
@@ -150,6 +151,7 @@ def _ssh_gone(scene: Scene) -> Iterator[None]:
     with _dropping(scene):
         yield
         scene.running.wait(150)
+        eventually(lambda: not shells(scene.wanted), LIFE)  # which no connection's end ends
 
 
 @contextlib.contextmanager

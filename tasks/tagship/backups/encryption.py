@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from tagship.backups.store import Source
 from tagship.errors import BackupError, ConfigError, ToolError
+from tagship.system.threads import Thread
 
 try:
     import pyrage
@@ -196,7 +197,7 @@ def _pumped(work: Callable[[io.BufferedIOBase], object], source: _Kept) -> Itera
         except BaseException as error:  # noqa: BLE001 - raised where the pipe is read
             wrong.append(source.error or _explained(error))
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = Thread(target=run, daemon=True)
     with os.fdopen(readable, "rb", buffering=0) as end:
         thread.start()
         yield _Pipe(end, thread, wrong)

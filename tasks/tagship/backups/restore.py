@@ -19,6 +19,7 @@ from tagship.backups.workbench import Workbench
 from tagship.errors import BackupError, TagshipError
 from tagship.names import Place
 from tagship.reporting.table import size
+from tagship.system.threads import Thread
 
 ROOM = 1.2
 """Free space that a restore needs, as a multiple of the database's size in the backup: its indexes are built anew."""
@@ -255,7 +256,7 @@ def swap(bench: Workbench, access: Access, what: Plan) -> None:
 def _rename(bench: Workbench, access: Access, what: Plan, renames: Sequence[str]) -> None:
     with Session(bench, access) as renaming, Session(bench, access) as evicting:
         done = threading.Event()
-        thread = threading.Thread(target=_evict, args=(evicting, [what.database, what.loading], done), daemon=True)
+        thread = Thread(target=_evict, args=(evicting, [what.database, what.loading], done), daemon=True)
         thread.start()
         try:
             renaming.do("BEGIN;", *renames, "COMMIT;")

@@ -1,7 +1,6 @@
 """A container that lives as long as our connection to it, in which a database's own programs run."""
 
 import contextlib
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
@@ -12,6 +11,7 @@ from tagship.engine.client import Engine
 from tagship.engine.transport import Hijacked
 from tagship.errors import BackupError, EngineError, LockedError
 from tagship.names import LABEL
+from tagship.system.threads import Thread
 
 _CONFLICT, _MISSING = 409, 404
 _STDERR = 2
@@ -166,7 +166,7 @@ class Program:
 
     def feed(self, source: Source) -> None:
         """Send a whole stream to its stdin while its output is read, and wait for its end. Raises BackupError."""
-        drained = threading.Thread(target=self._drain, daemon=True)
+        drained = Thread(target=self._drain, daemon=True)
         drained.start()
         try:
             while data := source.read(CHUNK):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -26,6 +27,10 @@ RESTART = "always"
 """The restart policy. After a kill, old engines don't restart `unless-stopped` containers. The label holds it, too."""
 OLDEST_CADDY = (2, 8)
 """The first version with the placeholder `{file.…}`."""
+_ID_IN_USE = "id already in use"
+"""What an engine says that lost its power, and didn't forget that the container ran."""
+_FORGETTING = (0.5, 1.0, 2.0)
+"""Seconds between the attempts to start it."""
 MIGRATING_KERNEL = (5, 14)
 """The first Linux with net.ipv4.tcp_migrate_req."""
 
@@ -77,8 +82,7 @@ def ensure(engine: Engine, settings: EdgeSettings, found: Mapping[str, Any] | No
     if found is None:
         _make(engine, settings)
     elif found["State"] != "running":
-        path = f"/containers/{found['Id']}/start"
-        _or_who_is_in_the_way(engine, settings, lambda: engine.call("POST", path))
+        _start(engine, settings, found["Id"])
     started = found if found and found["State"] == "running" else find(engine)  # which has ports and addresses only now
     if started is None:
         raise EngineError("The edge was started but is gone again.", hint="run `docker ps -a` on the server")
@@ -127,6 +131,22 @@ def _make(engine: Engine, settings: EdgeSettings) -> None:
         shell.close()
 
 
+def _start(engine: Engine, settings: EdgeSettings, container: str) -> None:
+    """Start a stopped edge; make it anew if the engine still holds its id after a power cut, as old engines may."""
+    for pause in (*_FORGETTING, None):
+        try:
+            _or_who_is_in_the_way(engine, settings, lambda: engine.call("POST", f"/containers/{container}/start"))
+        except EngineError as error:
+            if _ID_IN_USE not in error.problem:
+                raise
+        else:
+            return
+        if pause:
+            time.sleep(pause)
+    engine.call("DELETE", f"/containers/{container}", force=True)  # its volumes stay
+    _make(engine, settings)
+
+
 def _unmake(engine: Engine, *, running: bool) -> None:
     """Remove what was created in vain. The volume stays, because it may be older and hold state."""
     for path in (f"/containers/{NAME}", f"/networks/{NETWORK}"):
@@ -139,6 +159,8 @@ def _or_who_is_in_the_way(engine: Engine, settings: EdgeSettings, start: Callabl
     try:
         start()
     except TagshipError as error:
+        if _ID_IN_USE in error.problem:
+            raise
         for port in sorted({settings.http, settings.https} - {0}):
             if who := ports.holder(engine, port, settings.image):
                 raise CheckError(

@@ -3,18 +3,24 @@
 import base64
 import secrets
 import shlex
+import time
 
 from tagship.engine.client import Engine
 from tagship.errors import EngineError, TagshipError
 
+LIFE = 120
+"""Seconds after which a shell ends by itself: if the network goes away without a word, nobody else ends it for hours.
+
+None of its commands takes longer than half of that, and none begins later.
+"""
 _STDOUT = 1
 
 
 class Shell:
     """`sh` in a running container. It reads commands from stdin; a line with a random token ends each answer.
 
-    If the connection broke between two commands, the next one gets a new shell, because commands don't depend on each
-    other.
+    If the connection broke between two commands, or the shell has used half of its life, the next one gets a new shell,
+    because commands don't depend on each other.
     """
 
     def __init__(self, engine: Engine, container: str) -> None:
@@ -28,7 +34,7 @@ class Shell:
         Raises EngineError with its stderr if it fails, ConnectionFailedError if the connection breaks; then nobody
         knows how much of it ran.
         """
-        if self._stream.ended:
+        if self._stream.ended or time.monotonic() - self._since > LIFE / 2:
             self._stream.close()
             self._open()
         self._engine.calls += 1
@@ -40,7 +46,8 @@ class Shell:
             raise self._engine.unreachable(error) from error
 
     def _open(self) -> None:
-        self._stream = self._engine.hijack(self._container, ["sh"])
+        self._since = time.monotonic()
+        self._stream = self._engine.hijack(self._container, ["timeout", str(LIFE), "sh"])
         self._token = secrets.token_hex(16)
         self._commands = 0
         self._buffer = b""

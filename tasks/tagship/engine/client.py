@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode
 from tagship.engine.link import Here, Link
 from tagship.errors import ConnectionFailedError, EngineError
 from tagship.system import web
+from tagship.system.threads import Thread
 
 if TYPE_CHECKING:
     import socket as sockets
@@ -43,7 +44,7 @@ CALL_TIMEOUT = 120.0
 
 def prepare() -> None:
     """Start importing Docker's client, before waiting for a program, because it will be needed later."""
-    threading.Thread(target=importlib.import_module, args=("tagship.engine.transport",)).start()
+    Thread(target=importlib.import_module, args=("tagship.engine.transport",)).start()
 
 
 class Engine:

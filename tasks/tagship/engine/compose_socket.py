@@ -7,7 +7,6 @@ another. Tagship has just read or created these, so the socket answers for them;
 import contextlib
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tagship.engine.client import Engine
 from tagship.errors import EngineError, TagshipError
 from tagship.system import scratch
+from tagship.system.threads import Thread
 
 _VERSIONED = re.compile(r"/v\d+\.\d+(?=/)")
 
@@ -38,7 +38,7 @@ def answering(engine: Engine, known: Answers) -> Iterator[Path]:
     with scratch.folder() as folder:
         path = folder / "docker.sock"
         server = _Server(str(path), _handler(engine, known))
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="tagship-compose", daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.05,), name="tagship-compose", daemon=True)
         thread.start()
         try:
             yield path

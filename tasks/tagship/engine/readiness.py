@@ -1,7 +1,6 @@
 """Starts containers in dependency order and waits, through the engine's events, until they are ready."""
 
 import queue
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tagship.engine.quirks import START_INTERVAL_API
 from tagship.errors import RolloutError, TagshipError
 from tagship.release.model import ends
 from tagship.system.parallel import settled
+from tagship.system.threads import Thread
 
 GLANCE_EVERY = 1.0
 """Seconds without an event before the containers are inspected anyway, because a stream can miss its first moments."""
@@ -35,7 +35,7 @@ class Events:
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         ours = {"type": ["container"], "label": [f"com.docker.compose.project={project}"]}
         self._stream = engine.stream("GET", "/events", filters=ours)
-        threading.Thread(target=self._read, name="tagship-events", daemon=True).start()
+        Thread(target=self._read, name="tagship-events", daemon=True).start()
 
     def next(self, within: float) -> Event | None:
         """The next event, or None if there is none for that long."""
@@ -183,7 +183,7 @@ class Starting:
         elif self._probes_itself() and container.id not in self._probing:
             self._probing.add(container.id)
             probe = Probe(self._engine, container.id, found["Config"].get("Healthcheck") or {})
-            threading.Thread(target=probe.run, args=(self._events,), name="tagship-probe", daemon=True).start()
+            Thread(target=probe.run, args=(self._events,), name="tagship-probe", daemon=True).start()
 
     def _failed(self, container: Container, how: str, until: str = "") -> RolloutError:
         """The error, with the output up to that time, because a restarted container prints the same again."""

@@ -1,7 +1,6 @@
 """Reports to Sentry during a rollout, and asks it while the release bakes. Neither delays a deploy for long."""
 
 import os
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -24,6 +23,7 @@ from tagship.sentry.health import limits
 from tagship.sentry.release import Reporter, Subject, subject
 from tagship.sentry.watch import Bake, Watch
 from tagship.system.deadline import Deadline
+from tagship.system.threads import Thread
 
 MOMENT = 2.0
 """Seconds for a call to end after its deadline, for example to kill a program or remove a container."""
@@ -38,7 +38,7 @@ class ReportingThread:
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
         self._bake: Bake | None = None
-        self._thread = threading.Thread(target=reporter.prepare, name="tagship-sentry", daemon=True)
+        self._thread = Thread(target=reporter.prepare, name="tagship-sentry", daemon=True)
         self._thread.start()
 
     def insist(self) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from tagship.engine.client import Engine
 from tagship.errors import TagshipError
 from tagship.system import terminal
+from tagship.system.threads import Thread
 
 if TYPE_CHECKING:
     from tagship.engine.transport import Hijacked
@@ -27,7 +27,7 @@ def passed_on(engine: Engine, stream: "Hijacked", *, tty: bool, resize: Callable
         if tty:
             stack.enter_context(terminal.raw())
             stack.enter_context(terminal.resized(lambda *size: _unless_gone(lambda: resize(*size))))
-        threading.Thread(target=_send, args=(stream,), name="tagship-stdin", daemon=True).start()
+        Thread(target=_send, args=(stream,), name="tagship-stdin", daemon=True).start()
         try:
             _show(stream, tty=tty)
         except OSError as error:

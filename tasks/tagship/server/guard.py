@@ -14,6 +14,7 @@ from tagship.edge import caddy
 from tagship.engine.client import Engine
 from tagship.errors import CheckError, EngineError, TagshipError
 from tagship.names import LABEL, Place
+from tagship.system.threads import Thread
 
 SILENCE = 45
 """Seconds without a sign of life after which the command is ended."""
@@ -77,7 +78,7 @@ class Guard:
                 engine.call("DELETE", f"/containers/{self.id}", force=True, v=True)
             raise
         self._ended = threading.Event()
-        threading.Thread(target=self._beat, name="tagship-guard", daemon=True).start()
+        Thread(target=self._beat, name="tagship-guard", daemon=True).start()
 
     def dismiss(self) -> None:
         """End the guard alone: the command has ended, and what it left running on purpose may go on."""

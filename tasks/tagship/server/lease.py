@@ -14,6 +14,7 @@ from tagship.server import lock
 from tagship.server.lock import TTL, Lock
 from tagship.system.parallel import ahead
 from tagship.system.signals import deferred, uninterrupted
+from tagship.system.threads import Thread
 
 RENEW_EVERY = TTL / 4
 PRUNE_TAKES = 3.0
@@ -38,7 +39,7 @@ class Lease:
         """The result of the check that ran with the last change."""
         self._looking = threading.Lock()
         self._stop = threading.Event()
-        self._renewal = threading.Thread(target=self._renew, name="tagship-lease", daemon=True)
+        self._renewal = Thread(target=self._renew, name="tagship-lease", daemon=True)
 
     def check(self) -> None:
         """Check the lock while a change runs. Raises LockedError if the previous check found it lost.

@@ -2,7 +2,6 @@
 
 import heapq
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from tagship.engine.containers import Container
 from tagship.engine.logs import Line
 from tagship.errors import ConnectionFailedError, EngineError, TagshipError
 from tagship.names import LABEL, Place
+from tagship.system.threads import Thread
 
 SETTLE = 0.15
 """Seconds in which lines of several containers are put in order before they are shown."""
@@ -157,7 +157,7 @@ class _Following:
                 raise failed
 
     def _start(self, work: Callable[[], object]) -> None:
-        threading.Thread(target=self._or_error, args=(work,), name="tagship-logs", daemon=True).start()
+        Thread(target=self._or_error, args=(work,), name="tagship-logs", daemon=True).start()
 
     def _or_error(self, work: Callable[[], object]) -> None:
         try:

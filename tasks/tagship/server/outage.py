@@ -7,6 +7,8 @@ from typing import Self
 
 import requests
 
+from tagship.system.threads import Thread
+
 PAUSE = 0.1
 """Seconds between two requests."""
 _PATIENCE = 2.0
@@ -24,7 +26,7 @@ class Outage:
         self._url = url
         self._usual = _ask(url)
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="tagship-outage", daemon=True)
+        self._thread = Thread(target=self._watch, name="tagship-outage", daemon=True)
         self.seconds = 0.0
         """The longest time between two answers, with a failure between them."""
 

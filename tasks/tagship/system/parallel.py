@@ -2,10 +2,12 @@
 
 import contextlib
 import queue
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from tagship.system.signals import deferred
+from tagship.system.threads import Thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +34,7 @@ def started(call: Callable[[], Result]) -> "Future[Result]":
         except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             done.set_exception(error)
 
-    threading.Thread(target=work, name="tagship-ahead", daemon=True).start()
+    Thread(target=work, name="tagship-ahead", daemon=True).start()
     return done
 
 
@@ -61,7 +63,7 @@ def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
 
     waiting = list(items)
     for at, item in enumerate(waiting):
-        threading.Thread(target=work, args=(at, item), daemon=True).start()
+        Thread(target=work, args=(at, item), daemon=True).start()
     results: dict[int, Result | None] = {}
     for _ in waiting:
         at, result, error = done.get()
@@ -78,5 +80,7 @@ def settled(work: Callable[[Item], object], items: Iterable[Item]) -> None:
         work(things[0])
     elif things:
         with ThreadPoolExecutor(min(8, len(things))) as threads:
-            for done in [threads.submit(work, thing) for thing in things]:
+            with deferred():  # each starts a thread
+                running = [threads.submit(work, thing) for thing in things]
+            for done in running:
                 done.result()

@@ -2,11 +2,11 @@
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tagship.errors import TagshipError, UsageError
+from tagship.system.threads import Thread
 
 LOOPBACK = "127.0.0.1"
 _CHUNK = 1 << 16
@@ -29,7 +29,7 @@ def listening(port: int, dial: Callable[[], socket.socket], tell: Callable[[str]
         except OverflowError:
             raise UsageError(f"{port} is no port.", hint="give one from 1 to 65535") from None
         server.listen()
-        threading.Thread(target=_accept, args=(server, dial, tell), name="tagship-relay", daemon=True).start()
+        Thread(target=_accept, args=(server, dial, tell), name="tagship-relay", daemon=True).start()
         yield server.getsockname()[1]
 
 
@@ -37,7 +37,7 @@ def _accept(server: socket.socket, dial: Callable[[], socket.socket], tell: Call
     with contextlib.suppress(OSError):  # closed at the end of the block
         while True:
             here, _ = server.accept()
-            threading.Thread(target=_pass_on, args=(here, dial, tell), name="tagship-relay", daemon=True).start()
+            Thread(target=_pass_on, args=(here, dial, tell), name="tagship-relay", daemon=True).start()
 
 
 def _pass_on(here: socket.socket, dial: Callable[[], socket.socket], tell: Callable[[str], object]) -> None:
@@ -48,7 +48,7 @@ def _pass_on(here: socket.socket, dial: Callable[[], socket.socket], tell: Calla
             tell(getattr(error, "problem", None) or f"{error.strerror}")  # type: ignore[union-attr]
             return
         with there:
-            back = threading.Thread(target=_copy, args=(there, here), name="tagship-relay", daemon=True)
+            back = Thread(target=_copy, args=(there, here), name="tagship-relay", daemon=True)
             back.start()
             _copy(here, there)
             back.join()

@@ -11,11 +11,20 @@ from tagship.errors import StoppedError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Deferral:
+    """Signals that came while they have to wait; None while they need not. Set at once, unlike three handlers."""
+
+    came: list[int] | None = None
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Make SIGINT, SIGTERM and SIGHUP raise StoppedError, which undoes the deploy like any other error."""
 
     def stop(number: int, _: FrameType | None) -> None:
+        if _Deferral.came is not None:
+            _Deferral.came.append(number)
+            return
         raise StoppedError(f"Stopped by {signal.Signals(number).name}.")
 
     with _handling(stop):
@@ -24,12 +33,15 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Let these signals wait until the end of the block, for one call whose answer has to be known."""
-    came: list[int] = []
+    """Let signals that would raise StoppedError wait until the end of the block, which must have its result."""
+    if threading.current_thread() is not threading.main_thread() or _Deferral.came is not None:
+        yield
+        return
+    came = _Deferral.came = []
     try:
-        with _handling(lambda number, _: came.append(number)):
-            yield
+        yield
     finally:  # the signal tells more than an error that came beside it
+        _Deferral.came = None
         if came:
             signal.raise_signal(came[0])
 

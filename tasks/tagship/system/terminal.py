@@ -9,6 +9,8 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tagship.system.threads import Thread
+
 
 def interactive() -> bool:
     """Whether a person types, and sees the output."""
@@ -45,7 +47,7 @@ def resized(tell: Callable[[int, int], object]) -> Iterator[None]:
 
     before = signal.signal(signal.SIGWINCH, lambda *_: changed.set())
     changed.set()
-    threading.Thread(target=watch, name="tagship-size", daemon=True).start()
+    Thread(target=watch, name="tagship-size", daemon=True).start()
     try:
         yield
     finally:

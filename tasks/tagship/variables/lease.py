@@ -14,6 +14,7 @@ from tagship.project.migration_settings import CredentialSettings
 from tagship.secret import Secret
 from tagship.system.parallel import started
 from tagship.system.signals import uninterrupted
+from tagship.system.threads import Thread
 from tagship.variables.store import bounded
 from tagship.variables.stores.vault_client import Client, Where, seconds
 
@@ -42,7 +43,7 @@ class Lease:
         self.failed = ""
         """Why it couldn't be renewed."""
         self._done = threading.Event()
-        self._renewing = threading.Thread(target=self._renew, name="tagship-lease", daemon=True)
+        self._renewing = Thread(target=self._renew, name="tagship-lease", daemon=True)
         self._renewing.start()
 
     def _make(self) -> None:

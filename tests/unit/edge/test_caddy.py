@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tagship.edge import routes, sites, state
+from tagship.edge import caddy, routes, sites, state
 from tagship.edge.caddy import ensure, find, refuse_old, refuse_unreachable
 from tagship.edge.shell import Shell
 from tagship.edge.traffic import Edge
@@ -310,6 +310,45 @@ def test_who_has_the_edges_port_is_named(daemon: Server, engine: Engine) -> None
         ensure(engine, EdgeSettings())
 
     assert "edge.https" in str(caught.value.hint)
+
+
+ID_IN_USE = Answer(500, {"message": "id already in use"})
+"""What an old engine said after a power cut."""
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between attempts."""
+    monkeypatch.setattr(caddy, "_FORGETTING", (0.0, 0.0))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_edge_whose_id_the_engine_still_holds_is_started_a_moment_later(daemon: Server, engine: Engine) -> None:
+    daemon.answers |= {
+        "GET /containers/json": [Answer(body=[LISTED | {"State": "exited", "Ports": []}]), Answer(body=[LISTED])],
+        "POST /containers/e1/start": [ID_IN_USE, Answer(204)],
+    }
+
+    assert ensure(engine, EdgeSettings()) == LISTED
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_edge_whose_id_the_engine_never_lets_go_is_made_anew(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[EdgeSettings] = []
+    monkeypatch.setattr(caddy, "_make", lambda _, settings: made.append(settings))
+    new = LISTED | {"Id": "e2"}
+    daemon.answers |= {
+        "GET /containers/json": [Answer(body=[LISTED | {"State": "exited", "Ports": []}]), Answer(body=[new])],
+        "POST /containers/e1/start": ID_IN_USE,
+        "DELETE /containers/e1": Answer(204),
+    }
+
+    assert ensure(engine, EdgeSettings()) == new
+    (removed,) = daemon.asked("DELETE /containers/e1")
+    assert "v" not in removed.query, "its volumes stay"
+    assert made == [EdgeSettings()]
 
 
 def test_a_start_that_fails_for_another_reason_is_that_error(daemon: Server, engine: Engine) -> None:

@@ -70,6 +70,24 @@ def test_a_shell_that_was_cut_off_between_two_commands_is_opened_again(
     sh.close()
 
 
+def test_a_shell_ends_by_itself_on_the_server_and_is_replaced_long_before(
+    daemon: Server, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.answers |= shell(tmp_path)
+    now = [1000.0]
+    monkeypatch.setattr("tagship.edge.shell.time.monotonic", lambda: now[0])
+    sh = Shell(engine, "edge")
+    now[0] += 59
+    assert sh.run("x=1; echo one") == b"one\n"
+    assert len(daemon.asked("POST /containers/edge/exec")) == 1
+
+    now[0] += 2
+    assert sh.run('echo "${x:-another}"') == b"another\n"
+    sh.close()
+
+    assert {request.json()["Cmd"][0] for request in daemon.asked("POST /containers/edge/exec")} == {"timeout"}
+
+
 def test_a_shell_that_was_cut_off_in_a_command_is_a_lost_connection(daemon: Server, tmp_path: Path) -> None:
     engine = Engine(tmp_path / "docker.sock", Link(tmp_path / "docker.sock"))
     daemon.answers |= shell(tmp_path)

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import functools
 import hashlib
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -18,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from tagship.backups.store import Source
 from tagship.backups.stores.s3_client import EXISTS, code
+from tagship.system.threads import Thread
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -148,5 +148,5 @@ def _beside(call: Callable[[], Any]) -> Future[Any]:
         except BaseException as error:  # noqa: BLE001 - raised again where the result is read
             future.set_exception(error)
 
-    threading.Thread(target=work, name="tagship-part", daemon=True).start()
+    Thread(target=work, name="tagship-part", daemon=True).start()
     return future
