@@ -175,9 +175,11 @@ class Hello:
         """A steady load on the environment's URL, from now until `stop`."""
         return self.load_at(self.settings["environments"][environment]["url"], clients, pause)
 
-    def load_at(self, url: str, clients: list[list[Any]] | None = None, pause: float = PAUSE) -> "LoadRun":
-        """The same on any URL."""
-        self._loads.append(LoadRun(self, url, clients or SMALL_LOAD, pause))
+    def load_at(
+        self, url: str, clients: list[list[Any]] | None = None, pause: float = PAUSE, address: str = ""
+    ) -> "LoadRun":
+        """The same on any URL. `address`: of its host, if no name server knows that."""
+        self._loads.append(LoadRun(self, url, clients or SMALL_LOAD, pause, address))
         return self._loads[-1]
 
     def remove(self) -> None:
@@ -204,10 +206,10 @@ class Hello:
 class LoadRun:
     """A load in a process of its own on the laptop."""
 
-    def __init__(self, app: Hello, url: str, clients: list[list[Any]], pause: float) -> None:
+    def __init__(self, app: Hello, url: str, clients: list[list[Any]], pause: float, address: str) -> None:
         script = str(Path(__file__).with_name("load.py"))
         argv = app.rig.laptop.command(
-            [sys.executable, script, url, json.dumps(clients), "--announce", f"--pause={pause}"]
+            [sys.executable, script, url, json.dumps(clients), "--announce", f"--pause={pause}", f"--address={address}"]
         )
         self._process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=app.rig.laptop.environment

@@ -1,19 +1,22 @@
 """A steady load that never retries; every request without a complete answer counts as failed.
 
 Kept-alive and new connections, GET and POST, uploads, requests of two seconds, responses written in pieces, server-sent
-events, and conversations on a WebSocket.
+events, conversations on a WebSocket, and HTTP/2. By HTTPS, no certificate is verified.
 """
 
 import argparse
 import http.client
 import json
 import signal
+import socket
+import ssl
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlsplit
 
 PAUSE = 0.05
@@ -32,6 +35,8 @@ class Client:
     body: bytes | None = None
     keep: bool = True
     """Whether it keeps its connection, or opens one for each request."""
+    http2: bool = False
+    """Whether it speaks HTTP/2, on one connection with the others that do; only by HTTPS."""
 
     @property
     def method(self) -> str:
@@ -56,17 +61,31 @@ class Result:
     """Seconds from the first failed request to the last."""
 
 
+class Asking(Protocol):
+    """How a client asks."""
+
+    def ask(self, client: Client) -> tuple[int, str]:
+        """Status and release of a whole answer. Raises OSError or HTTPException otherwise."""
+
+    def forget(self) -> None:
+        """Close the connection."""
+
+
 class Load:
     """Clients that run in threads until told to stop."""
 
-    def __init__(self, url: str, clients: Sequence[Client], pause: float = PAUSE) -> None:
+    def __init__(self, url: str, clients: Sequence[Client], pause: float = PAUSE, address: str = "") -> None:
+        """`address`: where the URL's host is found, if not by its name."""
         self.result = Result()
         self._pause = pause
-        self._address = urlsplit(url)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._failed_first = 0.0
-        self._threads = [threading.Thread(target=self._run, args=(client,)) for client in clients]
+        two = _Two(url, address) if any(client.http2 for client in clients) else None
+        self._threads = [
+            threading.Thread(target=self._run, args=(client, two if two and client.http2 else _One(url, address)))
+            for client in clients
+        ]
 
     def start(self) -> None:
         """Let every client begin."""
@@ -86,47 +105,102 @@ class Load:
             thread.join()
         return self.result
 
-    def _run(self, client: Client) -> None:
-        connection = None
+    def _run(self, client: Client, asking: Asking) -> None:
         while not self._stop.is_set():
             try:
-                connection = connection or self._connect()
-                status, release = self._ask(connection, client)
+                status, release = asking.ask(client)
                 self._note("" if status < http.HTTPStatus.BAD_REQUEST else f"status {status}", client, release)
             except (OSError, http.client.HTTPException) as error:
                 self._note(repr(error), client, "")
-                connection = None
-            if connection and not (client.keep and client.path != SPOKEN):
-                connection.close()
-                connection = None
+                asking.forget()
+            if not client.keep or client.path == SPOKEN:
+                asking.forget()
             self._stop.wait(LARGE_PAUSE if client.large else self._pause)
-        if connection:
-            connection.close()
-
-    def _connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT)
-
-    @staticmethod
-    def _ask(connection: http.client.HTTPConnection, client: Client) -> tuple[int, str]:
-        if client.path == SPOKEN:
-            return converse(connection)
-        headers = {"Content-Type": "application/json"} if client.body else {}
-        connection.request(client.method, client.path, client.body, headers)
-        response = connection.getresponse()
-        response.read()  # a response cut short raises IncompleteRead
-        return response.status, response.headers.get("X-Tagship-Release", "")
+        asking.forget()
 
     def _note(self, problem: str, client: Client, release: str) -> None:
         with self._lock:
             self.result.requests += 1
             if problem:
-                kept = "kept" if client.keep else "new"
+                kept = "HTTP/2" if client.http2 else "kept" if client.keep else "new"
                 now, clock = time.monotonic(), time.strftime("%H:%M:%S")
                 self._failed_first = self._failed_first or now
                 self.result.outage = now - self._failed_first
                 self.result.failures.append(f"{clock} {client.method} {client.path} ({kept}): {problem}")
             else:
                 self.result.releases[release] += 1
+
+
+class _One:
+    """HTTP/1.1, on a connection of its own."""
+
+    def __init__(self, url: str, address: str) -> None:
+        self._url, self._to = urlsplit(url), address or urlsplit(url).hostname or ""
+        self._connection: http.client.HTTPConnection | None = None
+
+    def ask(self, client: Client) -> tuple[int, str]:
+        """See `Asking`."""
+        # the server may have closed it after its last answer
+        if not self._connection or not self._connection.sock:
+            self._connection = self._connected()
+        if client.path == SPOKEN:
+            return converse(self._connection)
+        headers = {"Content-Type": "application/json"} if client.body else {}
+        self._connection.request(client.method, client.path, client.body, headers)
+        response = self._connection.getresponse()
+        response.read()  # a response cut short raises IncompleteRead
+        return response.status, response.headers.get("X-Tagship-Release", "")
+
+    def forget(self) -> None:
+        """Close the connection."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> http.client.HTTPConnection:
+        secure = self._url.scheme == "https"
+        port = self._url.port or (443 if secure else 80)
+        connection = http.client.HTTPConnection(self._url.hostname or "", port, timeout=TIMEOUT)
+        connection.sock = socket.create_connection((self._to, port), TIMEOUT)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if secure:
+            connection.sock = _unverified().wrap_socket(connection.sock, server_hostname=self._url.hostname)
+        return connection
+
+
+class _Two:
+    """HTTP/2, on one connection for all that share it, which isn't closed because of one."""
+
+    def __init__(self, url: str, address: str) -> None:
+        import httpx  # noqa: PLC0415 - takes a while, and most loads have none of it
+
+        self._refused: type[Exception] = httpx.HTTPError
+        parts = urlsplit(url)
+        self._base = f"https://{address or parts.hostname}:{parts.port or 443}"
+        self._headers, self._name = {"Host": parts.hostname or ""}, {"sni_hostname": parts.hostname}
+        self._client = httpx.Client(
+            http1=False, http2=True, verify=_unverified(), timeout=TIMEOUT, limits=httpx.Limits(max_connections=1)
+        )
+
+    def ask(self, client: Client) -> tuple[int, str]:
+        """See `Asking`."""
+        to = f"{self._base}{client.path}"
+        try:
+            answer = self._client.request(
+                client.method, to, content=client.body, headers=self._headers, extensions=self._name
+            )
+        except self._refused as error:
+            raise http.client.HTTPException(repr(error)) from error
+        return answer.status_code, answer.headers.get("X-Tagship-Release", "")
+
+    def forget(self) -> None:
+        """Leave it to the others."""
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def converse(connection: http.client.HTTPConnection) -> tuple[int, str]:
@@ -154,12 +228,13 @@ def main() -> None:
     """Run until SIGTERM or SIGINT, then print what was seen as JSON; with SIGUSR1, print a line of it and go on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    parser.add_argument("clients", help="JSON: a list of [path, body, its size or null, keep]")
+    parser.add_argument("clients", help="JSON: a list of [path, body, its size or null, keep, HTTP/2]")
+    parser.add_argument("--address", default="", help="where the URL's host is")
     parser.add_argument("--pause", type=float, default=PAUSE)
     parser.add_argument("--announce", action="store_true", help="print a line on stderr once it runs")
     words = parser.parse_args()
-    clients = [Client(path, _body(body), keep) for path, body, keep in json.loads(words.clients)]
-    load = Load(words.url, clients, words.pause)
+    clients = [Client(path, _body(body), *more) for path, body, *more in json.loads(words.clients)]
+    load = Load(words.url, clients, words.pause, words.address)
     # blocked before the threads start, so that only this one takes the signal
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1})
     load.start()

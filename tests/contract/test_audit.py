@@ -34,6 +34,10 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_GET(self) -> None:
+        """Answer npm, which asks for each version that it could propose, and else tries for a minute."""
+        self.send_error(404)
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 

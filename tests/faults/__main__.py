@@ -23,7 +23,8 @@ def main() -> int:
     parser.add_argument("--commands", nargs="*", default=[], choices=COMMANDS, metavar="NAME", help=", ".join(COMMANDS))
     parser.add_argument("--engine", nargs="*", type=int, default=[1, 2], choices=(1, 2), help="1: current, 2: old")
     parser.add_argument("--seed", type=int, default=1, help="of the order")
-    parser.add_argument("--cases", type=int, default=0, help="how many on each server; default: all")
+    parser.add_argument("--cases", type=int, default=0, help="how many on each server; default: all of them")
+    parser.add_argument("--all", action="store_true", help="also the other pairs, phases and engines: a day")
     parser.add_argument("--sample", action="store_true", help="what `nox -s tests` tries of a deploy")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case after that time")
     parser.add_argument("--results", type=Path, help="a file that is added to; what it has already isn't tried again")
@@ -33,8 +34,8 @@ def main() -> int:
     if words.random:
         return chaos.report(words.random, words.seed)
     commands = ["deploy"] if words.sample else words.commands
-    choice = Choice(words.kinds, words.steps, commands, words.engine, words.seed, words.cases, words.sample)
-    with Rig(images=["python", "caddy"]) as rig, tempfile.TemporaryDirectory(prefix="f-") as folder:
+    choice = Choice(words.kinds, words.steps, commands, words.engine, words.seed, words.cases, words.all, words.sample)
+    with Rig(images=["python", "caddy", "postgis"]) as rig, tempfile.TemporaryDirectory(prefix="f-") as folder:
         for host in rig.hosts:
             rig.reset(host)
         began = time.monotonic()

@@ -97,7 +97,12 @@ class Runner:
         seen = site.load.look() if site.load else {"requests": 0, "failures": []}
         running = site.start(*what.words, asks=True)
         scene = Scene(
-            running, site.deployer, site.wanted, before, serves=kind.serves and not what.first, point=case.point
+            running,
+            site.deployer,
+            site.wanted,
+            before,
+            serves=kind.serves and what.serves and not what.first,
+            point=case.point,
         )
         result = Result(case.kind, case.command, case.point.step, case.point.phase, case.number, reached=True)
         ended = running.go(case.point, lambda: kind.do(scene))

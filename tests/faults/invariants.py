@@ -86,7 +86,9 @@ def _told(wanted: Wanted) -> Iterator[str]:
 
 
 def _answers(wanted: Wanted) -> Iterator[str]:
-    body = wanted.app.get_at(wanted.app.settings["environments"][wanted.environment]["url"])
+    url = wanted.app.settings["environments"][wanted.environment]["url"]
+    asked = ["curl", "-sk", "--max-time", "15", "--connect-to", f"::{wanted.host.address}:", url]
+    body = wanted.app.rig.laptop.run(asked, check=False).stdout
     if wanted.sha not in body or wanted.color not in body.split():
         yield f"not {wanted.sha[:8]} with {wanted.color} answers, but: {body[:200]}"
 
@@ -95,10 +97,13 @@ def _on_the_server(wanted: Wanted) -> Iterator[str]:
     docker, place = wanted.host.docker, wanted.place
     if locks(wanted):
         yield "a lock is left"
-    kinds = '{{.Label "tagship.release"}}\t{{.State}}\t{{.Names}}'
+    kinds = '{{.Label "tagship.release"}}\t{{.Label "tagship.accessory"}}\t{{.State}}\t{{.Names}}'
     rows = [row.split("\t") for row in docker("ps", "-a", "--format", kinds, *_ours(wanted)).splitlines()]
-    yield from (f"container of nothing: {name}" for release, _, name in rows if not release)
-    yield from (f"container {name} is {state}" for _, state, name in rows if state not in {"running", "exited"})
+    for release, accessory, state, name in rows:
+        if not (release or accessory):
+            yield f"container of nothing: {name}"
+        if state != "running" and (accessory or state != "exited"):
+            yield f"container {name} is {state}"
     kept = {release for release, *_ in rows}
     networks = docker("network", "ls", "--format", "{{.Name}}", *_ours(wanted)).split()
     yield from (f"network of nothing: {name}" for name in networks if name not in {*kept, place})

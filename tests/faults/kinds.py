@@ -45,7 +45,8 @@ class Scene:
     def containers(self, *, live: bool) -> list[str]:
         """The running containers of the release that was live, or of all others of the application."""
         name = '{{.ID}} {{.Label "tagship.release"}}'
-        rows = self.docker("ps", "--format", name, "--filter", f"label=tagship.app={self.wanted.app.name}").splitlines()
+        ours = ("--filter", f"label=tagship.app={self.wanted.app.name}", "--filter", "label=tagship.release")
+        rows = self.docker("ps", "--format", name, *ours).splitlines()
         return [row.split()[0] for row in rows if (row.split()[-1] == self.before) == live]
 
 

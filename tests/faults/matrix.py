@@ -18,8 +18,11 @@ from tests.faults.site import COMMANDS, Site
 from tests.rig import Rig
 
 Say = Callable[[str], None]
-_SLOW_EVERY = 6
-"""A kind that takes a minute is tried at every sixth step."""
+WHOLE = "deploy"
+"""The command of which every kind is tried at every step."""
+SERVERS = 2
+_SLOW_EVERY = 7
+"""A kind that takes a minute is tried at every seventh step."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Choice:
     seed: int = 1
     cases: int = 0
     """How many on each server; 0 for all."""
+    all: bool = False
+    """Every kind at every step and phase of every command, on each server."""
     sample: bool = False
     """As many as let every `sampled` kind and every step occur once, on one of the servers."""
 
@@ -42,27 +47,49 @@ class Choice:
 def chosen(points: dict[str, list[Point]], choice: Choice, number: int) -> list[Case]:
     """The cases for a server, the most telling first.
 
-    First every kind at every step, once: the phase changes from one to the next, and is another one on the other
-    server. Then the same at the other phases.
+    First every kind at every step of a deploy, on one of the servers each, and of the other commands as many as let
+    every kind and every step occur. With `all`, then the other pairs of a kind and a step, and then all again at the
+    other phases: which phase comes first changes from one pair to the next.
     """
     kinds = [name for name in KINDS if not choice.kinds or name in choice.kinds]
     random.Random(choice.seed).shuffle(kinds)  # noqa: S311 - an order is no secret
     if choice.sample:
         return sample(kinds, points, number, len(choice.engines))
+    first: list[Case] = []
     rounds: list[list[Case]] = [[], [], []]
     for command, found in points.items():
-        steps = list(dict.fromkeys(point.step for point in found))
-        steps = [step for step in steps if not choice.steps or any(part in step for part in choice.steps)]
-        for (at, kind), (to, step) in itertools.product(enumerate(kinds), enumerate(steps)):
-            if KINDS[kind].slow and (at + to) % _SLOW_EVERY:
-                continue
-            phases = [point.phase for point in found if point.step == step]
-            for turn, cases in enumerate(rounds):
-                if turn < len(phases):
-                    phase = phases[(turn + at + to + number) % len(phases)]
-                    cases.append(Case(kind, command, Point(step, phase), number))
-    cases = [case for part in rounds for case in _mixed(part, choice.seed + number)]
-    return cases[: choice.cases or None]
+        rounds_here = _rounds(kinds, command, found, choice, number)
+        ours = _mixed(rounds_here[0], choice.seed + number)
+        mine = [case for case in ours if _share(case, kinds, found) == number % SERVERS]
+        first += mine if command == WHOLE else covering(mine)
+        rounds = [cases + more for cases, more in zip(rounds, rounds_here, strict=True)]
+    first = _mixed(first, choice.seed + number)
+    rest = [case for part in rounds for case in _mixed(part, choice.seed + number) if case not in set(first)]
+    return (first + rest if choice.all else first)[: choice.cases or None]
+
+
+def _rounds(
+    kinds: Sequence[str], command: str, points: Sequence[Point], choice: Choice, number: int
+) -> list[list[Case]]:
+    """Every kind at every step of a command: at one phase, then at the second, then at the third."""
+    steps = list(dict.fromkeys(point.step for point in points))
+    steps = [step for step in steps if not choice.steps or any(part in step for part in choice.steps)]
+    rounds: list[list[Case]] = [[], [], []]
+    for (at, kind), (to, step) in itertools.product(enumerate(kinds), enumerate(steps)):
+        if KINDS[kind].slow and (at + to) % _SLOW_EVERY:
+            continue
+        phases = [point.phase for point in points if point.step == step]
+        for turn, cases in enumerate(rounds):
+            if turn < len(phases):
+                phase = phases[(turn + at + to + number) % len(phases)]
+                cases.append(Case(kind, command, Point(step, phase), number))
+    return rounds
+
+
+def _share(case: Case, kinds: Sequence[str], points: Sequence[Point]) -> int:
+    """Which server's a pair of a kind and a step is, where each is tried on one: in turn, as on a chessboard."""
+    steps = list(dict.fromkeys(point.step for point in points))
+    return (kinds.index(case.kind) + steps.index(case.point.step)) % SERVERS
 
 
 def sample(kinds: Sequence[str], points: dict[str, list[Point]], number: int, servers: int) -> list[Case]:

@@ -1,4 +1,8 @@
-"""What the application answers: in pieces, as events, on a WebSocket; and its one migration for each configuration."""
+"""What the application answers: in pieces, as events, on a WebSocket; its data; a migration for each configuration."""
+
+from pathlib import Path
+
+import pyrage
 
 from tests.hello import Hello
 
@@ -82,4 +86,32 @@ def furnish(app: Hello) -> None:
             "apply": f"""sh -c 'echo "$COLOR" >> {_APPLIED}'""",
             "compatible": ["grow"],
         }
+    }
+
+
+def secure(app: Hello, environment: str, address: str) -> None:
+    """Serve it by HTTPS, with a certificate that nobody trusts: the smoke test doesn't verify it."""
+    url = f"https://{app.name}.example"
+    app.settings["environments"][environment]["url"] = url
+    app.settings["edge"] |= {"http": 80, "https": 443, "tls": "internal"}
+    ask = f'curl -sk --fail --max-time 10 --connect-to ::{address}: --header "$SMOKE_HEADER" {url} | grep -q hello'
+    app.settings["smoke"] = [{"run": f"sh -c '{ask}'"}]
+
+
+def keep(app: Hello, store: Path) -> None:
+    """Give it a database, and backups of that and of its volume."""
+    key = pyrage.x25519.Identity.generate()
+    app.environment |= {"TAGSHIP_IDENTITY": str(key), "POSTGRES_PASSWORD": "not-guessed-by-anybody"}
+    app.compose["services"]["db"] = {
+        "image": app.rig.image("postgis"),
+        "environment": {"POSTGRES_PASSWORD": "${POSTGRES_PASSWORD:?}"},
+        "volumes": ["data:/var/lib/postgresql/data"],
+        "healthcheck": {"test": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1"], "interval": "1s"},
+    }
+    app.compose["volumes"]["data"] = {}
+    app.settings["release"] |= {"services": ["web"], "accessories": ["db"]}
+    app.settings["backups"] = {
+        "store": f"file://{store}",
+        "recipients": [str(key.to_public())],
+        "volumes": ["state"],
     }

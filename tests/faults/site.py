@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults import server
+from tests.faults import data, server
 from tests.faults.invariants import Wanted, locks, violations
 from tests.faults.points import Deployer, Ended, Running
 from tests.hello import Hello, LoadRun
@@ -25,6 +25,10 @@ LOAD: list[list[Any]] = [
     ["/ws", None, False],
 ]
 """What asks: see `tests.load.Client`."""
+HTTP2: list[list[Any]] = [["/", None, True, True], ["/", "x" * 2000, True, True], ["/slow", None, True, True]]
+"""What asks besides, where the environment is served by HTTPS: all on one connection."""
+SECURE = 2
+"""The number of the server whose environment is served by HTTPS."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Command:
     prepare: Callable[["Site"], None]
     first: bool = False
     """Whether nothing serves before it."""
+    serves: bool = True
+    """Whether a release serves all the while: a restore answers 503."""
 
 
 class Site:
@@ -48,8 +54,15 @@ class Site:
         self.temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=folder))
         self.color = 0
         self.sha = ""
+        self.backed_up = False
         self.load: LoadRun | None = None
         server.furnish(self.app)
+        self.load_by = LOAD
+        if number == SECURE:
+            server.secure(self.app, self.environment, self.host.address)
+            self.load_by = LOAD + HTTP2
+        (folder / f"store{number}").mkdir()
+        server.keep(self.app, folder / f"store{number}")
         self.deployer = Deployer(self.app)
 
     @property
@@ -87,18 +100,26 @@ class Site:
 
     def settle(self) -> None:
         """Bring it into order: two good releases, one live, and the load on it."""
-        for lock in locks(self.wanted):
-            self.host.docker("rm", "--force", lock)
+        self.free_lock(by_person=False)
         if not self.sha:
             self.commit()
-            self.must("ship")
+        self.furnish()
+        self.must("ship")
         self.commit()
         self.must("ship")
         self.start_load()
 
+    def furnish(self) -> None:
+        """Have a database with rows, unless it has."""
+        if data.container(self.wanted) in self.host.docker("ps", "--format", "{{.Names}}").split():
+            return
+        self.must("accessories.up")
+        data.fill(self.wanted)
+
     def start_load(self) -> None:
         """Have it asked, unless it is already."""
-        self.load = self.load or self.app.load(self.environment, LOAD, pause=0.2)
+        url = self.app.settings["environments"][self.environment]["url"]
+        self.load = self.load or self.app.load_at(url, self.load_by, pause=0.2, address=self.host.address)
 
     def stop_load(self) -> dict[str, Any]:
         """Ask no more. Returns what was seen."""
@@ -117,7 +138,7 @@ class Site:
     def violations(self) -> list[str]:
         """What isn't as it should be."""
         try:
-            return violations(self.wanted)
+            return [*violations(self.wanted), *data.violations(self.wanted)]
         except AssertionError as error:
             return [str(error)]
 
@@ -139,6 +160,7 @@ def _new_color(site: Site) -> None:
 
 def _nothing_there(site: Site) -> None:
     site.empty()
+    site.furnish()
     _new_commit(site)
 
 
@@ -146,6 +168,18 @@ def _something_newer(site: Site) -> None:
     """Deploy another commit, because a rollback to what differs only in secrets is refused."""
     site.commit()
     site.must("ship")
+
+
+def _nothing_kept(site: Site) -> None:
+    """Forget what earlier restores kept, which nobody else removes."""
+    data.forget(site.wanted)
+
+
+def _backed_up(site: Site) -> None:
+    _nothing_kept(site)
+    if not site.backed_up:
+        site.must("backup.create")
+        site.backed_up = True
 
 
 COMMANDS = {
@@ -156,5 +190,7 @@ COMMANDS = {
         Command("rollback", ("rollback",), _something_newer),
         Command("migrate", ("migrate",), _new_color),
         Command("first deploy", ("ship",), _nothing_there, first=True),
+        Command("backup", ("backup.create",), _nothing_kept),
+        Command("restore", ("backup.restore", "--part", "all"), _backed_up, serves=False),
     )
 }

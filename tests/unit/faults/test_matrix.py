@@ -10,8 +10,22 @@ POINTS = {"deploy": [Point(step, phase) for step in STEPS for phase in ("before"
 QUICK = {name for name, kind in KINDS.items() if not kind.slow}
 
 
-def test_every_kind_is_tried_at_every_point_of_every_step() -> None:
-    cases = chosen(POINTS, Choice(), 1)
+def test_two_servers_together_try_every_kind_at_every_step_of_a_deploy_and_of_others_each_kind_and_step_once() -> None:
+    points = {**POINTS, "rollback": POINTS["deploy"]}
+
+    tried = [case for number in (1, 2) for case in chosen(points, Choice(), number)]
+
+    deploys = [(case.kind, case.point.step) for case in tried if case.command == "deploy"]
+    assert {(kind, step) for kind in QUICK for step in STEPS} <= set(deploys)
+    assert len(deploys) == len(set(deploys))
+    rollbacks = [case for case in tried if case.command == "rollback"]
+    assert {case.kind for case in rollbacks} >= QUICK
+    assert {case.point.step for case in rollbacks} == set(STEPS)
+    assert len(rollbacks) < len(deploys)
+
+
+def test_all_is_every_kind_at_every_point_of_every_step() -> None:
+    cases = chosen(POINTS, Choice(all=True), 1)
 
     tried = {(case.kind, case.point) for case in cases}
     assert {(kind, point) for kind in QUICK for point in POINTS["deploy"]} <= tried
