@@ -111,6 +111,31 @@ def test_https_is_served_with_a_certificate_and_http_is_sent_there(hello: Hello)
         _clear_laptop(hello)
 
 
+def test_a_builder_that_can_keeps_layers_and_attests_and_one_that_cannot_says_so_first(hello: Hello) -> None:
+    laptop = hello.rig.laptop
+    hello.settings["build"] = {"cache": "registry", "provenance": "max"}
+    hello.commit()
+
+    refused = hello.run("build")
+
+    assert refused.returncode == 9
+    assert "build.cache: the engine's own builder can't keep a cache for `registry`." in refused.stderr
+    assert "build.provenance: the engine's image store can't hold attestations." in refused.stderr
+    with laptop.engine.containerd_store():
+        hello.ship("host1")
+        sha = hello.commit(hello="hello again")
+        laptop.run(["docker", "builder", "prune", "--all", "--force"])
+        again = hello.run("build", "--verbose").stderr
+        hello.ship("host1")
+    assert sha in hello.get("host1")
+    assert "importing cache manifest from" in again
+    repository = f"http://{hello.rig.registry.address}/v2/{hello.name}/web/manifests/{sha}"
+    accept = "Accept: application/vnd.oci.image.index.v1+json"
+    index = json.loads(laptop.run(["curl", "-sf", "-H", accept, repository]).stdout)
+    kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]
+    assert kinds == [None, "attestation-manifest"]
+
+
 def test_with_the_registry_down_what_the_server_has_is_deployed(hello: Hello) -> None:
     hello.settings["registry"] = "embedded"
     hello.settings["registry-image"] = hello.rig.image("registry")

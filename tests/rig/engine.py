@@ -5,6 +5,7 @@ import functools
 import http.client
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.rig import shell
@@ -44,6 +45,9 @@ rm -rf /run/docker.pid /run/docker /run/containerd"""
 """What no boot leaves behind: mounts, and files in /run."""
 
 
+_SETTINGS = "/etc/docker/daemon.json"
+
+
 class Engine:
     """The engine of one machine."""
 
@@ -61,6 +65,21 @@ class Engine:
             "mtu": mtu(),
         }
         self._machine.write("etc/docker/daemon.json", json.dumps(settings, indent=2))
+
+    @contextlib.contextmanager
+    def containerd_store(self) -> Iterator[None]:
+        """Keep images in containerd's store meanwhile, which has attestations and exports caches."""
+        before = self._machine.run(["cat", _SETTINGS])
+        self._restart(json.dumps({**json.loads(before), "features": {"containerd-snapshotter": True}}))
+        try:
+            yield
+        finally:
+            self._restart(before)
+
+    def _restart(self, settings: str) -> None:
+        self.stop()
+        self._machine.run(["tee", _SETTINGS], stdin=settings)
+        self.start()
 
     def start(self) -> None:
         """Start it and wait until it answers."""

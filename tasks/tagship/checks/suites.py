@@ -16,6 +16,7 @@ from tagship.system.parallel import together
 Check = Callable[[Running], Result]
 OURS = frozenset({
     "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD", "TAGSHIP_KNOWN_HOSTS", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
+    "ACTIONS_RUNTIME_TOKEN",
     "SENTRY_AUTH_TOKEN", "TAGSHIP_SENTRY_DSN", "TAGSHIP_IDENTITY",
 })  # fmt: skip
 

@@ -37,7 +37,7 @@ def build(_: Context, dirty: bool = False, verbose: bool = False, json: bool = F
         progress, title = Progress(quiet=json, verbose=verbose), f"Build {wanted.version.short}"
         around = around_build(config, wanted.version, here.folder(), progress)
         with around, progress.step(title), progress.output(title) as tell:
-            built = build_images(wanted, config, resolve(wanted, config), engine, tell)
+            built = build_images(wanted, config, resolve(wanted, config), engine, tell, config.build)
     if json:
         print(jsonlib.dumps({"tag": wanted.version.tag, "built": built, "images": wanted.repositories}))
         return

@@ -36,7 +36,7 @@ class Shipment:
         title = f"Build {found.version.short}"
         around = around_build(self.settings, found.version, here.folder(), progress)
         with around, progress.step(title), progress.output(title) as told:
-            build.build(found, self.config, self.to_build, engine, told)
+            build.build(found, self.config, self.to_build, engine, told, self.config.build)
         if not found.registry:
             return {}
         with progress.step(f"Push {found.version.short}"):

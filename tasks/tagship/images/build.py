@@ -12,10 +12,11 @@ from typing import Any
 
 from tagship.engine.client import Engine
 from tagship.errors import BuildError, ConfigError
-from tagship.images import definition
+from tagship.images import builder, definition
 from tagship.images.commit import Images
 from tagship.images.registry import UnreachableRegistryError
 from tagship.project import here
+from tagship.project.build_settings import BuildSettings
 from tagship.project.schema import Config, Environment
 from tagship.release import selection
 from tagship.release.markers import Model
@@ -28,6 +29,7 @@ from tagship.variables import check
 from tagship.variables import files as variables
 from tagship.variables import values as collected
 
+_PULL_REQUEST = "pull_request"
 _HERE = ("env://", "dotenv://", "command://")
 """Stores that send nothing to where tagship.yml says."""
 
@@ -44,7 +46,8 @@ def buildx(
     the last one, otherwise the last 25.
     """
     argv = [*programs.docker_plugin("buildx"), "bake", "--progress", "plain", "--file", "-"]
-    settings = {"DOCKER_HOST": f"unix://{socket}", "BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
+    settings = {"BUILDX_GIT_INFO": "0", "BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    settings |= builder.environment(socket)
     env = programs.environment({**{name: value.reveal() for name, value in (secrets or {}).items()}, **settings})
     lines: list[str] = []
     with subprocess.Popen(
@@ -100,16 +103,18 @@ def resolve(images: Images, settings: Config | Environment) -> Model:
     return compose_file.interpolate(selection.build_part(images.sources), _known(images, settings))
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - what a build depends on
     images: Images,
     settings: Config | Environment,
     resolved: Model,
     engine: Engine,
     tell: Callable[[str], object] | None = None,
+    keeping: BuildSettings | None = None,
 ) -> list[str]:
     """Build the images that the registry lacks, of those from `resolve`. Returns their names. Raises BuildError.
 
-    `tell` gets each line of the build's output.
+    `tell` gets each line of the build's output. `keeping`: caches and attestations; none by default. Raises CheckError,
+    before the build, if this machine's builder can't do what is wanted.
     """
     asked = ahead(images.digests)
     folder, version = images.folder, images.version
@@ -126,19 +131,24 @@ def build(
         refuse_stores(settings.secrets, os.environ.get("GITHUB_EVENT_NAME", ""))
     values = collected.read(settings, dict.fromkeys(needed, Need.SET), here.folder(), {}, {})
     check.refuse(check.problems(values, settings, datetime.now(UTC)), settings)
-    buildx(
-        engine.socket,
-        definition.definition(resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels),
-        values.secrets,
-        tell,
-    )
+    described = definition.definition(
+        resolved, wanted, folder, prefix=images.prefix, version=version, labels=labels,
+        settings=keeping, writes=not _from_pull_request(),
+    )  # fmt: skip
+    builder.refuse(engine, keeping or BuildSettings(), described)
+    buildx(engine.socket, described, values.secrets, tell)
     return sorted(set(wanted.values()))
+
+
+def _from_pull_request() -> bool:
+    """Whether a pull request's code is built, whose layers must not get into other builds."""
+    return os.environ.get("GITHUB_EVENT_NAME", "").startswith(_PULL_REQUEST)
 
 
 def refuse_stores(uris: Iterable[str], event: str) -> None:
     """Raises ConfigError where tagship.yml is a pull request's, and would say whom to send a token of a store to."""
     remote = [uri for uri in uris if not uri.startswith(_HERE)]
-    if remote and event.startswith("pull_request"):
+    if remote and event.startswith(_PULL_REQUEST):
         raise ConfigError(
             f"A pull request's build asks no store: {', '.join(remote)}.",
             hint="use env:// for build secrets, or build after the merge",

@@ -7,6 +7,7 @@ from typing import Any
 
 from tagship.errors import ConfigError
 from tagship.names import Version
+from tagship.project.build_settings import BuildSettings
 
 _PASSED_ON = (
     "args",
@@ -17,6 +18,8 @@ _PASSED_ON = (
     "ssh",
     "cache_from",
 )
+CACHE_TAG = "buildcache"
+"""The tag beside an image's own with the layers of its builds."""
 
 
 def image_names(model: Mapping[str, Any], services: tuple[str, ...]) -> dict[str, str]:
@@ -37,13 +40,19 @@ def definition(  # noqa: PLR0913 - what an image is made of
     prefix: str,
     version: Version,
     labels: Mapping[str, str],
+    settings: BuildSettings | None = None,
+    writes: bool = True,
 ) -> dict[str, Any]:
-    """The definition as JSON: one target per image, tagged by SHA and labelled; contexts are absolute paths."""
+    """The definition as JSON: one target per image, tagged by SHA and labelled; contexts are absolute paths.
+
+    `writes`: whether the cache of `settings` is written, too.
+    """
     names = sorted(set(images.values()))
+    kept = settings or BuildSettings()
     return {
         "group": {"default": {"targets": names}},
         "target": {
-            name: _target(resolved["services"][name]["build"], folder)
+            name: _kept(kept, f"{prefix}/{name}", _target(resolved["services"][name]["build"], folder), writes=writes)
             | _contexts(resolved["services"][name]["build"], images, folder, f"{prefix}/{{}}:{version.tag}")
             | _secrets(resolved["services"][name]["build"], resolved.get("secrets") or {}, folder)
             | {"tags": [f"{prefix}/{name}:{version.tag}"], "labels": dict(labels)}
@@ -79,6 +88,21 @@ def _target(build: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if build.get("no_cache"):
         target["no-cache"] = True
     return target
+
+
+def _kept(settings: BuildSettings, repository: str, target: dict[str, Any], *, writes: bool) -> dict[str, Any]:
+    """A target with its cache and attestations. A cache that can't be written doesn't fail the build."""
+    more: dict[str, Any] = {"attest": list(settings.attests)} if settings.attests else {}
+    if settings.cache != "none":
+        where = {
+            "registry": f"type=registry,ref={repository}:{CACHE_TAG}",
+            "gha": f"type=gha,scope={repository.partition('/')[2]}",
+        }[settings.cache]
+        form = ",image-manifest=true,oci-mediatypes=true" if settings.cache == "registry" else ""  # as ECR demands it
+        more["cache-from"] = [*target.get("cache-from", ()), where]
+        if writes:
+            more["cache-to"] = [f"{where},mode=max{form},ignore-error=true"]
+    return target | more
 
 
 def _contexts(build: Mapping[str, Any], images: Mapping[str, str], folder: Path, reference: str) -> dict[str, Any]:

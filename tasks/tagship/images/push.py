@@ -1,5 +1,6 @@
 """Pushes a commit's images, tagged by its SHA, without replacing any."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from tagship.names import Digest, Version
 from tagship.system.parallel import together
 
 PUSH_TRIES = 3
+_PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")
 _PERMANENT = (
     "denied",
     "unauthorized",
@@ -27,7 +29,7 @@ def push_tag(engine: Engine, repository: str, tag: str, credentials: Mapping[str
     for _ in range(PUSH_TRIES):
         digest, problem = "", ""
         for line in engine.push(repository, tag, credentials):
-            digest = (line.get("aux") or {}).get("Digest", digest)
+            digest = _digest(line) or digest
             problem = line.get("error", problem)
         if digest and not problem:
             return Digest(digest)
@@ -36,6 +38,12 @@ def push_tag(engine: Engine, repository: str, tag: str, credentials: Mapping[str
     raise RegistryError(
         f"Pushing {repository}:{tag} failed: {problem}.", hint="run `docker login`, and check the repository's name"
     )
+
+
+def _digest(line: Mapping[str, Any]) -> str:
+    """The digest in a message of the engine. With containerd's image store, only the text has it."""
+    said = _PUSHED.search(line.get("status") or "")
+    return str((line.get("aux") or {}).get("Digest") or (said[1] if said else ""))
 
 
 def push(images: Images, engine: Engine) -> dict[str, Digest]:

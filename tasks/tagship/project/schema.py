@@ -9,6 +9,7 @@ from tagship.errors import ConfigError
 from tagship.names import Place
 from tagship.project.backup_settings import BackupSettings
 from tagship.project.beside_settings import HookSettings, Receiver
+from tagship.project.build_settings import BuildSettings
 from tagship.project.dev_settings import DevSettings
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.project.migration_settings import MigrationSettings
@@ -229,6 +230,9 @@ class Config(Settings):
     """The whole of tagship.yml."""
 
     app: Slug = Field(description="The application's name: a-z, 0-9 and -.")
+    build: BuildSettings = Field(
+        default_factory=BuildSettings, description="Caches and attestations of builds: docs/builds.md."
+    )
     test: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its tests.")
     lint: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its linters.")
     secret_scan: SecretScan = Field(

@@ -8,6 +8,7 @@ import pytest
 from tagship.errors import ConfigError
 from tagship.images import definition as bake
 from tagship.names import Version
+from tagship.project.build_settings import BuildSettings
 from tests.fakes.builders import sha
 
 FOLDER = Path("/src/shop")
@@ -145,3 +146,44 @@ def test_a_build_secret_from_nowhere_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="'npm' has neither"):
         bake.definition(resolved, {"web": "web"}, FOLDER, prefix="r", version=VERSION, labels={})
+
+
+def kept(*, writes: bool = True, cache_from: tuple[str, ...] = (), **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+    """The one target of a build with these settings."""
+    said = bake.definition(
+        {"services": {"web": {"build": {"cache_from": list(cache_from)}}}},
+        {"web": "web"},
+        FOLDER,
+        prefix="r.example/shop",
+        version=VERSION,
+        labels={},
+        settings=BuildSettings(**settings),
+        writes=writes,
+    )
+    found: dict[str, Any] = said["target"]["web"]
+    return found
+
+
+def test_layers_are_kept_beside_the_image_and_a_cache_that_fails_fails_no_build() -> None:
+    said = kept(cache="registry", cache_from=("r.example/base",))
+
+    assert said["cache-from"] == ["r.example/base", "type=registry,ref=r.example/shop/web:buildcache"]
+    (written,) = said["cache-to"]
+    assert written == (
+        "type=registry,ref=r.example/shop/web:buildcache,mode=max,image-manifest=true,oci-mediatypes=true,"
+        "ignore-error=true"
+    )
+    assert kept(cache="gha")["cache-to"] == ["type=gha,scope=shop/web,mode=max,ignore-error=true"]
+
+
+def test_a_pull_request_only_reads_the_cache() -> None:
+    said = kept(cache="registry", writes=False)
+
+    assert "cache-from" in said
+    assert "cache-to" not in said
+
+
+def test_attestations_are_only_asked_for_if_wanted() -> None:
+    assert "attest" not in kept()
+    assert kept(provenance="max", sbom=True)["attest"] == ["type=provenance,mode=max", "type=sbom"]
+    assert kept(sbom="r.example/scanner")["attest"] == ["type=sbom,generator=r.example/scanner"]

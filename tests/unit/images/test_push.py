@@ -112,6 +112,12 @@ def test_a_push_names_the_digest_it_became(daemon: Server, engine: Engine) -> No
     assert request.headers["X-Registry-Auth"]
 
 
+def test_with_containerd_s_image_store_the_digest_is_in_the_text(daemon: Server, engine: Engine) -> None:
+    daemon.answers[PUSH] = Answer(lines=[{"status": "Pushed"}, {"status": f"tag: digest: {DIGEST} size: 856"}])
+
+    assert builder.push_tag(engine, "r.example/shop/web", "tag", {}) == DIGEST
+
+
 def test_a_push_that_broke_on_its_way_is_tried_again(daemon: Server, engine: Engine) -> None:
     daemon.answers[PUSH] = [BROKEN, BROKEN, PUSHED]
 
