@@ -60,6 +60,8 @@ def migrate(  # noqa: PLR0913 - its options
                 dry_run=dry_run,
                 companion=companions(session, what.holder, progress),
             )
+        if left := environment.lease.left:
+            progress.note(f"the connection broke at the end: {left}")
     events.tell("migrated", environment=env, applied=done.applied, dry_run=dry_run)
     if json:
         way_back = done.way_back.encoded() if done.way_back else None

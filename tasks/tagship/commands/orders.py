@@ -129,6 +129,8 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         if environment.left_by:
             how.progress.note(f"took over the expired lock of {environment.left_by.who}")
         outcome = story.rollout(environment, what, how.progress, companion)
+    if left := environment.lease.left:
+        how.progress.note(f"the connection broke at the end: {left}")
     events.tell("outcome", action=action, **asdict(outcome))
     if how.json:
         print(jsonlib.dumps({**asdict(outcome), "steps": dict(how.progress.steps), "calls": session.engine.calls}))

@@ -27,6 +27,8 @@ class Lease:
 
     def __init__(self, engine: Engine, place: Place, holder: Holder, *, wait: float = 0) -> None:
         self.took_over: Lock | None = None
+        self.left = ""
+        """What to say of a lock that couldn't be given back; empty if it was."""
         self._engine = engine
         self._place = place
         self.holder = holder
@@ -102,8 +104,9 @@ class Lease:
             try:
                 self._give_back()
             except ConnectionFailedError:  # it expires by itself, and the work is done
+                self.left = f"the lock on {self._place} frees itself within {TTL:.0f} s"
                 if isinstance(error, TagshipError):
-                    error.add_hint(f"the lock on {self._place} frees itself within {TTL:.0f} s")
+                    error.add_hint(self.left)
 
     def _give_back(self) -> None:
         with contextlib.suppress(TagshipError):

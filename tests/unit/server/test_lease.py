@@ -336,6 +336,19 @@ def test_a_lock_that_can_not_be_freed_because_the_connection_is_gone_hides_no_er
     assert locks.held
 
 
+def test_a_lock_that_can_not_be_freed_after_all_was_done_is_said(
+    engine: Engine, locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise ConnectionFailedError("The SSH connection was cut.")
+
+    with Lease(engine, PLACE, ME) as held:
+        monkeypatch.setattr(lock, "release", cut)
+
+    assert held.left == "the lock on shop-staging frees itself within 60 s"
+    assert locks.held
+
+
 def test_a_lock_that_can_not_be_freed_is_an_error(engine: Engine, daemon: Server) -> None:
     daemon.answers["DELETE /containers/lock1"] = Answer(500, {"message": "driver failed"})
 
