@@ -68,7 +68,7 @@ class Network:
                 self._iptables("-t", table, "-D", chain, *rule)
         if self.exists():
             self._ip("link", "del", BRIDGE)
-        shell.wait_for(lambda: not links(), "the end of the rig's interfaces", seconds=10)
+        shell.wait_for(lambda: not links(), "the end of the rig's interfaces", seconds=60)
         with contextlib.suppress(FileNotFoundError):
             if not list(Path("/sys/class/net").glob("tagship[0-9]*")):  # another rig still forwards
                 FORWARDING.write_text(self._note.read_text())
