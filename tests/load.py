@@ -5,6 +5,7 @@ events, conversations on a WebSocket, and HTTP/2. By HTTPS, no certificate is ve
 """
 
 import argparse
+import asyncio
 import http.client
 import json
 import signal
@@ -169,7 +170,11 @@ class _One:
 
 
 class _Two:
-    """HTTP/2, on one connection for all that share it, which isn't closed because of one."""
+    """HTTP/2, on one connection for all that share it, which isn't closed because of one.
+
+    One thread sends everything: several would take the numbers of streams in one order and send them in another, and
+    the server then has to close the connection.
+    """
 
     def __init__(self, url: str, address: str) -> None:
         import httpx  # noqa: PLC0415 - takes a while, and most loads have none of it
@@ -178,17 +183,20 @@ class _Two:
         parts = urlsplit(url)
         self._base = f"https://{address or parts.hostname}:{parts.port or 443}"
         self._headers, self._name = {"Host": parts.hostname or ""}, {"sni_hostname": parts.hostname}
-        self._client = httpx.Client(
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._client = httpx.AsyncClient(
             http1=False, http2=True, verify=_unverified(), timeout=TIMEOUT, limits=httpx.Limits(max_connections=1)
         )
 
     def ask(self, client: Client) -> tuple[int, str]:
         """See `Asking`."""
         to = f"{self._base}{client.path}"
+        asked = self._client.request(
+            client.method, to, content=client.body, headers=self._headers, extensions=self._name
+        )
         try:
-            answer = self._client.request(
-                client.method, to, content=client.body, headers=self._headers, extensions=self._name
-            )
+            answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
         except self._refused as error:
             raise http.client.HTTPException(repr(error)) from error
         return answer.status_code, answer.headers.get("X-Tagship-Release", "")
