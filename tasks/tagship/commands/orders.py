@@ -118,8 +118,8 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
     settings, action, what = session.settings, str(what.action), without(how.backup, what)
     companion = companions(session, what.holder, how.progress)
     if how.dry_run:
-        with session.looked_at() as environment:
-            plan = story.preview(environment, what, how.progress, companion)
+        with session.looked_at() as looked_at:
+            plan = story.preview(looked_at, what, how.progress, companion)
         events.tell("plan", environment=settings.name, text=plan)
         report.plan("\n".join((*how.before, plan)), json=how.json)
         return
