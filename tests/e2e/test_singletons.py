@@ -16,13 +16,15 @@ except BlockingIOError:
 """
 
 
-@pytest.fixture
-def app(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hello]:
+@pytest.fixture(params=["singletons", "recreate"])
+def app(rig: Rig, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Hello]:
     """Its program ends at once if another one has the lock in the volume."""
     app = Hello(rig, tmp_path_factory.mktemp("single") / "app", "single")
     app.compose["services"]["web"]["volumes"] = ["state:/state"]
     app.compose["volumes"] = {"state": None}
-    app.settings |= {"release": {"singletons": ["web"]}, "smoke-within": "20s"}  # it listens, and many wait already
+    app.compose["services"]["web"]["deploy"] = {"resources": {"limits": {"memory": "256M", "pids": 99}}}
+    how = {"singletons": ["web"]} if request.param == "singletons" else {"recreate": True}
+    app.settings |= {"release": how, "smoke-within": "20s"}  # it listens, and many wait already
     server = app.folder / "server.py"
     server.write_text(_LOCKED + server.read_text())
     app.commit()
@@ -39,11 +41,18 @@ def test_it_is_replaced_and_brought_back_without_two_of_it_or_a_failed_request(a
     seen = load.stop()
     app.commit(**{"server = http": "sys.exit('no'); server = http"})
     failed = app.run("ship", "--env", "host1")
+    plan = app.tagship("deploy", "--env", "host1", "--dry-run")
     app.tagship("restart", "--env", "host1")
 
     assert seen["failures"] == []
-    assert next(step for step in steps if step.startswith(("Stop web", "Start web"))).startswith("Stop web")
+    assert next(step for step in steps if step.startswith(("Stop ", "Start web"))).startswith("Stop ")
+    assert "up to 10 s" in plan
+    assert " s the last time" in plan
     assert failed.returncode != 0
     assert "two of me" not in failed.stderr
     assert "is serving" in failed.stderr
+    host = app.rig.hosts[0]
+    mine = host.docker("ps", "-q", "--filter", f"label=tagship.app={app.name}").split()
+    limits = "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}"
+    assert host.docker("inspect", "--format", limits, *mine).strip() == f"{256 << 20} 99"
     app.tagship("smoke-test", "--env", "host1")

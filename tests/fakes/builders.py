@@ -39,6 +39,7 @@ def rendered(  # noqa: PLR0913 - what a release is made of
     *,
     routes: tuple[Route, ...] = WEB,
     singletons: tuple[str, ...] = (),
+    recreate: bool = False,
     accessories: tuple[str, ...] = (),
     migrations: Migrations | None = None,
     configuration: str = "0" * 64,
@@ -50,7 +51,7 @@ def rendered(  # noqa: PLR0913 - what a release is made of
     """
     model = services or {"web": {}}
     version = Version(sha(digit))
-    shape = Shape(tuple(model), routes, accessories, singletons, migrations)
+    shape = Shape(tuple(model), routes, accessories, singletons, migrations, recreate)
     images = {service: image(service, built or digit) for service in model}
     name = PLACE.release_name(version, configuration)
     project = {"name": name, "services": model, "networks": {"default": {"name": name, "external": True}}}

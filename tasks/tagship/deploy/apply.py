@@ -1,5 +1,6 @@
 """Applies a plan: one match with the complete list of planned effects; each change checks the lock."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
@@ -35,13 +36,18 @@ Reporter = Callable[[str], AbstractContextManager[None]]
 
 def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOBODY) -> Migrated:
     """Perform every step, in order; stop at the first that fails. Returns what was migrated."""
-    migrated = Migrated()
+    migrated, stopped = Migrated(), 0.0
     for step in plan:
+        if isinstance(step, Stop):
+            stopped = time.monotonic()
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
             if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
+            if isinstance(step, Start) and stopped:
+                listeners.paused(time.monotonic() - stopped, step.services)
+                stopped = 0.0
             if isinstance(step, Bake | Drain | Hold):  # they last, so what follows needs a newer check
                 target.still_ours()
     return migrated

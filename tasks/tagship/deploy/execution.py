@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tagship.deploy.apply import apply
@@ -60,6 +61,7 @@ class Execution:
                 self.progress.note,
                 self._declare,
                 self._backed_up,
+                self._paused,
                 self.companion.around,
             )
             migrated = apply(proving, self.target, self.progress.step, listeners)
@@ -137,6 +139,11 @@ class Execution:
         self.entry = dataclasses.replace(self.entry, way_back=plan.encoded())
         for line in plan.lines:
             self.progress.note(line)
+
+    def _paused(self, seconds: float, services: Sequence[str]) -> None:
+        """Keep for the ledger, and for the next plan, how long nothing answered."""
+        if set(services) & set(self.new.routed) and self.before.live and self.before.live != self.new.name:
+            self.entry = dataclasses.replace(self.entry, paused=round(seconds, 2))
 
     def _backed_up(self, backup: str) -> None:
         """Show the backup's id, and keep it for the ledger, however the deploy ends."""

@@ -80,6 +80,7 @@ def plan_rollout(
     if observed.live == new.name:
         return (*revival(new, observed), *first, *_finish(new, observed, patience), *last)
     others = _leftovers(new.name, observed)
+    gone = _recreates(new, observed)
     beside = tuple(service for service in new.routed if service not in _waiting(new, observed))
     may_migrate = migrate and _may_migrate(new, observed)
     return (
@@ -91,7 +92,7 @@ def plan_rollout(
         *((KeepAssets(new, observed.live),) if any(route.assets for route in new.served.routes) else ()),
         *_switch(new, observed, patience),
         *_replace_workers(new, observed),
-        *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live else ()),
+        *((Drain(observed.live, patience.drain), Stop(observed.live)) if observed.live and not gone else ()),
         *last,
         *plan_prune(stopped(observed, others), live=new.name, previous=observed.live, keep=patience.keep),
     )
@@ -134,11 +135,13 @@ def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     routed = tuple(service for service in missing if service in new.routed)
     workers = tuple(service for service in missing if service not in new.routed)
     others = [release for release in observed.releases if release.name in _leftovers(new.name, observed)]
-    singletons, ours = new.release.shape.singletons, new.served
+    shape, ours = new.release.shape, new.served
     theirs = [
-        Stop(other.name, old) for other in others if (old := tuple(s for s in singletons if other.running.get(s)))
+        Stop(other.name, () if shape.recreate else old)
+        for other in others
+        if (old := tuple(s for s in shape.alone if other.running.get(s))) or shape.recreate
     ]
-    held = any(service in singletons for service in routed)
+    held = any(service in shape.alone for service in routed)
     unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
         *((*_pull(new), Prepare(new), Create(new)) if missing and not whole(new, standing) else ()),
@@ -210,8 +213,17 @@ def _may_migrate(new: Rendered, observed: Observed) -> bool:
     return not new.configuration.schema or live is None or live.schema != new.configuration.schema
 
 
+def _recreates(new: Rendered, observed: Observed) -> bool:
+    """Whether the live release must stop whole before this one starts, by the word of one of the two."""
+    live = observed.live_release
+    either = new.release.shape.recreate or (live is not None and live.shape.recreate)
+    return either and observed.live != new.name and observed.runs(observed.live)
+
+
 def _waiting(new: Rendered, observed: Observed) -> tuple[str, ...]:
     """The routed services that start only after their old containers stopped: singletons, and what depends on them."""
+    if _recreates(new, observed):
+        return new.routed
     live = observed.standing(observed.live)
     found = [s for s in new.routed if s in new.release.shape.singletons and live and live.running.get(s)]
     for service in new.routed:  # dependencies first
@@ -223,6 +235,8 @@ def _waiting(new: Rendered, observed: Observed) -> tuple[str, ...]:
 def _exchange(new: Rendered, observed: Observed) -> Plan:
     """Stop what must not run twice, then start the new ones. The edge holds requests from the cutover on."""
     late, live = _waiting(new, observed), observed.live
+    if _recreates(new, observed):
+        return (Drain(live, HELD_DRAIN, QUIET), Stop(live), Start(new, new.order))
     old = tuple(service for service in late if service in new.release.shape.singletons)
     return (Drain(live, HELD_DRAIN, QUIET), Stop(live, old), Start(new, late)) if late else ()
 
@@ -235,7 +249,8 @@ def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     after = new.served
     if not after.routes:
         left = observed.routing.here or observed.routing.elsewhere
-        return (Cutover(new.name), *((Serve(after, after),) if observed.live and left else ()))
+        whole_one = (Stop(observed.live), Start(new, new.order)) if _recreates(new, observed) else ()
+        return (Cutover(new.name), *whole_one, *((Serve(after, after),) if observed.live and left else ()))
     live = observed.standing(observed.live)
     before = served(observed.live_release.shape.routes, live.present) if observed.live_release and live else after
     if observed.routing.held:  # it stays so until the cutover, because the live release doesn't fit its database
@@ -259,6 +274,8 @@ def _replace_workers(new: Rendered, observed: Observed) -> Plan:
 
     They do real work as soon as they run, so this happens after the cutover.
     """
+    if _recreates(new, observed):
+        return ()  # they have started with the others
     workers = tuple(service for service in new.order if service not in new.routed)
     singletons = tuple(service for service in workers if service in new.release.shape.singletons)
     live = observed.standing(observed.live)

@@ -10,6 +10,7 @@ from tagship.deploy.execution import Execution, prove
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.order import Order
 from tagship.deploy.outcome import Outcome
+from tagship.deploy.pauses import pauses
 from tagship.deploy.preflight import findings, undrilled
 from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
@@ -111,7 +112,9 @@ def preview(environment: PreviewedEnvironment, order: Order, progress: Progress,
     if not _changes(plan, new, before):
         return f"{title}: nothing to do"
     numbered = (f"{number:3}. {step}" for number, step in enumerate(plan, 1))
-    text = "\n".join([title, *numbered, *(f"     {line}" for line in _asides(new, companion))])
+    text = "\n".join(
+        [title, *numbered, *(f"     {line}" for line in (*pauses(plan, before, new), *_asides(new, companion)))]
+    )
     if reverse:
         text = "\n".join((text, *(f"     {line}" for line in reverse.plan.lines)))
     if problems := _findings(environment, order, candidate, before, plan, progress):
@@ -276,7 +279,7 @@ def _unheld(order: Order, plan: Plan) -> Iterator[str]:
     """Why a candidate that people want to look at can't be shown before the cutover."""
     held = {type(step) for step in plan}
     if order.patience.hold and Cutover in held and Hold not in held:
-        yield "It can't be held: it has no route, or a routed service that must not run twice. Leave --hold out."
+        yield "It can't be held: it has no route, or old containers stop before the new ones start. Leave --hold out."
 
 
 def _asides(new: Rendered, companion: Companion) -> Iterator[str]:

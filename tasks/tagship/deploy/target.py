@@ -67,6 +67,8 @@ class Listeners:
     """Called with the way back, before anything is migrated."""
     backed_up: Callable[[str], object] = bool
     """Called with the id of the backup that was made before migrating."""
+    paused: Callable[[float, Sequence[str]], object] = lambda _seconds, _services: None
+    """Called after a start that had to wait for a stop, with the seconds that both took, and the services."""
     around: Callable[[str, Mapping[str, str]], AbstractContextManager[None]] = alone
     """The block around a stage, `migrate` or `cutover`, with facts for it."""
 

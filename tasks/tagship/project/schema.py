@@ -86,7 +86,13 @@ class ReleaseSettings(Table):
     )
     accessories: Strings = Field(default=(), description="Long-lived services that no deploy touches.")
     singletons: Strings = Field(
-        default=(), description="Services that must never run twice: the old container stops first."
+        default=(),
+        description="Services that must never run twice: the old container stops first. Default: those of one "
+        "container that keep SQLite in a volume.",
+    )
+    recreate: bool = Field(
+        default=False,
+        description="Whether two releases may never run at once: the old one stops whole before the new one starts.",
     )
     migrations: MigrationSettings | None = Field(
         default=None, description="Migrations, applied before the new release starts."

@@ -49,6 +49,8 @@ class Entry:
     """Of a drill: seconds between the backup's snapshot and the drill, so what would have been lost."""
     rto: float = 0
     """Of a drill: seconds that it took to have the data back and checked."""
+    paused: float = 0
+    """Seconds between the stop of the old containers and the start of the new ones, while the edge held requests."""
     way_back: dict[str, Any] = field(default_factory=dict)
     """How to go back from it, as declared before its migrations were applied; empty if none were looked at."""
     chain: str = ""
@@ -176,6 +178,7 @@ def _release(raw: dict[str, Any]) -> Release:
             accessories=_texts(shape["accessories"]),
             singletons=_texts(shape["singletons"]),
             migrations=migrations,
+            recreate=shape.get("recreate") is True,
         ),
     )
 

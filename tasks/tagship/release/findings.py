@@ -150,7 +150,7 @@ def dropped(model: Model, shape: Shape) -> list[str]:
     return [f"Left out: {what} ({', '.join(items)}): {why}" for items, what, why in lines if items]
 
 
-def _writes(volume: object) -> bool:
+def writes(volume: object) -> bool:
     """Whether a service's volume has a name and may be written to; an anonymous one is each container's own."""
     if not isinstance(volume, Mapping):
         return False
@@ -162,8 +162,8 @@ def overlapping(model: Model, shape: Shape) -> list[str]:
     found = []
     for name in dict.fromkeys(route.service for route in shape.routes):
         settings = model["services"][name]
-        volumes = [volume["source"] for volume in settings.get("volumes") or () if _writes(volume)]
-        if volumes and replicas(settings) == 1 and name not in shape.singletons:
+        volumes = [volume["source"] for volume in settings.get("volumes") or () if writes(volume)]
+        if volumes and replicas(settings) == 1 and name not in shape.alone:
             found.append(
                 f"{name} writes to {', '.join(volumes)} and runs twice until the cutover: list it in "
                 "release.singletons if only one process may write there, as with SQLite"

@@ -92,6 +92,13 @@ class Shape:
     accessories: tuple[str, ...] = ()
     singletons: tuple[str, ...] = ()
     migrations: Migrations | None = None
+    recreate: bool = False
+    """Whether two releases may never run at once."""
+
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """The services whose old containers stop before the new ones start."""
+        return self.services if self.recreate else self.singletons
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Decides which services of a Compose file make up a release, as tagship.yml says."""
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -8,9 +9,10 @@ from typing import Any
 from tagship.errors import ConfigError
 from tagship.project.migration_settings import MigrationSettings
 from tagship.project.schema import ReleaseSettings, Settings
-from tagship.release.findings import Where, nowhere
+from tagship.release.findings import Where, nowhere, writes
 from tagship.release.model import Migrations, Route, Shape, replicas
 
+_SQLITE = re.compile(r"(^|:?-)sqlite|\.(sqlite3?|db)}?$", re.MULTILINE)
 _DJANGO = "python manage.py"
 
 Problem = tuple[tuple[str, ...], str, str]
@@ -42,9 +44,22 @@ def shape(settings: Settings, services: Mapping[str, Any], where: Where = nowher
         services=tuple(sorted(ours)),
         routes=tuple(routes),
         accessories=tuple(sorted(release.accessories)),
-        singletons=release.singletons,
+        singletons=release.singletons if "singletons" in release.model_fields_set else _exclusive(ours, services),
         migrations=_migrations(release.migrations) if release.migrations else None,
+        recreate=release.recreate,
     )
+
+
+def _exclusive(ours: Iterable[str], services: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services that are stop-first unless tagship.yml says otherwise."""
+    return tuple(name for name in ours if replicas(services[name]) == 1 and keeps_sqlite(services[name]))
+
+
+def keeps_sqlite(settings: Mapping[str, Any]) -> bool:
+    """Whether a service's variables name an SQLite file, and it writes to a volume, where that file must be."""
+    given = settings.get("environment") or {}
+    values = given.values() if isinstance(given, Mapping) else (str(line).partition("=")[2] for line in given)
+    return any(map(writes, settings.get("volumes") or ())) and bool(_SQLITE.search("\n".join(map(str, values))))
 
 
 def _routes(given: Mapping[str, str]) -> tuple[list[Route], list[Problem]]:

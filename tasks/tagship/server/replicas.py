@@ -96,7 +96,7 @@ def short(container: Container) -> str:
 
 def replaceable(rendered: Rendered, service: str, found: Mapping[str, Any]) -> bool:
     """Whether a service's container may run twice for a while: it has a route, but no port of the server. Pure."""
-    return _routed(rendered, service) and service not in rendered.release.shape.singletons and not _published(found)
+    return _routed(rendered, service) and service not in rendered.release.shape.alone and not _published(found)
 
 
 def _published(found: Mapping[str, Any]) -> bool:

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tagship.release.shape import keeps_sqlite
 from tagship.setup import compose, known
 from tagship.setup.dockerfile import Dockerfile
 
 _FRONT = re.compile(r"front|web|client|ui|nginx|proxy|caddy|gateway|site|www|app", re.IGNORECASE)
 _BACK = re.compile(r"back|api|server|django|rails|flask", re.IGNORECASE)
 _ONCE = re.compile(r"\bcelery\b.*(\bbeat\b|\s-B\b)|\bclock\b|\bscheduler\b|\bcrond?\b")
-
-_SQLITE = re.compile(r"^sqlite|\.(sqlite3?|db)$", re.MULTILINE)
 
 
 @dataclass
@@ -68,19 +67,12 @@ def _put(found: Places, name: str, settings: Mapping[str, Any], made: Dockerfile
         if not compose.ports(settings) and _ONCE.search(f"{compose.words(settings.get('command'))} {name}"):
             found.singletons.append(name)
             found.guesses.append(f"{name} looks like a scheduler, so it never runs twice (release.singletons).")
-        elif any(_named(item) for item in settings.get("volumes") or ()) and _SQLITE.search(_values(settings)):
+        elif keeps_sqlite(settings):
             found.singletons.append(name)
             found.guesses.append(
                 f"{name} keeps SQLite in a volume, so it never runs twice (release.singletons): requests wait while a "
                 "deploy replaces it."
             )
-
-
-def _values(settings: Mapping[str, Any]) -> str:
-    """The values of a service's variables, each on a line."""
-    given = settings.get("environment") or {}
-    values = given.values() if isinstance(given, Mapping) else (str(line).partition("=")[2] for line in given)
-    return "\n".join(map(str, values))
 
 
 def _route(found: Places, services: Mapping[str, Mapping[str, Any]], made: Mapping[str, Dockerfile]) -> None:

@@ -409,6 +409,48 @@ def test_a_singleton_that_answers_requests_changes_places_after_the_cutover_whil
     )
 
 
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_release_that_may_not_overlap_starts_when_the_old_one_is_gone_whole(*, newer: bool) -> None:
+    old, new = rendered("a", WITH_WORKER, recreate=not newer), rendered("b", WITH_WORKER, recreate=newer)
+
+    plan = plan_rollout(new, observed(old), PATIENCE)
+
+    assert plan[3:] == (
+        Serve(new.served, old.served),
+        Cutover(new.name),
+        Drain(old.name, 5, 0.5),
+        Stop(old.name),
+        Start(new, ("web", "worker")),
+        SmokeTest(new.name, candidate=False),
+    )
+
+
+def test_without_a_route_too_a_release_that_may_not_overlap_starts_when_the_old_one_is_gone() -> None:
+    old, new = (rendered(digit, {"worker": {}}, routes=(), recreate=True) for digit in "ab")
+
+    plan = plan_rollout(new, observed(old), PATIENCE)
+
+    at = plan.index(Cutover(new.name))
+    assert plan[at + 1 : at + 3] == (Stop(old.name), Start(new, ("worker",)))
+    assert sum(isinstance(step, Start | Stop) for step in plan) == 2
+
+
+def test_a_killed_deploy_of_a_release_that_may_not_overlap_is_finished_when_the_old_one_is_gone() -> None:
+    old, new = rendered("a", {"web": {}, "former": {}}), rendered("b", recreate=True)
+
+    plan = plan_rollout(new, observed(new, standing(old), standing(new, 2, running=())), PATIENCE)
+
+    assert plan.index(Stop(old.name)) < plan.index(Start(new, ("web",)))
+
+
+def test_a_release_that_failed_where_none_may_overlap_is_gone_before_the_old_one_comes_back() -> None:
+    old, new = (rendered(digit, WITH_WORKER, recreate=True) for digit in "ab")
+
+    plan = plan_recovery(new.name, good(old), observed(new, standing(old, running=()), standing(new, 2, running=())))
+
+    assert plan[-2:] == (Remove(new.name), Resume(old.name, ("web", "worker")))
+
+
 def test_a_singleton_with_a_route_is_tested_first_while_no_other_runs() -> None:
     new = rendered("b", singletons=("web",))
 

@@ -1,6 +1,6 @@
 """What tagship.yml may contain, and the errors for everything else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -372,6 +372,21 @@ def test_a_singleton_has_one_container(load: Load) -> None:
 
     with pytest.raises(ConfigError, match="web never runs twice, but has 3 replicas"):
         shape.shape(load(LEAST + "release: {singletons: web}\n"), services)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////data/x", "${DATABASE_URL:-sqlite:////data/shop.db}", "/data/shop.sqlite3"])
+def test_what_keeps_sqlite_in_a_volume_stops_first_unless_the_file_decides(load: Load, url: str) -> None:
+    volume = {"type": "volume", "source": "data", "target": "/data"}
+    web = {"build": {"context": "."}, "environment": {"DATABASE_URL": url}, "volumes": [volume]}
+
+    def alone(web: Mapping[str, object], said: str = "") -> tuple[str, ...]:
+        return shape.shape(load(LEAST + said), {**SERVICES, "web": web}).alone
+
+    assert alone(web) == ("web",)
+    assert alone(web, "release: {singletons: []}\n") == ()
+    assert alone({**web, "volumes": [{**volume, "read_only": True}]}) == ()
+    assert alone({**web, "deploy": {"replicas": 2}}) == ()
+    assert alone({**web, "environment": {"DATABASE_URL": "postgres://db/shop"}}) == ()
 
 
 def test_commands_of_ones_own_replace_djangos(load: Load) -> None:

@@ -123,6 +123,7 @@ def test_a_release_is_rendered_again_from_its_record(migrations: Migrations | No
         {"web": {"command": ["⟦S⟧", "$$x"]}, "beat": {}},
         routes=(*API, *WEB),
         singletons=("beat",),
+        recreate=True,
         accessories=("db",),
         migrations=migrations,
     )

@@ -91,6 +91,15 @@ def test_the_deploy_keys_restart_policy_does_not_win(condition: str, policy: str
     assert (service["restart"], service["labels"]["tagship.restart"]) == ("no", policy)
 
 
+def test_resource_limits_are_those_of_the_compose_file() -> None:
+    resources = {"limits": {"memory": "268435456", "cpus": 0.5, "pids": 99}, "reservations": {"memory": "134217728"}}
+
+    service = web(deploy={"resources": resources}, mem_limit="268435456", cpus=0.5)
+
+    assert service["deploy"] == {"resources": resources}
+    assert (service["mem_limit"], service["cpus"]) == ("268435456", 0.5)
+
+
 def test_a_one_shot_does_not_start_again_for_ever() -> None:
     model = resolved(web={"depends_on": {"assets": {"condition": "service_completed_successfully"}}}, assets={})
 
