@@ -6,8 +6,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "tasks" / "tagship"
 ORDER = (
-    "commands", "setup", "testing", "server", "companions", "sentry", "deploy", "backups", "images", "github",
-    "variables", "checks", "migrations", "edge", "engine", "source", "proof", "release", "project",
+    "commands", "setup", "testing", "explain", "server", "companions", "sentry", "deploy", "backups", "images",
+    "github", "variables", "checks", "migrations", "edge", "engine", "source", "proof", "release", "project",
     "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from invoke.context import Context
 
-from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, JSON, VERBOSE, WAIT, task
+from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, EXPLAIN, JSON, VERBOSE, WAIT, task
 from tagship.errors import UsageError
 
 
@@ -21,6 +21,7 @@ from tagship.errors import UsageError
         "backup": BACKUP,
         "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
         "dry-run": DRY_RUN,
+        "explain": EXPLAIN,
         "wait": WAIT,
         "json": JSON,
     }
@@ -33,6 +34,7 @@ def deploy(  # noqa: PLR0913 - its options
     backup: str = "",
     hold: str = "",
     dry_run: bool = False,
+    explain: bool = False,
     wait: int = 0,
     json: bool = False,
 ) -> None:
@@ -49,7 +51,7 @@ def deploy(  # noqa: PLR0913 - its options
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
-        how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup)
+        how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup, explain)
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
             session, release, resolved = released(opening, settings, version, how.progress, planned=dry_run)
@@ -76,6 +78,7 @@ def _seconds(hold: str) -> float:
         "identity": "File with age's private key, for a restore. Default: TAGSHIP_IDENTITY, the key itself.",
         "keep-schema": "Reverse no migration, whatever the deploy declared.",
         "dry-run": DRY_RUN,
+        "explain": EXPLAIN,
         "wait": WAIT,
         "json": JSON,
     }
@@ -88,6 +91,7 @@ def rollback(  # noqa: PLR0913 - its options
     identity: str = "",
     keep_schema: bool = False,
     dry_run: bool = False,
+    explain: bool = False,
     wait: int = 0,
     json: bool = False,
 ) -> None:
@@ -106,7 +110,7 @@ def rollback(  # noqa: PLR0913 - its options
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
 
-        how = RunOptions(Progress(quiet=json), wait, dry_run, json)
+        how = RunOptions(Progress(quiet=json), wait, dry_run, json, explain=explain)
         with how.progress.step(f"Connect to {settings.engine}"):
             session = opening.session()
         what = order(settings, Action.ROLLBACK, former(settings, to, how.progress))

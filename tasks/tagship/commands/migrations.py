@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from tagship.commands.task import BACKUP, ENV, JSON, WAIT, task
+from tagship.commands.task import BACKUP, ENV, EXPLAIN, JSON, WAIT, task
 from tagship.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
         "env": ENV,
         "sha": "The commit whose migrations to apply, any unambiguous prefix. Default: the current one.",
         "dry-run": "Print the pending migrations with their SQL and the way back, and apply none.",
+        "explain": EXPLAIN,
         "backup": BACKUP,
         "wait": WAIT,
         "json": JSON,
     }
 )
 def migrate(  # noqa: PLR0913 - its options
-    _: Context, env: str = "", sha: str = "", dry_run: bool = False, backup: str = "", wait: int = 0, json: bool = False
+    _: Context,
+    env: str = "",
+    sha: str = "",
+    dry_run: bool = False,
+    explain: bool = False,
+    backup: str = "",
+    wait: int = 0,
+    json: bool = False,
 ) -> None:
     """Apply a commit's pending migrations.
 
@@ -50,6 +58,11 @@ def migrate(  # noqa: PLR0913 - its options
             raise ConfigError("tagship.yml has no migrations.", hint="set release.migrations")
         session, release, resolved = released(opening, settings, version, progress, planned=False)
         what = without(backup, order(settings, Action.MIGRATE, just(release, resolved)))
+        if explain:
+            from tagship.commands.explaining import explained
+
+            print(explained(session, what, progress))
+            return
         back_up = before_migrating(session, backup, progress)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)
         with supervised, session.locked(what.holder, wait=wait, back_up=back_up) as environment:

@@ -52,6 +52,8 @@ class RunOptions:
     json: bool = False
     backup: str = ""
     """`skip` for no backup before migrating."""
+    explain: bool = False
+    """Print the plan as a script of docker commands, and change nothing."""
     before: tuple[str, ...] = ()
     """What a plan begins with."""
 
@@ -117,6 +119,11 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
     """Run the order, or print its plan, and print the result."""
     settings, action, what = session.settings, str(what.action), without(how.backup, what)
     companion = companions(session, what.holder, how.progress)
+    if how.explain:
+        from tagship.commands.explaining import explained
+
+        print(explained(session, what, how.progress))
+        return
     if how.dry_run:
         with session.looked_at() as looked_at:
             plan = story.preview(looked_at, what, how.progress, companion)

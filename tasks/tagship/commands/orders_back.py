@@ -73,7 +73,7 @@ def bring_back(session: Session, what: Order, how: RunOptions, *, identity: str,
         bring(session, what, how)
     except RestoreNeededError as error:
         lost = f"{error.problem}\nWhat was written since will be lost."
-        if how.dry_run or not _agrees(settings, lost, yes=yes):
+        if how.dry_run or how.explain or not _agrees(settings, lost, yes=yes):
             raise
         from tagship.backups.files import DATABASE
         from tagship.commands.restore import RestoreOrder, restored

@@ -69,6 +69,7 @@ def _refuse(options: Mapping[str, Any]) -> None:
 SKIP = "skip"
 ENV = "The environment of tagship.yml; required."
 JSON = "Print the result as JSON."
+EXPLAIN = "Print the plan as a shell script of docker commands and change nothing."
 DRY_RUN = "Print the plan and change nothing."
 CHECK_IN = "Report this run to Sentry's monitor APP-{}-ENV; its schedule as five cron fields, in UTC."
 VERBOSE = "Print all that the build prints, while it builds."

@@ -53,7 +53,7 @@ class Execution:
 
         If it fails before the release is proven, undo it and raise the error.
         """
-        proving, tidying = _parted(plan)
+        proving, tidying = parted(plan)
         try:
             look = self.companion.while_baking
             listeners = Listeners(
@@ -222,7 +222,7 @@ def prove(target: Target, before: Observed, entry: ledger.Entry, progress: Progr
     progress.note(f"recorded late: {before.live}, {entry.result}")
 
 
-def _parted(plan: Plan) -> tuple[Plan, Plan]:
+def parted(plan: Plan) -> tuple[Plan, Plan]:
     """Split a plan into the part that makes the new release live and proven, and the cleaning up."""
     at = next(at for at in range(len(plan) + 1) if all(isinstance(step, _TIDYING) for step in plan[at:]))
     return plan[:at], plan[at:]

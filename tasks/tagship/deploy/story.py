@@ -14,8 +14,8 @@ from tagship.deploy.pauses import pauses
 from tagship.deploy.preflight import findings, undrilled
 from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
-from tagship.deploy.rollout import changes, plan_rollout
-from tagship.deploy.steps import Cutover, Hold, Migrate, Plan, Reverse
+from tagship.deploy.rollout import changes, plan_rollout, revival
+from tagship.deploy.steps import Cutover, Hold, Migrate, Plan, Prepare, Pull, Remove, Reverse
 from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvironment
 from tagship.errors import CheckError, StoppedError, TagshipError
 from tagship.proof import ledger
@@ -122,6 +122,53 @@ def preview(environment: PreviewedEnvironment, order: Order, progress: Progress,
             "\n".join((text, "The deploy would be refused:", *problems)), hint="solve this first; nothing was changed"
         )
     return "\n".join((text, *(f"     {line}" for line in _foreseen(environment, candidate, plan, before))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A plan as data, and everything to carry it out by hand."""
+
+    candidate: Candidate
+    before: Observed
+    plan: Plan
+    entry: ledger.Entry
+    """What to add to the ledger, without what is known only at the end."""
+    reverse: Reverse | None = None
+
+
+def planned(environment: PreviewedEnvironment, order: Order, progress: Progress) -> Planned:
+    """The plan as data; changes nothing and takes no lock. Raises CheckError if it would be refused."""
+    before = environment.observe()
+    candidate, reverse = _way_back(environment, order, order.choose(before, environment.release), before)
+    new = candidate.rendered
+    plan = _plan(order, new, before, reverse)
+    entry = dataclasses.replace(_entry(order, new, before, ""), restores=candidate.restores)
+    if order.action is Action.MIGRATE:
+        made = (*revival(new, before), Pull(tuple(sorted(set(new.release.images.values())))), Prepare(new))
+        left = () if before.standing(new.name) else (Remove(new.name),)
+        plan = (*made, Migrate(new, before.former), *left)
+    elif not _changes(plan, new, before):
+        plan = ()
+    if plan:
+        refuse(_findings(environment, order, candidate, before, plan, progress))
+    if any(isinstance(step, Migrate) for step in plan):
+        entry = _declared(entry, environment, candidate, before)
+    else:
+        known = next((past.migrations for past in reversed(before.history) if past.migrations), ())
+        if reverse and reverse.plan.first:
+            entry = dataclasses.replace(entry, migrations=reverse.plan.leaves or known)
+        else:
+            entry = dataclasses.replace(entry, migrations=known, way_back=reverse.plan.encoded() if reverse else {})
+    return Planned(candidate, before, plan, entry, reverse)
+
+
+def _declared(
+    entry: ledger.Entry, environment: PreviewedEnvironment, candidate: Candidate, before: Observed
+) -> ledger.Entry:
+    """The entry with the way back from what is pending. Raises TagshipError if that can't be known."""
+    found = environment.foresee(candidate, before.former)
+    way = timed(found.way_back, before.history).encoded() if found.way_back else {}
+    return dataclasses.replace(entry, way_back=way, migrations=() if found.applied else found.leaves)
 
 
 def _way_back(

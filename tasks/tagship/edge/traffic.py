@@ -55,6 +55,11 @@ class Edge(State):
         said = self._shell.run(established).strip()
         return int(said) if said.isdigit() else 0
 
+    def configuration(self) -> tuple[routes.Json, str]:
+        """Caddy's HTTP configuration, empty if it can't be read, and the Etag with which it may be changed."""
+        answer = self._admin("GET", SERVED)
+        return application(answer), answer[1]
+
     def serve(self, wanted: routes.Site) -> bool:
         """Install these routes, in one change of the configuration. Returns whether there was a change.
 

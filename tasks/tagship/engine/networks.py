@@ -43,13 +43,7 @@ def ensure(  # noqa: PLR0913 - what a network is made of
     known = there or listed(engine)
     if found := next((network for network in known if network["Name"] == name), None):
         return found
-    used = [
-        ipaddress.ip_network(config["Subnet"], strict=False)
-        for network in known
-        for config in (network["IPAM"].get("Config") or ())
-        if config.get("Subnet")
-    ]
-    for subnet in _free(within, prefix, used):
+    for subnet in free(within, prefix, known):
         wanted = {
             "Name": name,
             "Driver": "bridge",
@@ -70,9 +64,14 @@ def ensure(  # noqa: PLR0913 - what a network is made of
     raise CheckError(f"No subnet is free in {within} for the network {name}.", hint="widen edge.networks")
 
 
-def _free(
-    within: str, prefix: int, used: list[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def free(within: str, prefix: int, there: Networks) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The subnets of a range that overlap none of the networks that are there."""
+    used = [
+        ipaddress.ip_network(config["Subnet"], strict=False)
+        for network in there
+        for config in (network["IPAM"].get("Config") or ())
+        if config.get("Subnet")
+    ]
     whole = ipaddress.ip_network(within)
     for subnet in whole.subnets(new_prefix=prefix):
         # the first block of the range is reserved for the edge

@@ -20,8 +20,15 @@ class Preview(Reader):
     def __init__(self, engine: Engine, edge: Edge | None, settings: Environment, credentials: Credentials) -> None:
         at = Addresses.of(settings)
         super().__init__(engine, edge, settings.place, at, planning=True, maintenance=settings.maintenance)
+        self.edge = edge
+        """None without a running edge."""
         self._settings = settings
         self._credentials = credentials
+
+    @property
+    def last(self) -> str:
+        """The ledger's last line, as last read."""
+        return self._last
 
     def foresee(self, candidate: Candidate, former: Former) -> Migrated:
         """Pull the migrating image if the server lacks it, and ask it in one-offs without a network of the release."""

@@ -49,7 +49,7 @@ def ledger_before_cutover(patch: pytest.MonkeyPatch) -> None:
         at = next((at for at, step in enumerate(plan) if isinstance(step, Cutover)), len(plan))
         return plan[:at], plan[at:]
 
-    patch.setattr(execution, "_parted", parted)
+    patch.setattr(execution, "parted", parted)
 
 
 def readiness_ignored(patch: pytest.MonkeyPatch) -> None:

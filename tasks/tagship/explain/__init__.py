@@ -1,0 +1,1 @@
+"""A plan as a shell script of plain docker commands, for the day when Tagship itself can't run."""
