@@ -26,3 +26,22 @@ def test_a_program_that_ends_while_a_long_stream_is_fed_to_it_is_noticed_with_it
     engine.close()
 
     assert took < 15
+
+
+@pytest.mark.parametrize("host", [0, 1], ids=["engine-28", "engine-20.10"])
+def test_a_workbench_of_an_image_with_a_volume_has_no_volume_that_an_engine_which_is_killed_could_leave(
+    rig: Rig, host: int
+) -> None:
+    image = rig.image("postgis")
+    rig.hosts[host].docker("pull", "--quiet", image)
+    engine = Engine(rig.hosts[host].socket)
+    engine.connect()
+    with Workbench(engine, "tagship-contract-volume", image, {"NetworkMode": "none"}) as bench:
+        declared = engine.get(f"/images/{image}/json")["Config"]["Volumes"]
+        mounted = engine.get(f"/containers/{bench.id}/json")["Mounts"]
+        named = bench.run(["stat", "-f", "-c", "%T", *declared]).split()
+    engine.close()
+
+    assert declared
+    assert [mount for mount in mounted if mount["Type"] == "volume"] == []
+    assert set(named) == {"tmpfs"}

@@ -253,6 +253,6 @@ def _live_killed(scene: Scene) -> Iterator[None]:
 @kind("new release killed")
 def _new_killed(scene: Scene) -> Iterator[None]:
     folder = f"/tagship/{scene.wanted.place}"
-    scene.serves = scene.docker("exec", EDGE, "cat", f"{folder}/live").strip() == scene.before
+    scene.serves &= scene.docker("exec", EDGE, "cat", f"{folder}/live").strip() == scene.before
     scene.kill_containers(*scene.containers(live=False))
     yield

@@ -16,7 +16,7 @@ from typing import Any
 from tagship.backups import parts
 from tagship.backups.manifest import Manifest, Part
 from tagship.backups.store import Store
-from tagship.backups.workbench import Workbench
+from tagship.backups.workbench import Workbench, in_memory_of
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError, TagshipError
@@ -120,6 +120,8 @@ class Exchange:
 
         Raises BackupError; then the old ones are back. `kept`: the name of the volume for them.
         """
+        mounts = [{**self._folder.mount, "Target": MOUNTED}]
+        in_memory = in_memory_of(self._engine, self._folder.image, mounts)
         settings = {
             "Image": self._folder.image,
             "User": "0",
@@ -127,7 +129,7 @@ class Exchange:
             "Cmd": [],
             "Healthcheck": {"Test": ["NONE"]},
             "Labels": {f"{LABEL}.workbench": self._name},
-            "HostConfig": {"NetworkMode": "none", "Mounts": [{**self._folder.mount, "Target": MOUNTED}]},
+            "HostConfig": {"NetworkMode": "none", "Mounts": mounts, "Tmpfs": in_memory},
         }
         with self._alone(settings) as container:
             self._engine.call("POST", f"/containers/{container}/start")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tagship.backups.encryption import CHUNK
 from tagship.backups.store import Source
-from tagship.backups.workbench import Workbench
+from tagship.backups.workbench import Workbench, in_memory_of
 from tagship.engine import containers, volumes
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError
@@ -127,11 +127,12 @@ def mounted(engine: Engine, place: Place, name: str, image: str) -> Iterator[str
         if error.status != _MISSING:
             raise
         raise BackupError(f"The server has no volume {whole}.", hint="correct backups.volumes") from None
+    mounts = [{"Type": "volume", "Source": whole, "Target": MOUNTED}]
     settings = {
         "Image": image,
         "Cmd": ["true"],
         "Labels": {f"{LABEL}.workbench": f"{place}-{name}"},
-        "HostConfig": {"Mounts": [{"Type": "volume", "Source": whole, "Target": MOUNTED}]},
+        "HostConfig": {"Mounts": mounts, "Tmpfs": in_memory_of(engine, image, mounts)},
     }
     container = str(engine.call("POST", "/containers/create", settings)["Id"])
     try:

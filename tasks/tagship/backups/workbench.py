@@ -46,6 +46,7 @@ class Workbench:
         """
         self.engine = engine
         self.name = name
+        in_memory = {} if runs else {"Tmpfs": in_memory_of(engine, image, host.get("Mounts") or ())}
         settings = {
             **(config or {}),
             "Image": image,
@@ -56,7 +57,7 @@ class Workbench:
             "AttachStdin": True,
             "Healthcheck": {"Test": ["NONE"]},
             "Labels": {f"{LABEL}.workbench": name},
-            "HostConfig": {"AutoRemove": True, **host},
+            "HostConfig": {"AutoRemove": True, **in_memory, **host},
         }
         self.id = self._created(settings)
         self._held: Hijacked | None = None
@@ -117,6 +118,16 @@ class Workbench:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def in_memory_of(engine: Engine, image: str, mounts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """HostConfig's Tmpfs for the volumes that an image declares, but for what is mounted there.
+
+    An engine that is killed leaves a container's anonymous volumes, and these would be empty and of no use.
+    """
+    declared = engine.get(f"/images/{image}/json")["Config"].get("Volumes") or {}
+    taken = [f"{mount['Target'].rstrip('/')}/" for mount in mounts]
+    return {path: "" for path in declared if not any(f"{path}/".startswith(each) for each in taken)}
 
 
 class Program:

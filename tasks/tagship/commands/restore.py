@@ -16,7 +16,7 @@ from tagship.backups.store import Store
 from tagship.backups.stores import open_store
 from tagship.backups.workbench import Program, Workbench
 from tagship.commands.backup_inputs import IDENTITY, configured, database, identities, manifest_of
-from tagship.errors import CheckError, TagshipError, UsageError
+from tagship.errors import CheckError, LockedError, TagshipError, UsageError
 from tagship.github import deployments
 from tagship.project.schema import Environment
 from tagship.proof import ledger
@@ -170,14 +170,24 @@ class _Work:
         edge = environment.edge
         with edge.held(environment.site(environment.observe()), on=hold) if swaps or files_ else nullcontext():
             self._load(what, files_)
-            environment.lease.check()
             if plan and swaps:
                 self._swap(plan)
-            kept = {each.name: self._exchange(each, what.backup) for each in files_}
+            kept: dict[str, str] = {}
+            for each in files_:
+                self._confirm(["the database"] * swaps + list(kept))
+                kept[each.name] = self._exchange(each, what.backup)
         for each in files_:
             with self._progress.step(f"Move the old files of {each.name} into a volume"):
                 each.keep(kept[each.name])
         return replace(what, kept={name: volume for name, volume in kept.items() if volume}, seconds=self._seconds)
+
+    def _confirm(self, replaced: Sequence[str]) -> None:
+        try:
+            self._environment.lease.confirm()
+        except LockedError as error:
+            if replaced:
+                error.add_hint(f"{', '.join(replaced)} had been replaced before")
+            raise
 
     @property
     def _seconds(self) -> float:
@@ -186,6 +196,7 @@ class _Work:
     def _load(self, what: Restored, files_: Sequence[Replacement]) -> None:
         """Load all beside the old; if anything fails, nothing is left of it."""
         laid: list[Replacement] = []
+        loaded: list[restore.Plan] = []
         try:
             for replacing in files_:
                 with self._progress.step(f"Lay the files of {replacing.name} beside the old ones"):
@@ -194,12 +205,16 @@ class _Work:
             if what.plan:
                 with self._progress.step(f"Load backup {what.backup.id} into {what.plan.loading} and compare it"):
                     refused = restore.load(self._bench, self._server.access, what.plan, self._store, self._keys)
+                loaded.append(what.plan)
                 for each in refused:
                     self._progress.note(f"the server refuses what the backup has: {each}")
+            self._environment.lease.confirm()
         except BaseException:
-            for replacing in laid:
-                with suppress(TagshipError):  # the cause is what matters; the next restore clears it
+            with suppress(TagshipError):  # the cause is what matters; the next restore clears it
+                for replacing in laid:
                     replacing.clear()
+                for plan in loaded:
+                    restore.drop(self._bench, self._server.access, plan)
             raise
 
     def _exchange(self, files_: Replacement, backup: Manifest) -> str:

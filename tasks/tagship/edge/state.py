@@ -200,10 +200,20 @@ class State:
         """Store a release's record."""
         self._shell.run(replace_file(f"{self._folder}/releases/{release}.json", record))
 
-    def append(self, line: str) -> None:
-        """Append a line to the ledger. If the last line was truncated, end it first, so that they don't merge."""
+    def append(self, line: str, after: str | None) -> str | None:
+        """Append a line to the ledger if its last line is `after`: empty for none, None for any.
+
+        Otherwise returns that last line. If it was truncated, it is ended first, so that they don't merge.
+        """
         file, whole = quote(f"{self._folder}/ledger.jsonl"), f"{line}\n".encode()
-        self._shell.run(f'[ -z "$(tail -c 1 {file} 2>/dev/null)" ] || echo >> {file}\n{encoded(whole)} >> {file}')
+        same = "true" if after is None else f'[ "$last" = "$({encoded(after.encode())})" ]'
+        script = (
+            f"last=$(tail -n 1 {file} 2>/dev/null)\nif {same}; then\n"
+            f'[ -z "$(tail -c 1 {file} 2>/dev/null)" ] || echo >> {file}\n{encoded(whole)} >> {file}\n'
+            "else printf '%s\\n' \"$last\"; fi"
+        )
+        other = self._shell.run(script)
+        return other.decode(errors="replace").removesuffix("\n") if other else None
 
     def lines(self) -> tuple[str, ...]:
         """The whole ledger."""

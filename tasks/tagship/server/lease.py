@@ -74,6 +74,11 @@ class Lease:
                 hint="look at `tagship status`, then deploy again; someone released the lock or removed its container",
             )
 
+    def confirm(self) -> None:
+        """Check the lock now, before a change that can't be undone. Raises LockedError."""
+        self.check()
+        self.check()
+
     def __enter__(self) -> Self:
         try:
             self._take()

@@ -51,7 +51,7 @@ def down(environment: LockedServer, these: Sequence[Container], progress: Progre
     site = environment.site(environment.observe())
     for container in these:
         site = sites.without(site, container.name.removeprefix(f"{container.project}-"))
-    environment.lease.check()
+    environment.lease.confirm()
     with progress.step(f"Drain and remove {', '.join(_short(c.name, c) for c in these)}"):
         environment.edge.serve(site)
         drained(environment, these)

@@ -140,11 +140,13 @@ class Connection:
         return True
 
     def said(self) -> str:
-        """The last lines that ssh wrote."""
-        if self._errors.closed:
+        """The last lines that ssh wrote; nothing once it is closed, which another thread may do at any moment."""
+        try:
+            self._errors.seek(0)
+            written = self._errors.read()
+        except ValueError:
             return ""
-        self._errors.seek(0)
-        lines = [line.strip().rstrip(".") for line in self._errors.read().splitlines() if line.strip()]
+        lines = [line.strip().rstrip(".") for line in written.splitlines() if line.strip()]
         return "; ".join(dict.fromkeys(lines[-3:]))
 
     def close(self) -> None:

@@ -108,9 +108,19 @@ class LockedServer(Reader):
         return Server(self, candidate.secrets if candidate else {})
 
     def record(self, entry: ledger.Entry) -> None:
-        """Append to the ledger, after the line last read or written; with the lock held, nobody else writes."""
-        line = ledger.line(replace(entry, why=redaction.hide_secrets(entry.why)), self._last)
-        self.edge.append(line)
+        """Append to the ledger, after the line last read or written.
+
+        Somebody else writes in between only if our lock was freed; then ours follows theirs.
+        """
+        entry = replace(entry, why=redaction.hide_secrets(entry.why))
+        before = self._last
+        line = ledger.line(entry, before)
+        other = self.edge.append(line, before)
+        while other is not None:
+            # bytes that are no text are never the same as what was read of them
+            garbled, before = other == before, other
+            line = ledger.line(entry, before)
+            other = self.edge.append(line, None if garbled else before)
         self._last = line
 
 

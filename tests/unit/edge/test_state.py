@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,9 @@ from tagship.edge import routes
 from tagship.edge.shell import Shell
 from tagship.edge.state import ACCEPTED, REJECTED, WAITS, State
 from tagship.engine.client import Engine
+from tagship.proof import ledger
+from tagship.proof.ledger import Entry
+from tagship.server.target import LockedServer
 from tests.fakes.builders import PLACE
 from tests.fakes.servers import Server
 from tests.fakes.shells import shell
@@ -32,6 +36,39 @@ def test_a_renewed_pool_has_another_name_than_before_which_is_absolute_or_not(st
         found.append((tmp_path / str(PLACE) / routes.POOL).read_text())
 
     assert found == [".", "", "."]
+
+
+def test_a_line_is_appended_only_after_the_one_it_follows(state: State) -> None:
+    assert state.append('{"first": "\'a b\' $HOME"}', "") is None
+
+    assert state.append("second", "") == '{"first": "\'a b\' $HOME"}'
+    assert state.append("second", '{"first": "\'a b\' $HOME"}') is None
+
+    assert state.lines() == ('{"first": "\'a b\' $HOME"}', "second")
+
+
+def test_a_truncated_last_line_is_ended_before_another_follows(state: State, tmp_path: Path) -> None:
+    (tmp_path / str(PLACE) / "ledger.jsonl").write_text("first\nsec")
+
+    assert state.append("third", "sec") is None
+
+    assert state.lines() == ("first", "sec", "third")
+
+
+@pytest.mark.parametrize("torn", [b'{"by": "another"}\n', b"\xff\n", b'{"by": "\xff'])
+def test_what_is_recorded_follows_what_somebody_else_wrote_meanwhile(state: State, tmp_path: Path, torn: bytes) -> None:
+    ours = SimpleNamespace(edge=state, _last="")
+    entry = Entry("2026-01-01T00:00:00", "deploy", ledger.GOOD, "shop-staging-aaaaaaaa-bbbbbb", "a" * 40)
+    LockedServer.record(ours, entry)  # type: ignore[arg-type]
+    with (tmp_path / str(PLACE) / "ledger.jsonl").open("ab") as file:
+        file.write(torn)
+
+    LockedServer.record(ours, entry)  # type: ignore[arg-type]
+    LockedServer.record(ours, entry)  # type: ignore[arg-type]
+
+    broken = list(ledger.breaks(state.lines()))
+    assert len(state.lines()) == 4
+    assert all(problem.startswith("Line 2 ") for problem in broken)
 
 
 def test_neighbours_are_found_by_the_beginning_of_their_names(state: State, tmp_path: Path) -> None:

@@ -202,6 +202,15 @@ def test_a_lock_that_somebody_freed_stops_the_deploy_at_the_next_change(engine: 
             two_changes(held)
 
 
+def test_before_what_can_not_be_undone_a_lock_that_was_freed_just_now_is_noticed(engine: Engine, locks: Locks) -> None:
+    with Lease(engine, PLACE, ME) as held:
+        held.check()
+        held.confirm()
+        locks.free()
+        with pytest.raises(LockedError, match="lost during the deploy"):
+            held.confirm()
+
+
 def test_a_lock_that_went_in_a_prune_is_taken_again(engine: Engine, locks: Locks) -> None:
     with Lease(engine, PLACE, ME) as held:
         locks.prune()

@@ -56,6 +56,23 @@ def test_a_command_is_run_there_once_so_that_sshd_sends_small_packets_at_once(
     assert "ProxyCommand=false" in machine.prompted, "it would make a connection of its own"
 
 
+def test_ssh_has_said_nothing_where_another_thread_closes_the_connection_at_that_moment(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing:
+        closed = False
+
+        def seek(self, _: int) -> None:
+            raise ValueError("I/O operation on closed file")
+
+    machine.ssh("exit 255")
+    connection = ssh.Connection("ssh://deploy@example.com")
+    with monkeypatch.context() as during:
+        during.setattr(connection, "_errors", Closing())
+        assert connection.said() == ""
+    connection.close()
+
+
 def test_a_connection_is_shared_with_nobody_where_the_sockets_name_would_be_too_long(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
