@@ -138,9 +138,8 @@ class Engine:
         """Pull by digest; the credentials are only in this request's header. Raises EngineError."""
         with self._docker() as docker:
             messages = docker.pull(repository, digest, stream=True, decode=True, auth_config=dict(credentials or {}))
-            for line in messages:
-                if "error" in line:
-                    raise EngineError(f"Pulling {repository}@{digest}: {line['error']}.")
+            if errors := [line["error"] for line in messages if "error" in line]:
+                raise EngineError(f"Pulling {repository}@{digest}: {errors[0]}.")
 
     def ask_registry(self, image: str, credentials: Mapping[str, str]) -> None:
         """Have the engine ask a registry for an image, pulling nothing. Raises EngineError, also if it has none."""

@@ -5,12 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from tagship.engine.client import Engine
-from tagship.errors import EngineError
+from tagship.errors import EngineError, RegistryError
 from tagship.images.credentials import Credentials
 from tagship.images.registry import split
 from tagship.system.parallel import settled
 
 _BESIDE_US = "localhost"
+_FULL = "no space left"
+"""What an engine says whose disk is full; of anything else, the registry or the way there is the reason."""
 
 
 Listed = Sequence[Mapping[str, Any]]
@@ -39,7 +41,7 @@ def known(engine: Engine, images: Iterable[str], there: Listed | None = None) ->
 def bring(
     engine: Engine, images: Iterable[str], credentials: Credentials, there: Listed | None = None
 ) -> dict[str, str]:
-    """Pull the missing images, all at once. Returns image → its name on the engine. Raises EngineError.
+    """Pull the missing images, all at once. Returns image → its name on the engine. Raises RegistryError, EngineError.
 
     A registry on this machine, `localhost:PORT`, is forwarded to the server's engine while the connection lasts, with
     another port there. Images from it have that port in their name.
@@ -68,7 +70,16 @@ def bring_tagged(engine: Engine, image: str, credentials: Credentials) -> None:
 
 def _pull(engine: Engine, image: str, credentials: Mapping[str, str]) -> None:
     repository, _, digest = image.rpartition("@")
-    engine.pull(repository, digest, credentials)
+    try:
+        engine.pull(repository, digest, credentials)
+    except EngineError as error:
+        if _FULL in error.problem:
+            raise
+        why = error.problem.removeprefix("The engine says: ").removeprefix(f"Pulling {image}: ")
+        raise RegistryError(
+            f"The server can't pull {image}: {why}",
+            hint=f"check that it reaches {split(image)[0]} and that a registry answers there: run `docker pull` on it",
+        ) from error
 
 
 def _reachable(engine: Engine, image: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tagship.engine.client import Engine
+from tagship.errors import EngineError, RegistryError
 from tagship.images import pulls
 from tests.fakes.links import Link
 from tests.fakes.servers import Answer, Server
@@ -68,6 +69,34 @@ def test_any_other_registry_is_asked_as_it_is_called(daemon: Server, remote: Eng
 
     assert pulled(daemon) == [image]
     assert link.lent == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500, {"message": "error unmarshalling content: invalid character '<'"}),
+        Answer(lines=[{"error": "error unmarshalling content: invalid character '<'"}]),
+    ],
+)
+def test_a_registry_that_answers_garbage_to_the_server_is_the_registrys_fault(
+    daemon: Server, remote: Engine, answer: Answer
+) -> None:
+    daemon.answers["POST /images/create"] = answer
+
+    with pytest.raises(RegistryError) as caught:
+        pulls.bring(remote, ["r.example/shop/web@sha256:1"], signed_in)
+
+    assert caught.value.problem == (
+        "The server can't pull r.example/shop/web@sha256:1: error unmarshalling content: invalid character '<'."
+    )
+    assert "r.example" in caught.value.hint
+
+
+def test_a_pull_without_room_is_not_the_registrys_fault(daemon: Server, remote: Engine) -> None:
+    daemon.answers["POST /images/create"] = Answer(lines=[{"error": "write /x: no space left on device"}])
+
+    with pytest.raises(EngineError, match="no space left"):
+        pulls.bring(remote, ["r.example/shop/web@sha256:1"], signed_in)
 
 
 def test_ids_are_there_or_nowhere(daemon: Server, remote: Engine) -> None:
