@@ -242,9 +242,9 @@ def main() -> None:
     parser.add_argument("--announce", action="store_true", help="print a line on stderr once it runs")
     words = parser.parse_args()
     clients = [Client(path, _body(body), *more) for path, body, *more in json.loads(words.clients)]
-    load = Load(words.url, clients, words.pause, words.address)
-    # blocked before the threads start, so that only this one takes the signal
+    # blocked before any thread starts, so that only this one takes the signal
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1})
+    load = Load(words.url, clients, words.pause, words.address)
     load.start()
     if words.announce:
         print("started", file=sys.stderr, flush=True)
