@@ -8,7 +8,7 @@ from typing import Any
 
 from tagship.backups import pgbackrest
 from tagship.backups.pgbackrest import Base, Repository
-from tagship.backups.workbench import Program
+from tagship.backups.program import Program
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, StoreError, TagshipError
 from tagship.reporting.table import since, size

@@ -8,7 +8,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tagship.backups.manifest import Database
-from tagship.backups.workbench import Program, Workbench
+from tagship.backups.program import Program
+from tagship.backups.workbench import Workbench
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, ConfigError
