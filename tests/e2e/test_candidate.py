@@ -93,3 +93,14 @@ def test_a_candidate_that_is_held_is_seen_by_those_with_its_link_until_it_is_acc
     assert again.returncode == 0, said
     assert second in hello.get(ENVIRONMENT)
     assert hello.run("candidate.url", "--env", ENVIRONMENT).returncode == 9
+
+    hello.commit()
+    hello.tagship("build", "push")
+    killed = hello.start("deploy", "--env", ENVIRONMENT, "--hold", "5m")
+    link(hello, killed)
+    killed.kill()
+    killed.communicate()
+    unheard = hello.run("candidate.accept", "--env", ENVIRONMENT)
+    assert unheard.returncode == 9
+    assert "the deploy that holds it doesn't answer" in unheard.stderr
+    assert second in hello.get(ENVIRONMENT)

@@ -135,7 +135,8 @@ class Runner:
             if "frees itself" not in ended.err:
                 found.append("a lock is left")
             site.free_lock(by_person=True)
-        said = "the next deploy will" in ended.err.lower()  # what is left, and that it knows
+        # what is left, and that it knows; `_next` looks whether that deploy did it
+        said = any(words in ended.err for words in ("The next deploy will", "; the next deploy will"))
         if ended.code and not said and len(set(releases(site.wanted))) > 1:
             found.append(f"two releases run after it: {sorted(set(releases(site.wanted)))}")
         return found
@@ -144,6 +145,8 @@ class Runner:
         done = self.site.run("ship", "--wait", "90")
         if done.code:
             result.problems.append(f"the next deploy ended with {done.code}:\n{done.err}")
+        elif len(left := set(releases(self.site.wanted))) > 1:  # whatever was said to be left for it
+            result.problems.append(f"two releases run after the next deploy: {sorted(left)}")
         told = [note for note in done.notes if any(words in note for words in _TELLING)]
         did = "nothing to do" if "nothing to do" in done.out else "deployed"
         result.after = "; ".join([*dict.fromkeys(told), did])

@@ -33,7 +33,7 @@ def up(_: Context, env: str = "", dry_run: bool = False) -> None:
     from tagship.server import accessories, lock
 
     progress = Progress()
-    with opened(env, progress) as (session, resolved):
+    with opened(env, progress, new=True) as (session, resolved):
         if not resolved.model.get("services"):
             print("tagship.yml names no accessory, so there is none to start.")
             return
@@ -68,7 +68,7 @@ def recreate(_: Context, env: str = "", name: str = "", yes: bool = False, dry_r
     from tagship.server import accessories, lock
 
     progress = Progress()
-    with opened(env, progress) as (session, resolved):
+    with opened(env, progress, new=True) as (session, resolved):
         if name not in resolved.model["services"]:
             known = ", ".join(resolved.model["services"]) or "none"
             raise ConfigError(f"tagship.yml has no accessory {name!r}.", hint=f"use one of: {known}")
@@ -102,13 +102,16 @@ def status(_: Context, env: str = "", json: bool = False) -> None:
 
 
 @contextmanager
-def opened(env: str, progress: Progress) -> Iterator[tuple[Session, Resolution]]:
-    """A connected session, and the accessories resolved from the current commit's Compose file."""
+def opened(env: str, progress: Progress, *, new: bool = False) -> Iterator[tuple[Session, Resolution]]:
+    """A connected session, and the accessories resolved from the current commit's Compose file.
+
+    `new`: containers may come from that file, which a preview gets only from `preview.up`.
+    """
     from tagship.project import here
     from tagship.server import connection as services
     from tagship.source import git
 
-    settings = here.config().environment(env)
+    settings = here.config().brought(env) if new else here.config().environment(env)
     version = git.version(folder=here.folder())
     with services.connect(settings) as opening, of_commit(settings, version, progress) as resolved:
         with progress.step("Connect"):

@@ -52,7 +52,7 @@ def adopt(  # noqa: PLR0913 - its options
     from tagship.server import adoption, connection
     from tagship.server.outage import Outage
 
-    settings = here.config().environment(env)
+    settings = here.config().brought(env)
     progress = Progress()
     with progress, connection.connect(settings) as opening:
         if undo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tagship.edge.traffic import Edge
     from tagship.project.schema import Environment
 
+_ANSWERS = 10.0
+"""Seconds within which a deploy looks at what was decided, over the slowest connection."""
 _WOULD = "Say what would be decided, and decide nothing."
 
 
@@ -55,7 +58,22 @@ def _decide(env: str, *, accepted: bool, dry_run: bool) -> None:
         what = "goes live" if accepted else "is removed"
         if not dry_run and not edge.decide(ACCEPTED if accepted else REJECTED):
             raise _nothing(env)
+        if not dry_run and not _obeyed(edge):
+            raise CheckError(
+                f"{release} was {'accepted' if accepted else 'rejected'}, but the deploy that holds it doesn't answer.",
+                hint=f"look whether it still runs; if not, deploy again: tagship lock.status --env {env}",
+            )
     print(f"{release} {'would go live' if accepted else 'would be removed'}." if dry_run else f"{release} {what}.")
+
+
+def _obeyed(edge: Edge) -> bool:
+    """Whether the deploy takes the decision up, which it does within about a second."""
+    until = time.monotonic() + _ANSWERS
+    while edge.decision():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def deploy(  # noqa: PLR0913 - its options
     from tagship.project import here
     from tagship.server import connection
 
-    settings, longest = here.config().environment(env), _seconds(hold)
+    settings, longest = here.config().brought(env), _seconds(hold)
     with connection.connect(settings) as opening:
         from tagship.commands.orders import RunOptions, bring, just, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
@@ -150,7 +150,7 @@ def ship(  # noqa: PLR0913 - its options
     from tagship.server import connection
 
     config = here.config()
-    settings = config.environment(env) if env else of_branch(config)
+    settings = config.brought(env) if env else of_branch(config)
     shipment = shipping.prepare(config, settings, dirty=dirty)
     how = RunOptions(Progress(quiet=json, verbose=verbose), wait, dry_run, json, backup)
     tell(shipment.resolved, how.progress)

@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from tagship.commands import accessories as accessory_tasks
 from tagship.commands import shipping
@@ -32,6 +32,8 @@ from tagship.server.session import Session
 from tagship.system.signals import uninterrupted
 from tagship.variables.resolve import Resolution
 
+_SEEDING = 900
+"""Seconds to wait while another preview.up seeds the same preview."""
 _TURN = 120
 """Seconds to wait while another preview is let in, which may remove expired ones."""
 
@@ -45,13 +47,13 @@ def bring_up(  # noqa: PLR0913 - what, where and how
         if shipment:
             tell(shipment.resolved, how.progress)
             session, resolved = reach(opening, how.progress), shipment.resolved
-            previews.refuse_shared(session.place, shipment.found.sources.model)
+            _refuse_shared(session, kept, shipment.found.sources.model)
             with admitted(session, kept, how):
                 release = shipment.release(session, shipment.build(engine, how.progress))
         else:
             version = meant(settings, sha, dirty=dirty)
             session, release, resolved = released(opening, settings, version, how.progress, planned=how.dry_run)
-            previews.refuse_shared(session.place, release.sources.model)
+            _refuse_shared(session, kept, release.sources.model)
             if how.dry_run:
                 _foresee(session, kept, release, resolved, how)
                 return
@@ -59,8 +61,13 @@ def bring_up(  # noqa: PLR0913 - what, where and how
                 pass
         _start_accessories(session, release.version, how.progress)
         bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, release.version.tag)
-        if kept.seed and not _own(session).seeded:
-            _seed(session, kept, how)
+        if kept.seed:
+            _seed_once(session, kept, how)
+
+
+def _refuse_shared(session: Session, kept: PreviewSettings, model: Mapping[str, Any]) -> None:
+    previews.refuse_shared(session.place, model)
+    previews.refuse_foreign_database(session.settings, kept, model)
 
 
 def prune(session: Session, kept: PreviewSettings, progress: Progress, *, spare: int = 0) -> list[int]:
@@ -69,7 +76,14 @@ def prune(session: Session, kept: PreviewSettings, progress: Progress, *, spare:
     One that is being deployed, or that can't be removed now, stays, and a note says so.
     """
     gone = []
-    for each in expired(previews.observe(session), kept.ttl, session.engine.now()):
+    found = previews.observe(session)
+    for each in found:
+        if not each.marked and each.since + kept.ttl <= session.engine.now():
+            progress.note(
+                f"pr{each.number} stays: no preview.up made it, or the edge, which knows, doesn't run. "
+                f"`tagship preview.down {each.number}` removes it."
+            )
+    for each in expired(found, kept.ttl, session.engine.now()):
         theirs = previews.session_of(session, kept, each.number)
         if each.number == spare:
             continue
@@ -118,9 +132,10 @@ def admitted(session: Session, kept: PreviewSettings, how: RunOptions) -> Iterat
         there = previews.observe(session)
         refuse_more(there, number, kept.most)
         new = number not in {each.number for each in there}
-        if new:
+        if not any(each.number == number and each.marked for each in there):
             with session.locked(who, wait=how.wait) as environment:
                 environment.observe()
+                environment.edge.mark_preview()
     try:
         yield
     except BaseException:
@@ -168,6 +183,16 @@ def _own(session: Session) -> Preview:
     """What the edge's files say of this one preview."""
     number = number_of(session.place.environment)
     return next((each for each in previews.observe(session) if each.number == number), Preview(number, 0))
+
+
+def _seed_once(session: Session, kept: PreviewSettings, how: RunOptions) -> None:
+    """Seed a preview that isn't seeded yet. A second preview.up of it waits until the first one has done it."""
+    place = session.place
+    turn = Place(place.app, f"{place.environment}-seed")
+    who = lock.holder(f"preview.up {place.environment}")
+    with Lease(session.engine, turn, who, wait=max(how.wait, _SEEDING)):
+        if not _own(session).seeded:
+            _seed(session, kept, how)
 
 
 def _seed(session: Session, kept: PreviewSettings, how: RunOptions) -> None:

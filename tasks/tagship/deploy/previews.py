@@ -20,6 +20,8 @@ class Preview:
     live: str = ""
     """The live release; empty if none ever was."""
     history: Sequence[Entry] = ()
+    marked: bool = True
+    """Whether the edge's files say that `preview.up` made it, and not a person who calls an environment prNUMBER."""
 
     @property
     def deployed(self) -> Entry | None:
@@ -59,8 +61,8 @@ class PreviewNow:
 
 
 def expired(previews: Iterable[Preview], ttl: float, now: float) -> list[Preview]:
-    """Those whose last deploy is at least `ttl` seconds ago."""
-    return [each for each in previews if each.since + ttl <= now]
+    """Those whose last deploy is at least `ttl` seconds ago; of the others nobody knows that they may go."""
+    return [each for each in previews if each.marked and each.since + ttl <= now]
 
 
 def refuse_more(previews: Iterable[Preview], number: int, most: int) -> None:

@@ -49,10 +49,10 @@ class Recovery:
 
     def _meanwhile(self, now: Observed) -> str:
         """Why nothing is undone: this deploy's own record was written, or another deploy's."""
-        before, added = self.before.history, now.history[-1:]
-        ours = (
-            now.live == self.new and now.history[:-1] == before and [e.release for e in added if e.proves] == [now.live]
-        )
+        *kept, _ = now.history or (None,)
+        # both are the ledger's last lines, so the oldest may have left it
+        before, added = self.before.history[max(0, len(self.before.history) - len(kept)) :], now.history[-1:]
+        ours = now.live == self.new and tuple(kept) == before and [e.release for e in added if e.proves] == [now.live]
         if ours:
             return f"{self.new} is live and recorded; only the answer was lost. The next deploy will clean up."
         return "another deploy has written to the ledger meanwhile, so nothing was undone"

@@ -12,6 +12,8 @@ from tagship.names import MAINTENANCE, Place
 _CADDY = "/tmp/tagship-caddy-version"  # noqa: S108 - in the edge's container, which has no other users
 
 
+_PREVIEW = "preview"
+"""The file that only the environment of a preview has."""
 _SEPARATOR = "\036"
 
 WAITS = "waits"
@@ -231,19 +233,24 @@ class State:
         there, _, kept = self._shell.run(f"[ -d {folder} ] && echo yes; echo; {each}").partition(b"\n")
         return there == b"yes", tuple(record.strip() for record in kept.split(_SEPARATOR.encode()) if record.strip())
 
-    def neighbours(self, prefix: str) -> list[tuple[str, float, str, tuple[str, ...]]]:
-        """Other environments whose APP-ENV begins so: its name, when its files changed, its live release, its ledger.
+    def mark_preview(self) -> None:
+        """Say that `preview.up` made this environment."""
+        self._shell.run(f": > {quote(f'{self._folder}/{_PREVIEW}')}")
 
-        The time is in seconds since the epoch.
+    def neighbours(self, prefix: str) -> list[tuple[str, float, str, bool, tuple[str, ...]]]:
+        """Other environments whose APP-ENV begins so: name, when its files changed, live release, whether a preview.
+
+        And its ledger. The time is in seconds since the epoch.
         """
         each = (
-            f'printf \'%s\n%s\n%s\n\' "$each" "$(stat -c %Y "$each")" "$(cat "$each/live" 2>/dev/null)"; '
+            f'printf \'%s\n%s\n%s\n%s\n\' "$each" "$(stat -c %Y "$each")" "$(cat "$each/live" 2>/dev/null)" '
+            f'"$([ -e "$each/{_PREVIEW}" ] && echo yes)"; '
             f"cat \"$each/ledger.jsonl\" 2>/dev/null; printf '{_SEPARATOR}'"
         )
         listed = f'for each in {quote(prefix)}*; do [ -d "$each" ] || continue; {each}; done'
         text = self._shell.run(f"(cd {routes.STATE} && {listed})").decode(errors="replace")
-        found = (part.split("\n", 3) for part in text.split(_SEPARATOR)[:-1])
-        return [(name, float(at), live, tuple(lines.splitlines())) for name, at, live, lines in found]
+        found = (part.split("\n", 4) for part in text.split(_SEPARATOR)[:-1])
+        return [(name, float(at), live, bool(ours), tuple(lines.splitlines())) for name, at, live, ours, lines in found]
 
     def forget(self) -> None:
         """Remove all files of this environment."""

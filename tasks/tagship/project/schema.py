@@ -263,3 +263,13 @@ class Config(Settings):
             hint = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(self.environments)}"
             raise ConfigError(f"tagship.yml has no environment {name!r}.", hint=hint)
         return self.environments[name]
+
+    def brought(self, name: str) -> Environment:
+        """An environment to bring something new. Raises ConfigError for a preview, which `preview.up` has to let in."""
+        settings = self.environment(name)
+        if self.previews and (number := number_of(name)):
+            raise ConfigError(
+                f"{name} is a preview: only preview.up looks at how many there may be, and at what they would share.",
+                hint=f"run `tagship preview.up {number}`",
+            )
+        return settings

@@ -11,9 +11,16 @@ from tagship.engine.client import Engine
 from tagship.errors import ConfigError
 from tagship.names import LABEL, Place
 from tagship.project.preview_settings import PreviewSettings, number_of
+from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.server.session import Session
 from tagship.system.parallel import ahead
+
+_NO_DATABASE = frozenset({
+    "redis", "redis-stack-server", "valkey", "keydb", "dragonfly", "memcached", "rabbitmq", "nats", "mailpit",
+    "mailhog", "minio", "elasticsearch", "opensearch", "meilisearch",
+})  # fmt: skip
+"""Images of accessories that no framework migrates."""
 
 
 def session_of(session: Session, previews: PreviewSettings, number: int) -> Session:
@@ -28,7 +35,7 @@ def observe(session: Session) -> list[Preview]:
         kept = _kept(edge, session.place.app) if edge else {}
     seen = touched()
     return [
-        kept[number] if number in kept else Preview(number, seen[number])
+        kept[number] if number in kept else Preview(number, seen[number], marked=False)
         for number in sorted(kept.keys() | seen.keys())
     ]
 
@@ -36,9 +43,9 @@ def observe(session: Session) -> list[Preview]:
 def _kept(edge: Edge, app: str) -> dict[int, Preview]:
     """Number → what the edge's files say of it."""
     found = {}
-    for name, touched, live, lines in edge.neighbours(f"{app}-pr"):
+    for name, touched, live, marked, lines in edge.neighbours(f"{app}-pr"):
         if number := number_of(name.removeprefix(f"{app}-")):
-            found[number] = Preview(number, touched, live, ledger.parse(lines))
+            found[number] = Preview(number, touched, live, ledger.parse(lines), marked)
     return found
 
 
@@ -76,3 +83,21 @@ def refuse_shared(place: Place, model: Mapping[str, Any]) -> None:
                     f"Service {name} mounts {mount['source']}, so {place} would share it with other environments.",
                     hint="use a named volume, or mount the folder read-only",
                 )
+
+
+def refuse_foreign_database(settings: Environment, kept: PreviewSettings, model: Mapping[str, Any]) -> None:
+    """Raises ConfigError if a preview would migrate a database that isn't its own, as far as images tell."""
+    apart = kept.variables is not None or kept.secrets is not None
+    services = model.get("services") or {}
+    theirs = [str((services.get(name) or {}).get("image", "")) for name in settings.release.accessories]
+    if settings.release.migrations and not apart and all(_short(image) in _NO_DATABASE for image in theirs):
+        has = f"only {', '.join(map(_short, theirs))}" if theirs else "no accessory"
+        raise ConfigError(
+            f"{kept.like} has {has}, so {settings.place} would migrate a database that it shares.",
+            hint="give previews `variables` or `secrets` of their own, or an accessory for the database",
+        )
+
+
+def _short(image: str) -> str:
+    """An image's name without registry, tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]

@@ -13,6 +13,7 @@ from tagship.commands.orders import RunOptions
 from tagship.deploy.previews import Preview
 from tagship.names import Place
 from tagship.project.preview_settings import PreviewSettings
+from tagship.proof.ledger import Entry
 from tagship.reporting.progress import Progress
 from tagship.server import previews
 from tests.fakes.builders import entry, rendered
@@ -60,9 +61,10 @@ def test_a_place_is_freed_after_a_failure_unless_another_has_gone_live_there_mea
     monkeypatch: pytest.MonkeyPatch, live: str, left: int
 ) -> None:
     forgotten: list[str] = []
+    marked: list[str] = []
     environment = SimpleNamespace(
         observe=lambda: SimpleNamespace(live=live, history=()),
-        edge=SimpleNamespace(forget=lambda: forgotten.append("pr12")),
+        edge=SimpleNamespace(forget=lambda: forgotten.append("pr12"), mark_preview=lambda: marked.append("pr12")),
     )
     session: Any = SimpleNamespace(
         place=Place("shop", "pr12"), engine=None, locked=lambda *_, **__: nullcontext(environment)
@@ -75,7 +77,7 @@ def test_a_place_is_freed_after_a_failure_unless_another_has_gone_live_there_mea
     with pytest.raises(ZeroDivisionError), previewing.admitted(session, kept, how):
         raise ZeroDivisionError
 
-    assert len(forgotten) == left
+    assert (len(marked), len(forgotten)) == (1, left)
 
 
 @pytest.mark.usefixtures("previewed")
@@ -96,3 +98,48 @@ def test_the_list_says_how_each_is_and_when_it_expires(run: Run) -> None:
 @pytest.mark.usefixtures("previewed")
 def test_a_dry_prune_names_only_what_has_expired(run: Run) -> None:
     assert json.loads(run("preview.prune", "--dry-run", "--json").out) == {"removed": [3], "dry_run": True}
+
+
+@pytest.mark.parametrize("task", ["deploy", "ship", "accessories.up", "accessories.recreate", "adopt"])
+def test_only_preview_up_brings_a_preview_anything_new(run: Run, app: Path, task: str) -> None:
+    (app / "tagship.yml").write_text(CONFIG + PREVIEWS)
+
+    ran = run(task, "--env", "pr12")
+
+    assert ran.code == 2
+    assert "pr12 is a preview: only preview.up" in ran.err
+    assert "run `tagship preview.up 12`" in ran.err
+
+
+@pytest.mark.usefixtures("app", "reach")
+def test_what_no_preview_up_has_made_stays_and_a_note_says_so(
+    run: Run, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (app / "tagship.yml").write_text(CONFIG + PREVIEWS)
+    monkeypatch.setattr(previews, "observe", lambda _: [Preview(3, 0, NEW.name, (entry(NEW),), marked=False)])
+
+    ran = run("preview.prune")
+
+    assert "No preview has expired." in ran.out
+    assert "pr3 stays: no preview.up made it" in ran.err
+
+
+def test_of_two_at_once_one_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[Place] = []
+    seeded: list[str] = []
+    session: Any = SimpleNamespace(place=Place("shop", "pr12"), engine=None)
+
+    def lease(_engine: object, place: Place, _holder: object, **_: object) -> nullcontext[None]:
+        turns.append(place)  # waits for the other one, which has seeded then
+        return nullcontext()
+
+    monkeypatch.setattr(previewing, "Lease", lease)
+    seed = Entry("2026-01-01", "seed", "ok", NEW.name, "")
+    monkeypatch.setattr(previewing, "_own", lambda _: Preview(12, 0, "", (seed,) if seeded else ()))
+    monkeypatch.setattr(previewing, "_seed", lambda *_: seeded.append("pr12"))
+    kept, how = PreviewSettings(like="staging", url="http://pr-{number}.example.com"), RunOptions(Progress(quiet=True))
+
+    for _ in range(2):
+        previewing._seed_once(session, kept, how)  # noqa: SLF001 - what bring_up does last
+
+    assert (seeded, turns) == (["pr12"], [Place("shop", "pr12-seed")] * 2)

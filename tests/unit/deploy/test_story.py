@@ -600,10 +600,18 @@ def test_a_migration_alone_leaves_a_release_that_was_deployed_meanwhile(monkeypa
     assert target.observe().runs(NEW.name)
 
 
+@pytest.mark.parametrize("past", [0, 200])
 def test_a_record_whose_answer_was_lost_is_not_taken_for_that_of_another_deploy(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], past: int
 ) -> None:
     target = MemoryTarget.running(OLD)
+    seen, older = target.observe, [dataclasses.replace(entry(OLD), seconds=float(number)) for number in range(past)]
+
+    def last_lines() -> Observed:
+        now = seen()
+        return dataclasses.replace(now, history=(*older, *now.history)[-(past or 10) :])
+
+    target.observe = last_lines  # type: ignore[method-assign]
     under_way, plan = rollout(target)
     under_way.progress = Progress()
     recorded = target.record

@@ -76,15 +76,24 @@ def test_neighbours_are_found_by_the_beginning_of_their_names(state: State, tmp_
         (tmp_path / name).mkdir()
     (tmp_path / "shop-pr1" / "live").write_text("shop-pr1-aaaaaaaa-bbbbbb")
     (tmp_path / "shop-pr1" / "ledger.jsonl").write_text("{}\n{}\n")
+    (tmp_path / "shop-pr1" / "preview").touch()
 
     found = state.neighbours("shop-pr")
 
-    assert [(name, live, lines) for name, _, live, lines in found] == [
-        ("shop-pr1", "shop-pr1-aaaaaaaa-bbbbbb", ("{}", "{}")),
-        ("shop-pr22", "", ()),
+    assert [(name, live, ours, lines) for name, _, live, ours, lines in found] == [
+        ("shop-pr1", "shop-pr1-aaaaaaaa-bbbbbb", True, ("{}", "{}")),
+        ("shop-pr22", "", False, ()),
     ]
     assert all(at == (tmp_path / name).stat().st_mtime // 1 for name, at, *_ in found)
     assert state.neighbours("none") == []
+
+
+def test_an_environment_is_a_preview_s_once_it_is_marked(state: State) -> None:
+    assert [ours for *_, ours, _ in state.neighbours(str(PLACE))] == [False]
+
+    state.mark_preview()
+
+    assert [ours for *_, ours, _ in state.neighbours(str(PLACE))] == [True]
 
 
 def test_a_candidate_waits_until_it_is_decided_once(state: State) -> None:
