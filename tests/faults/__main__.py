@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults import chaos, page
+from tests.faults import chaos, page, special_run
 from tests.faults.kinds import KINDS
 from tests.faults.matrix import Choice, Matrix
 from tests.faults.site import COMMANDS
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=0, help="how many on each server; default: all of them")
     parser.add_argument("--all", action="store_true", help="also the other pairs, phases and engines: a day")
     parser.add_argument("--sample", action="store_true", help="what `nox -s tests` tries of a deploy")
+    parser.add_argument("--special", nargs="*", metavar="PART", help="the faults of one place; parts of their names")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case after that time")
     parser.add_argument("--results", type=Path, help="a file that is added to; what it has already isn't tried again")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
@@ -40,7 +41,9 @@ def main() -> int:
             rig.reset(host)
         began = time.monotonic()
         matrix = Matrix(rig, Path(folder), choice, lambda line: print(line, flush=True), words.results)
-        done = matrix.run(words.minutes * 60)
+        if words.special is not None:
+            special_run.run(rig, Path(folder), words.engine, words.special, matrix.done, matrix.note)
+        done = matrix.done if words.special is not None else matrix.run(words.minutes * 60)
         versions = {host.number: host.version for host in rig.hosts}
     if words.write:
         page.write(done, versions)

@@ -13,6 +13,8 @@ from tests.faults.site import COMMANDS, Site
 
 CODES = frozenset({0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 130})
 """How a command may end to which something was done; documented in docs/reference.md."""
+SPECIAL = "special case"
+"""The command of results of `tests.faults.special`, which have no point."""
 EXPIRES_EVERY = 40
 """Every fortieth lock that a killed command left expires by itself, a minute later; of the others, every fifth is freed
 by a person's command, and the rest by removing it."""
@@ -66,7 +68,8 @@ class Result:
         """For a person who watches."""
         verdict = "; ".join(self.problems) or "ok"
         failed = f"{self.failed}/{self.requests} failed{'' if self.serves else ' (may)'}"
-        where = f"host{self.number} {self.command}: {self.kind} {self.phase} {self.step!r}"
+        at = f" {self.phase} {self.step!r}" if self.step else ""
+        where = f"host{self.number} {self.command}: {self.kind}{at}"
         return (
             f"{self.seconds:5.1f} s {self.parts} {where}: {self.code}, {failed}, next: {self.after or '-'}: {verdict}"
         )
@@ -85,7 +88,8 @@ class Runner:
         what.prepare(self.site)
         done = self.site.start(*what.words, asks=True).go()
         assert done.code == 0, f"{command}: {done.code}\n{done.err}"
-        self.site.must("deploy")
+        if what.words != ("ship",):  # which has brought what is wanted
+            self.site.must("deploy")
         self.site.start_load()
         return done.points
 
@@ -111,14 +115,18 @@ class Runner:
         result.reached = case.point in ended.points
         result.code, result.serves = ended.code, scene.serves
         result.problems += self._ended(ended, kills=kind.kills or ended.code == -9)
-        self._next(result)
+        self._finish(result, seen, ended)
         result.parts.append(round(time.monotonic() - began, 1))
-        result.problems += site.violations() if not result.problems else []
+        return result
+
+    def _finish(self, result: Result, seen: dict[str, Any], ended: Ended) -> None:
+        """The next deploy, and what is in order after it."""
+        self._next(result)
+        result.problems += self.site.violations() if not result.problems else []
         self._count(result, seen)
         if result.problems:
             result.problems.append(f"it had said:\n{ended.err}")
             self._start_anew()
-        return result
 
     def _ended(self, ended: Ended, *, kills: bool) -> list[str]:
         """What is wrong with how the command ended, and with what it left."""
