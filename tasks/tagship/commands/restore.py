@@ -127,7 +127,10 @@ def restored(order: RestoreOrder, progress: Progress) -> Restored:
             work = _Work(environment, server, bench, store, keys, progress)
             within = settings.release.ready_within
             replacing = [files.Replacement(session.engine, session.place, folder, within) for folder in folders]
-            return work.carry_out(replace(what, plan=plan), replacing, hold=order.hold)
+            done = work.carry_out(replace(what, plan=plan), replacing, hold=order.hold)
+        if left := environment.lease.left:
+            progress.note(left)
+        return done
 
 
 def confirmed(settings: Environment, given: str, what: str) -> None:
