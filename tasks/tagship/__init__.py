@@ -25,7 +25,7 @@ from tagship.commands.demo import demo
 from tagship.commands.deploy import deploy, rollback, ship
 from tagship.commands.doctor import doctor
 from tagship.commands.environment import env
-from tagship.commands.images import build, push
+from tagship.commands.images import build, publish, push
 from tagship.commands.init import init
 from tagship.commands.logs import logs
 from tagship.commands.migrations import migrate
@@ -76,6 +76,7 @@ namespace = Collection(
     Collection(
         "preview", up=preview_tasks.up, down=preview_tasks.down, list=preview_tasks.listing, prune=preview_tasks.prune
     ),
+    Collection("release", publish=publish),
     Collection("registry", status=registry_tasks.status, stop=registry_tasks.stop),
     Collection("lock", status=lock_tasks.status, release=lock_tasks.release),
 )  # fmt: skip
@@ -97,6 +98,7 @@ JOURNEY = {
         "ship",
         "build",
         "push",
+        "release.publish",
         "deploy",
         "candidate.url",
         "candidate.accept",

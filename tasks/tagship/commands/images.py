@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -10,7 +11,10 @@ from invoke.context import Context
 from tagship.commands.task import DIRTY, JSON, VERBOSE, task
 
 if TYPE_CHECKING:
-    from tagship.images import commit
+    from collections.abc import Mapping
+
+    from tagship.images import artifact, commit
+    from tagship.reporting.progress import Progress
 
 
 @task(changes=False, trusts=False, help={"dirty": DIRTY, "verbose": VERBOSE, "json": JSON})
@@ -58,7 +62,7 @@ def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = Fa
     Never replaces the images of a SHA.
     """
     from tagship.engine import local
-    from tagship.images import embedded
+    from tagship.images import artifact, embedded
     from tagship.images.push import push as push_images
     from tagship.project import here
     from tagship.reporting import events
@@ -72,11 +76,61 @@ def push(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = Fa
             lacking = wanted.lacking(wanted.digests())
             print(jsonlib.dumps(lacking) if json else "\n".join(lacking) or "The registry has all images.")
             return
-        with Progress(quiet=json).step(f"Push {wanted.version.short}"):
+        progress = Progress(quiet=json)
+        if config.release.publish:
+            artifact.refuse(wanted)
+        with progress.step(f"Push {wanted.version.short}"):
             digests = push_images(wanted, engine)
+        if config.release.publish:
+            _published(wanted, digests, progress)
     named = wanted.references(digests)
     events.tell("pushed", tag=wanted.version.tag, images=named)
     print(jsonlib.dumps({"tag": wanted.version.tag, "images": named}) if json else "\n".join(named.values()))
+
+
+@task(
+    help={
+        "dirty": "Publish the uncommitted work tree, whose images are pushed.",
+        "dry-run": "Print the Compose file, and publish nothing.",
+        "json": JSON,
+    }
+)
+def publish(_: Context, dirty: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """Publish the release's Compose file in the registry.
+
+    Any Compose runs it from there, without Tagship: `docker compose -f oci://REGISTRY/release:SHA up`. Its images are
+    named by digest, and its variables stay open.
+    """
+    from tagship.engine import local
+    from tagship.images import artifact, embedded
+    from tagship.project import here
+    from tagship.reporting import report
+    from tagship.reporting.progress import Progress
+
+    config = here.config()
+    wanted = _images(dirty=dirty)
+    artifact.refuse(wanted)
+    with local.local_engine() as engine:
+        embedded.prepare(config, engine)
+        digests = wanted.digests()
+        composed = artifact.composed(wanted, digests, artifact.pinned(wanted))
+        if dry_run:
+            report.plan(jsonlib.dumps(composed, indent=2, ensure_ascii=False), json=json)
+            return
+        done = _published(wanted, digests, Progress(quiet=json))
+    print(jsonlib.dumps(asdict(done)) if json else done.tagged)
+
+
+def _published(wanted: commit.Images, digests: Mapping[str, str], progress: Progress) -> artifact.Published:
+    from tagship.images import artifact
+    from tagship.project import here
+    from tagship.source import git
+
+    with progress.step(f"Publish {wanted.version.short}"):
+        done = artifact.publish(wanted, digests, git.committed_at(wanted.version, here.folder()))
+    for image in done.by_tag:
+        progress.note(f"{image} is named by its tag, because its digest isn't known")
+    return done
 
 
 def _images(*, dirty: bool) -> commit.Images:

@@ -47,7 +47,7 @@ def migrate(  # noqa: PLR0913 - its options
     from tagship.github import deployments
     from tagship.project import here
     from tagship.proof.ledger import Action
-    from tagship.reporting import events
+    from tagship.reporting import events, report
     from tagship.reporting.progress import Progress
     from tagship.server import connection
 
@@ -61,7 +61,7 @@ def migrate(  # noqa: PLR0913 - its options
         if explain:
             from tagship.commands.explaining import explained
 
-            print(explained(session, what, progress))
+            report.plan(explained(session, what, progress), json=json)
             return
         back_up = before_migrating(session, backup, progress)
         supervised = nullcontext() if dry_run else deployments.supervise(settings, action="migrate", tag=version.tag)

@@ -122,7 +122,7 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
     if how.explain:
         from tagship.commands.explaining import explained
 
-        print(explained(session, what, how.progress))
+        report.plan(explained(session, what, how.progress), json=how.json)
         return
     if how.dry_run:
         with session.looked_at() as looked_at:

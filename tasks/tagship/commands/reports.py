@@ -10,6 +10,7 @@ from tagship.commands import report_types as types
 from tagship.deploy.observed import Migrated
 from tagship.deploy.previews import PreviewNow
 from tagship.engine.containers import Container
+from tagship.images.artifact import Published
 from tagship.proof.ledger import Entry
 from tagship.server.containers_now import Now
 from tagship.server.lock import Lock
@@ -25,8 +26,9 @@ REPORTS: Mapping[str, Any] = {
     "smoke-test": types.SmokeTested,
     "build": types.Built,
     "push": types.Pushed | list[str],
+    "release.publish": Published | types.Planned,
     "deploy": types.Done | types.Planned,
-    "migrate": Migrated,
+    "migrate": Migrated | types.Planned,
     "rollback": types.Done | types.Planned,
     "ship": types.Done | types.Planned,
     "sentry-release": types.SentryReported,

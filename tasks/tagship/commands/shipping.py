@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tagship.commands.orders import meant
 from tagship.companions.companion import around_build
 from tagship.engine.client import Engine
-from tagship.images import build, commit, digests, embedded, push
+from tagship.images import artifact, build, commit, digests, embedded, push
 from tagship.project import here
 from tagship.project.schema import Config, Environment
 from tagship.release.markers import Model
@@ -14,7 +14,7 @@ from tagship.release.model import Release
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
 from tagship.server.session import Session
-from tagship.source import checkout
+from tagship.source import checkout, git
 from tagship.system.parallel import beside
 from tagship.variables.resolve import Resolution
 
@@ -41,6 +41,9 @@ class Shipment:
             return {}
         with progress.step(f"Push {found.version.short}"):
             pushed = push.push(found, engine)
+        if self.settings.release.publish:
+            with progress.step(f"Publish {found.version.short}"):
+                artifact.publish(found, pushed, git.committed_at(found.version, here.folder()))
         events.tell("pushed", tag=found.version.tag, images=found.references(pushed))
         return pushed
 
@@ -55,6 +58,8 @@ def prepare(config: Config, settings: Environment, *, dirty: bool) -> Shipment:
     if not dirty:
         checkout.refuse_dirty(here.folder())
     found = commit.of(settings, version, here.folder(), repository=here.folder())
+    if settings.release.publish and found.registry:
+        artifact.refuse(found)
     resolved, to_build = beside(
         lambda: commit.checked(found, settings, here.folder(), build.unbuildable(found, config)),
         lambda: build.resolve(found, config),

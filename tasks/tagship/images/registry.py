@@ -1,4 +1,4 @@
-"""Asks a registry for the digest of a tag.
+"""Asks a registry for the digest of a tag, and stores small artifacts in it.
 
 The distribution API, https://distribution.github.io/distribution/spec/api/.
 """
@@ -6,12 +6,13 @@ The distribution API, https://distribution.github.io/distribution/spec/api/.
 from __future__ import annotations
 
 import base64
+import hashlib
 import http
 import json
 import re
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from tagship.errors import RegistryError
 from tagship.images.credentials import credentials
@@ -19,7 +20,10 @@ from tagship.names import Digest
 from tagship.system import web
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tagship.images.registry_auth import RegistryAuth
+    from tagship.system.web import Reply
 
 TIMEOUT = 10.0
 MANIFESTS = (
@@ -43,6 +47,11 @@ def split(repository: str) -> tuple[str, str]:
     return "docker.io", repository if slash else f"library/{repository}"
 
 
+def digest_of(text: str) -> Digest:
+    """The digest under which a registry keeps a text."""
+    return Digest(f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")
+
+
 class Registry:
     """One registry, and the credentials for it.
 
@@ -60,18 +69,7 @@ class Registry:
 
         Raises RegistryError, or its subclass without an answer.
         """
-        host = _HUB[1] if self.host == _HUB[0] else self.host
-        scheme = "http" if self._insecure or web.is_loopback(f"//{host}") else "https"
-        url = f"{scheme}://{host}/v2/{name}/manifests/{tag}"
-        try:
-            reply = web.request("HEAD", url, {"Accept": MANIFESTS}, within=TIMEOUT, auth=self._auth(name))
-        except ssl.SSLError as error:
-            raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
-        except OSError as error:
-            raise UnreachableRegistryError(
-                f"The registry {self.host} doesn't answer: {error}.",
-                hint="check `registry` in tagship.yml, and that it runs",
-            ) from error
+        reply = self._ask("HEAD", f"/v2/{name}/manifests/{tag}", name, {"Accept": MANIFESTS})
         if reply.status == http.HTTPStatus.NOT_FOUND:
             return None
         if reply.status != http.HTTPStatus.OK:
@@ -90,15 +88,63 @@ class Registry:
             )
         return Digest(digest)
 
-    def _auth(self, name: str) -> RegistryAuth:
+    def upload(self, name: str, content: str) -> None:
+        """Upload a blob to a repository. Raises RegistryError."""
+        begun = self._sent("POST", f"/v2/{name}/blobs/uploads/", name, {}, None)
+        where = begun.headers.get("location", "")
+        end = f"{where}{'&' if '?' in where else '?'}{urlencode({'digest': digest_of(content)})}"
+        self._sent("PUT", end, name, {"Content-Type": "application/octet-stream"}, content)
+
+    def put_manifest(self, name: str, tag: str, kind: str, manifest: str) -> Digest:
+        """Store a manifest, whose blobs are there. Returns its digest. Raises RegistryError."""
+        self._sent("PUT", f"/v2/{name}/manifests/{tag}", name, {"Content-Type": kind}, manifest)
+        return digest_of(manifest)
+
+    def _sent(self, method: str, where: str, name: str, headers: Mapping[str, str], body: str | None) -> Reply:
+        """Change something. Raises RegistryError, with the registry's own words."""
+        reply = self._ask(method, where, name, headers, body, may="pull,push")
+        if reply.status not in {http.HTTPStatus.CREATED, http.HTTPStatus.ACCEPTED}:
+            said = " ".join(reply.body.decode(errors="replace").split())[:200]
+            raise RegistryError(
+                f"{self.host} answers {reply.status} to {method} for {name}: {said or 'nothing'}.",
+                hint=_HINTS.get(reply.status, _HINTS[500] if reply.status >= _SERVER else _OTHERWISE),
+            )
+        return reply
+
+    def _ask(  # noqa: PLR0913 - one request
+        self,
+        method: str,
+        where: str,
+        name: str,
+        headers: Mapping[str, str],
+        body: str | None = None,
+        *,
+        may: str = "pull",
+    ) -> Reply:
+        """Make one request about a repository. `where`: a path, or a URL that the registry itself has named."""
+        host = _HUB[1] if self.host == _HUB[0] else self.host
+        scheme = "http" if self._insecure or web.is_loopback(f"//{host}") else "https"
+        url = urljoin(f"{scheme}://{host}", where)
+        try:
+            return web.request(method, url, headers, body, within=TIMEOUT, auth=self._auth(name, may))
+        except ssl.SSLError as error:
+            raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
+        except OSError as error:
+            raise UnreachableRegistryError(
+                f"The registry {self.host} doesn't answer: {error}.",
+                hint="check `registry` in tagship.yml, and that it runs",
+            ) from error
+
+    def _auth(self, name: str, may: str) -> RegistryAuth:
         """Signs requests about one repository, for which a token is valid."""
         from tagship.images.registry_auth import RegistryAuth  # noqa: PLC0415 - requests is heavy
 
-        if name not in self._signing:
-            self._signing[name] = RegistryAuth(lambda challenge: self._authorization(challenge, name))
-        return self._signing[name]
+        scope = f"repository:{name}:{may}"
+        if scope not in self._signing:
+            self._signing[scope] = RegistryAuth(lambda challenge: self._authorization(challenge, scope))
+        return self._signing[scope]
 
-    def _authorization(self, challenge: str, name: str) -> str:
+    def _authorization(self, challenge: str, scope: str) -> str:
         """The header that answers a challenge; empty if there are no credentials."""
         kind, _, rest = challenge.partition(" ")
         parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
@@ -107,7 +153,7 @@ class Registry:
         if kind.lower() == "bearer" and (realm := parameters.get("realm", "")):
             if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
                 raise RegistryError(f"{self.host} asks for a password in clear text, to {realm}.", hint=_INSECURE)
-            return f"Bearer {self._token(realm, parameters.get('service', ''), f'repository:{name}:pull')}"
+            return f"Bearer {self._token(realm, parameters.get('service', ''), scope)}"
         return ""
 
     def _token(self, realm: str, service: str, scope: str) -> str:

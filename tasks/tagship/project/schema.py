@@ -94,6 +94,10 @@ class ReleaseSettings(Table):
         default=False,
         description="Whether two releases may never run at once: the old one stops whole before the new one starts.",
     )
+    publish: bool = Field(
+        default=False,
+        description="Whether `push` also publishes the Compose file, with images by digest, as REGISTRY/release:SHA.",
+    )
     migrations: MigrationSettings | None = Field(
         default=None, description="Migrations, applied before the new release starts."
     )
