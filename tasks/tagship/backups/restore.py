@@ -153,12 +153,6 @@ def load(bench: Workbench, access: Access, what: Plan, store: Store, identities:
     return refused
 
 
-def drop(bench: Workbench, access: Access, what: Plan) -> None:
-    """Remove what was loaded, because it won't be used."""
-    with Session(bench, maintenance(access)) as server:
-        server.do(f"DROP DATABASE IF EXISTS {quoted(what.loading)} WITH (FORCE);")
-
-
 def create_roles(server: Session, facts: Database) -> list[str]:
     """Create missing roles, without a login: a dump names them as owners and grantees. Returns their names."""
     there = server.value("SELECT jsonb_agg(rolname) FROM pg_roles;")

@@ -190,7 +190,14 @@ def _seed_once(session: Session, kept: PreviewSettings, how: RunOptions) -> None
     place = session.place
     turn = Place(place.app, f"{place.environment}-seed")
     who = lock.holder(f"preview.up {place.environment}")
-    with Lease(session.engine, turn, who, wait=max(how.wait, _SEEDING)):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Lease(session.engine, turn, who, wait=max(how.wait, _SEEDING)))
+        except LockedError as error:
+            raise LockedError(
+                f"Another preview.up has been seeding {place.environment} for a long time.",
+                hint="wait for its end, or stop it, and run preview.up again",
+            ) from error
         if not _own(session).seeded:
             _seed(session, kept, how)
 

@@ -174,6 +174,8 @@ class _Work:
         edge = environment.edge
         with edge.held(environment.site(environment.observe()), on=hold) if swaps or files_ else nullcontext():
             self._load(what, files_)
+            # without the lock, what is beside may be another's by now, so the next restore clears it
+            self._confirm([])
             if plan and swaps:
                 self._swap(plan)
             kept: dict[str, str] = {}
@@ -200,7 +202,6 @@ class _Work:
     def _load(self, what: Restored, files_: Sequence[Replacement]) -> None:
         """Load all beside the old; if anything fails, nothing is left of it."""
         laid: list[Replacement] = []
-        loaded: list[restore.Plan] = []
         try:
             for replacing in files_:
                 with self._progress.step(f"Lay the files of {replacing.name} beside the old ones"):
@@ -209,16 +210,12 @@ class _Work:
             if what.plan:
                 with self._progress.step(f"Load backup {what.backup.id} into {what.plan.loading} and compare it"):
                     refused = restore.load(self._bench, self._server.access, what.plan, self._store, self._keys)
-                loaded.append(what.plan)
                 for each in refused:
                     self._progress.note(f"the server refuses what the backup has: {each}")
-            self._environment.lease.confirm()
         except BaseException:
-            with suppress(TagshipError):  # the cause is what matters; the next restore clears it
-                for replacing in laid:
+            for replacing in laid:
+                with suppress(TagshipError):  # the cause is what matters; the next restore clears it
                     replacing.clear()
-                for plan in loaded:
-                    restore.drop(self._bench, self._server.access, plan)
             raise
 
     def _exchange(self, files_: Replacement, backup: Manifest) -> str:

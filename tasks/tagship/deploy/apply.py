@@ -38,8 +38,8 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
     """Perform every step, in order; stop at the first that fails. Returns what was migrated."""
     migrated, stopped = Migrated(), 0.0
     for step in plan:
-        if isinstance(step, Stop):
-            stopped = time.monotonic()
+        # requests wait only from a Stop to the Start that follows it at once
+        stopped = time.monotonic() if isinstance(step, Stop) else stopped if isinstance(step, Start) else 0.0
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
             if not isinstance(step, Pull | Ask | Bake | Drain | Hold):

@@ -136,12 +136,14 @@ def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
     workers = tuple(service for service in missing if service not in new.routed)
     others = [release for release in observed.releases if release.name in _leftovers(new.name, observed)]
     shape, ours = new.release.shape, new.served
+    # while nothing of it answers, nothing is lost by stopping others first, whose release may have had `recreate`
+    silent = bool(routed) and not any(standing and standing.running.get(service) for service in new.routed)
     theirs = [
-        Stop(other.name, () if shape.recreate else old)
+        Stop(other.name, () if shape.recreate or silent else old)
         for other in others
-        if (old := tuple(s for s in shape.alone if other.running.get(s))) or shape.recreate
+        if (old := tuple(s for s in shape.alone if other.running.get(s))) or shape.recreate or silent
     ]
-    held = any(service in shape.alone for service in routed)
+    held = silent or any(service in shape.alone for service in routed)
     unsure = bool(missing or others or not observed.proven or not observed.routing.stands)
     return (
         *((*_pull(new), Prepare(new), Create(new)) if missing and not whole(new, standing) else ()),
@@ -151,7 +153,12 @@ def _finish(new: Rendered, observed: Observed, patience: Patience) -> Plan:
         *((Bake(new.name, patience.bake),) if patience.bake and not observed.proven else ()),
         *(() if held else theirs),
         *((Start(new, workers),) if workers else ()),
-        *(step for other in others for step in (Drain(other.name, patience.drain), Stop(other.name))),
+        *(
+            step
+            for other in others
+            if not (held and Stop(other.name) in theirs)
+            for step in (Drain(other.name, patience.drain), Stop(other.name))
+        ),
     )
 
 

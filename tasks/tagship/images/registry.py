@@ -92,6 +92,11 @@ class Registry:
         """Upload a blob to a repository. Raises RegistryError."""
         begun = self._sent("POST", f"/v2/{name}/blobs/uploads/", name, {}, None)
         where = begun.headers.get("location", "")
+        if urlsplit(urljoin(self._base, where))[:2] != urlsplit(self._base)[:2]:  # it would get the credentials
+            raise RegistryError(
+                f"{self.host} wants uploads to go to {where[:80]!r}, which isn't {self._base}.",
+                hint="check the registry's own address, and X-Forwarded-Proto of a proxy before it",
+            )
         end = f"{where}{'&' if '?' in where else '?'}{urlencode({'digest': digest_of(content)})}"
         self._sent("PUT", end, name, {"Content-Type": "application/octet-stream"}, content)
 
@@ -111,6 +116,12 @@ class Registry:
             )
         return reply
 
+    @property
+    def _base(self) -> str:
+        """Scheme and host of its API."""
+        host = _HUB[1] if self.host == _HUB[0] else self.host
+        return f"{'http' if self._insecure or web.is_loopback(f'//{host}') else 'https'}://{host}"
+
     def _ask(  # noqa: PLR0913 - one request
         self,
         method: str,
@@ -122,11 +133,10 @@ class Registry:
         may: str = "pull",
     ) -> Reply:
         """Make one request about a repository. `where`: a path, or a URL that the registry itself has named."""
-        host = _HUB[1] if self.host == _HUB[0] else self.host
-        scheme = "http" if self._insecure or web.is_loopback(f"//{host}") else "https"
-        url = urljoin(f"{scheme}://{host}", where)
         try:
-            return web.request(method, url, headers, body, within=TIMEOUT, auth=self._auth(name, may))
+            return web.request(
+                method, urljoin(self._base, where), headers, body, within=TIMEOUT, auth=self._auth(name, may)
+            )
         except ssl.SSLError as error:
             raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
         except OSError as error:

@@ -12,7 +12,10 @@ from tagship.project.schema import ReleaseSettings, Settings
 from tagship.release.findings import Where, nowhere, writes
 from tagship.release.model import Migrations, Route, Shape, replicas
 
-_SQLITE = re.compile(r"(^|:?-)sqlite|\.(sqlite3?|db)}?$", re.MULTILINE)
+_SQLITE = re.compile(
+    r"(^|:?-|jdbc:)sqlite|\.sqlite3?(\?\S*)?}?$|(^|[^/:])/[^/@\s]+\.db3?}?$",  # .db alone may end a host's name
+    re.MULTILINE,
+)
 _DJANGO = "python manage.py"
 
 Problem = tuple[tuple[str, ...], str, str]

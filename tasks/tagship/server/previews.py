@@ -13,6 +13,7 @@ from tagship.names import LABEL, Place
 from tagship.project.preview_settings import PreviewSettings, number_of
 from tagship.project.schema import Environment
 from tagship.proof import ledger
+from tagship.release.shape import keeps_sqlite
 from tagship.server.session import Session
 from tagship.system.parallel import ahead
 
@@ -90,7 +91,8 @@ def refuse_foreign_database(settings: Environment, kept: PreviewSettings, model:
     apart = kept.variables is not None or kept.secrets is not None
     services = model.get("services") or {}
     theirs = [str((services.get(name) or {}).get("image", "")) for name in settings.release.accessories]
-    if settings.release.migrations and not apart and all(_short(image) in _NO_DATABASE for image in theirs):
+    own = settings.release.migrations and keeps_sqlite(services.get(settings.release.migrations.service) or {})
+    if settings.release.migrations and not (apart or own) and all(_short(image) in _NO_DATABASE for image in theirs):
         has = f"only {', '.join(map(_short, theirs))}" if theirs else "no accessory"
         raise ConfigError(
             f"{kept.like} has {has}, so {settings.place} would migrate a database that it shares.",

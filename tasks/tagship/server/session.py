@@ -21,7 +21,7 @@ from tagship.server.lease import Lease
 from tagship.server.migration import BackUp
 from tagship.server.target import LockedServer
 from tagship.system.parallel import ahead
-from tagship.system.signals import interruptible
+from tagship.system.signals import interruptible, uninterrupted
 
 FRESH = 5.0
 """Seconds. After a longer wait for the lock, look for the edge again, because another deploy may have recreated it."""
@@ -52,7 +52,8 @@ class Session:
         `back_up` is called before migrations are applied.
         """
         caddy.refuse_unreachable(self.settings.url, self.settings.edge)
-        with interruptible(), ExitStack() as stack:
+        # a signal ends what is done with the lock, and must not keep that from being given back
+        with uninterrupted(), ExitStack() as stack, interruptible():
             # while taking the lock, look for the edge and open a shell in it
             found, early = ahead(lambda: caddy.find(self.engine)), ahead(lambda: Shell(self.engine, caddy.NAME))
             stack.callback(_close, early)

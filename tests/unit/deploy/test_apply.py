@@ -8,7 +8,8 @@ import pytest
 from tagship.deploy.apply import apply
 from tagship.deploy.observed import Migrated
 from tagship.deploy.rollout import Patience, changes, plan_recovery, plan_rollout
-from tagship.deploy.steps import Plan, Stop
+from tagship.deploy.steps import Create, Plan, Prepare, Pull, Start, Stop
+from tagship.deploy.target import Listeners
 from tagship.errors import LockedError, RolloutError, SmokeTestError
 from tagship.testing import MemoryTarget
 from tests.fakes.builders import MIGRATIONS, Services, entry, good, image, rendered
@@ -68,6 +69,21 @@ def test_performs_every_step_in_order() -> None:
         f"stop {OLD.name} web",
     ]
     assert migrated == Migrated(("web.0002_more",), ("web.0002_more",))
+
+
+@pytest.mark.parametrize(("between", "waited"), [((), [("web",)]), ((Pull(()),), [])])
+def test_requests_waited_from_a_stop_to_the_start_that_follows_it_at_once(
+    between: Plan, waited: list[tuple[str, ...]]
+) -> None:
+    seen: list[tuple[str, ...]] = []
+    listeners = Listeners(paused=lambda _seconds, services: seen.append(tuple(services)))
+    target = MemoryTarget.running(OLD)
+    images = Pull(tuple(NEW.release.images.values()))
+    apply((images, Prepare(NEW), Create(NEW)), target, Shown().step)
+
+    apply((Stop(OLD.name), *between, Start(NEW, ("web",))), target, Shown().step, listeners)
+
+    assert seen == waited
 
 
 def test_what_was_applied_is_nothing_to_do() -> None:

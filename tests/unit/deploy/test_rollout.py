@@ -465,8 +465,21 @@ def test_a_killed_deploy_of_a_singleton_with_a_route_is_finished_without_two_of_
 
     plan = plan_rollout(new, killed, PATIENCE)
 
-    assert plan.index(Stop(old.name, ("web",))) < plan.index(Start(new, ("web",)))
-    assert plan.count(Stop(old.name, ("web",))) == 1
+    assert plan.index(Stop(old.name)) < plan.index(Start(new, ("web",)))
+    assert plan.count(Stop(old.name)) == 1
+
+
+def test_a_killed_deploy_whose_release_does_not_answer_is_finished_without_two_of_them_whatever_the_other_one_was() -> (
+    None
+):
+    old, new = rendered("a"), rendered("b")
+
+    silent = plan_rollout(new, observed(new, standing(old), standing(new, 2, running=())), PATIENCE)
+    answers = plan_rollout(new, observed(new, standing(old), standing(new, 2, running=("web",))), PATIENCE)
+
+    assert silent.index(Stop(old.name)) < next(at for at, step in enumerate(silent) if isinstance(step, Start))
+    assert answers.index(Drain(old.name, PATIENCE.drain)) < answers.index(Stop(old.name))
+    assert [step for step in answers if isinstance(step, Start) and "web" in step.services] == []
 
 
 def test_what_the_live_release_runs_is_not_resumed_in_the_proven_one_too() -> None:

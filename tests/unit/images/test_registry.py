@@ -84,6 +84,28 @@ def test_a_tag_names_a_digest(web: Server) -> None:
     assert "application/vnd.oci.image.index.v1+json" in web.requests[0].headers["Accept"]
 
 
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize("where", ["http://other.example/up", "https://localhost/up", "//10.0.0.9:5000/up"])
+def test_an_upload_is_sent_nowhere_but_to_the_registry_itself(web: Server, where: str) -> None:
+    web.headers = {"Location": where}
+    web.answers["POST /v2/shop/web/blobs/uploads/"] = Answer(202)
+
+    with pytest.raises(RegistryError, match="wants uploads to go to"):
+        registry(web).upload("shop/web", "{}")
+
+    assert [request.method for request in web.requests] == ["POST"]
+
+
+def test_an_upload_goes_where_the_registry_says(web: Server) -> None:
+    web.headers = {"Location": "/v2/shop/web/blobs/uploads/7?_state=x"}
+    web.answers["POST /v2/shop/web/blobs/uploads/"] = Answer(202)
+    web.answers["PUT /v2/shop/web/blobs/uploads/7"] = Answer(201)
+
+    registry(web).upload("shop/web", "{}")
+
+    assert [request.method for request in web.requests] == ["POST", "PUT"]
+
+
 def test_a_tag_that_is_not_there_names_nothing(web: Server) -> None:
     assert registry(web).digest("shop/web", "tag") is None
 

@@ -374,7 +374,13 @@ def test_a_singleton_has_one_container(load: Load) -> None:
         shape.shape(load(LEAST + "release: {singletons: web}\n"), services)
 
 
-@pytest.mark.parametrize("url", ["sqlite:////data/x", "${DATABASE_URL:-sqlite:////data/shop.db}", "/data/shop.sqlite3"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////data/x", "${DATABASE_URL:-sqlite:////data/shop.db}", "/data/shop.sqlite3", "/data/shop.db",
+        "jdbc:sqlite:/data/x", "file:/data/x.sqlite?mode=rwc",
+    ],
+)  # fmt: skip
 def test_what_keeps_sqlite_in_a_volume_stops_first_unless_the_file_decides(load: Load, url: str) -> None:
     volume = {"type": "volume", "source": "data", "target": "/data"}
     web = {"build": {"context": "."}, "environment": {"DATABASE_URL": url}, "volumes": [volume]}
@@ -386,7 +392,8 @@ def test_what_keeps_sqlite_in_a_volume_stops_first_unless_the_file_decides(load:
     assert alone(web, "release: {singletons: []}\n") == ()
     assert alone({**web, "volumes": [{**volume, "read_only": True}]}) == ()
     assert alone({**web, "deploy": {"replicas": 2}}) == ()
-    assert alone({**web, "environment": {"DATABASE_URL": "postgres://db/shop"}}) == ()
+    for other in ("postgres://db/shop", "mysql.example.db", "mysql://mysql.example.db"):
+        assert alone({**web, "environment": {"DATABASE_URL": other}}) == ()
 
 
 def test_commands_of_ones_own_replace_djangos(load: Load) -> None:

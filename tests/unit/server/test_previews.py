@@ -64,6 +64,18 @@ def test_only_an_accessory_that_may_be_a_database_counts_as_a_previews_own(
         refuse_foreign_database(settings, kept, {"services": {"db": {"image": image}, "web": {}}})
 
 
+def test_sqlite_in_a_volume_is_a_previews_own_database() -> None:
+    release = {"migrations": {"service": "web", "framework": "django"}}
+    settings = Environment.model_validate(
+        {"name": "pr12", "app": "shop", "engine": "local", "url": "http://x.example", "release": release}
+    )
+    kept = PreviewSettings(like="staging", url="http://pr-{number}.example.com")
+    volume = {"type": "volume", "source": "data", "target": "/data"}
+    web = {"environment": {"DATABASE_URL": "sqlite:////data/shop.db"}, "volumes": [volume]}
+
+    refuse_foreign_database(settings, kept, {"services": {"web": web}})
+
+
 def test_without_the_edge_nobody_knows_when_a_preview_was_deployed() -> None:
     old = {"Created": 1, "Labels": {"tagship.app": "shop", "tagship.environment": "pr3"}}
     engine = SimpleNamespace(
