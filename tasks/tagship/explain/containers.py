@@ -1,10 +1,12 @@
 """A service of a Compose model as `docker create`: the options that this command has for each of its keys. Pure."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tagship.explain.words import folded, holds_secret, word
+from tagship.errors import CheckError
+from tagship.explain.words import assignable, folded, holds_secret, word
 from tagship.project.values import seconds
 
 Settings = Mapping[str, Any]
@@ -40,14 +42,14 @@ _CHECKS = {
 }  # fmt: skip
 ONE_OFF = "com.docker.compose.oneoff"
 """Label that tells a one-off from its service's containers."""
-_RESERVED = frozenset({"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT"})
-"""Variables that docker itself reads."""
+_READABLE = re.compile(r"[^\s=#][^\s=]*")
+"""Names of variables that docker reads from a file."""
 
 
 def creation(model: Settings, service: str, name: str, labels: Mapping[str, str], image: str) -> str:
-    """The command that creates one container of a service."""
+    """The commands that create one container of a service. Raises CheckError for a name that docker can't take."""
     settings = model["services"][service]
-    given, options = _environment(settings.get("environment") or {})
+    filed, given, options = _environment(settings.get("environment") or {})
     entry, *more = settings.get("entrypoint") or [None]
     every = [
         f"--name {word(name)}",
@@ -63,7 +65,8 @@ def creation(model: Settings, service: str, name: str, labels: Mapping[str, str]
         *(["--entrypoint ''"] if settings.get("entrypoint") == [] else []),
         " ".join(map(word, (image, *more, *(settings.get("command") or ())))),
     ]
-    return folded(f"{given}docker create", every)
+    create = folded(f"{given}docker create", every)
+    return "\n".join((*filed, create, 'rm "$files/variables"')) if filed else create
 
 
 def remarks(service: str, settings: Settings) -> Iterator[str]:
@@ -83,16 +86,22 @@ def _each(value: Any) -> list[Any]:  # noqa: ANN401 - a list, a table or nothing
     return list(value.values()) if isinstance(value, Mapping) else list(value or ())
 
 
-def _environment(variables: Settings) -> tuple[str, list[str]]:
-    """What stands before the command, and its options. A secret's value stays out of the command's arguments."""
-    secret = {name: value for name, value in variables.items() if holds_secret(value) and name not in _RESERVED}
-    before = "".join(f"{name}={word(value)} \\\n" for name, value in secret.items())
+def _environment(variables: Settings) -> tuple[list[str], str, list[str]]:
+    """What comes before the command, what stands before it, and its options. No secret is in a command's arguments."""
+    secret = {name: value for name, value in variables.items() if holds_secret(value)}
+    filed = {name: value for name, value in secret.items() if not assignable(name)}
+    if wrong := [name for name in filed if not _READABLE.fullmatch(name)]:
+        raise CheckError(
+            f"--explain can't pass a secret in a variable that is called {wrong[0]!r}.", hint="change its name"
+        )
+    # what the shell expands here is private, so it doesn't matter that it assigns one after another
+    before = "".join(f"{name}={word(value)} \\\n" for name, value in secret.items() if name not in filed)
+    plain = {name: value for name, value in variables.items() if value is not None and name not in filed}
     options = [
-        f"--env {name}" if name in secret else f"--env {word(f'{name}={value}')}"
-        for name, value in variables.items()
-        if value is not None
+        f"--env {name}" if name in secret else f"--env {word(f'{name}={value}')}" for name, value in plain.items()
     ]
-    return before, options
+    lines = [f"variable {word(name)} {word(value)}" for name, value in filed.items()]
+    return lines, before, ['--env-file "$files/variables"', *options] if filed else options
 
 
 def _networks(model: Settings, settings: Settings, service: str, *, named: bool) -> Iterator[str]:
@@ -169,7 +178,7 @@ def _special(settings: Settings) -> Iterator[str]:
         yield f"--log-driver {word(logging['driver'])}"
     yield from (f"--log-opt {word(f'{key}={value}')}" for key, value in (logging.get("options") or {}).items())
     hosts = settings.get("extra_hosts") or ()
-    listed = hosts.items() if isinstance(hosts, Mapping) else (host.split("=", 1) for host in hosts)
+    listed = hosts.items() if isinstance(hosts, Mapping) else (re.split("[=:]", host, maxsplit=1) for host in hosts)
     yield from (f"--add-host {word(f'{host}:{address}')}" for host, address in listed)
     for name, limit in (settings.get("ulimits") or {}).items():
         value = f"{limit['soft']}:{limit['hard']}" if isinstance(limit, Mapping) else limit
@@ -177,5 +186,9 @@ def _special(settings: Settings) -> Iterator[str]:
     for key, option in (("sysctls", "sysctl"), ("annotations", "annotation")):
         yield from (f"--{option} {word(f'{name}={value}')}" for name, value in (settings.get(key) or {}).items())
     for device in settings.get("devices") or ():
-        parts = [device["source"], device.get("target") or device["source"], device.get("permissions") or "rwm"]
-        yield f"--device {word(':'.join(parts)) if isinstance(device, Mapping) else word(device)}"
+        if isinstance(device, Mapping):
+            source = device["source"]
+            parts = (source, device.get("target") or source, device.get("permissions") or "rwm")
+            yield f"--device {word(':'.join(parts))}"
+        else:
+            yield f"--device {word(device)}"

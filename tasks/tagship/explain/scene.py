@@ -55,6 +55,11 @@ class Scene:
         ours = [c for c in self.everyone if c.project == project and not c.one_off]
         return [c for c in ours if not services or c.service in services]
 
+    def forget(self, release: str) -> None:
+        """A step removes a release's containers and its network; a later one may make them anew."""
+        self.everyone = [c for c in self.everyone if c.project != release]
+        self.networks = [net for net in self.networks if net["Name"] != release]
+
     def starting(self, rendered: Rendered, services: Sequence[str]) -> list[Container]:
         """The containers to start, in order: those that are there, or that an earlier step has created."""
         there = {c.name: c for c in self.of(rendered.name)}

@@ -11,130 +11,17 @@ from tagship.errors import CheckError
 from tagship.explain import inside
 from tagship.explain.containers import remarks
 from tagship.explain.scene import Scene
+from tagship.explain.shell import FUNCTIONS, LOCK
 from tagship.explain.steps import commands
-from tagship.explain.words import comment, variable, word
+from tagship.explain.words import comment, private, variable, word
 from tagship.names import CANDIDATE_HEADER
 from tagship.proof.ledger import Action
 from tagship.release import markers
 from tagship.release.model import Rendered
 
-_FUNCTIONS = r"""
-# Says what comes next.
-step() {
-  doing=$1
-  echo "$1"
-}
-
-# Pulls an image, unless it is there.
-pull() {
-  docker image inspect "$1" >/dev/null 2>&1 || docker pull "$1"
-}
-
-# Replaces a file in the edge at once: readers see the old or the new content.
-put() {
-  docker exec -i tagship-edge sh -c 'cat > "$1.new" && mv -f "$1.new" "$1"' put "$1"
-}
-
-# Waits until a container is healthy, or runs if it has no health check.
-ready() {
-  tries=0
-  while :; do
-    state=$(docker inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$1")
-    case $state in "running healthy" | "running ") return ;; esac
-    tries=$((tries + 1))
-    case $state in exited* | dead*) break ;; esac
-    [ "$tries" -lt "$ready_within" ] || break
-    sleep 1
-  done
-  docker logs --tail 30 "$1" >&2
-  echo "$1 is not ready: $state" >&2
-  exit 1
-}
-
-# Waits for a container that does its work and ends.
-ended() {
-  [ "$(docker wait "$1")" = 0 ] || { docker logs --tail 30 "$1" >&2; echo "$1 failed" >&2; exit 1; }
-}
-
-# Copies stdin into a container as a file, with mode and owner. Needs GNU tar.
-copy() {
-  (umask 077 && mkdir -p "$files/$(dirname "$2")" && cat > "$files/$2")
-  tar -C "$files" --mode="$3" --owner="$4" --group="$5" --numeric-owner -cf - "$2" | docker cp - "$1:/"
-  rm "$files/$2"
-}
-
-# Asks until the answer has this status, comes from this release, and contains this text.
-smoke() {
-  tries=0
-  while :; do
-    said=$(printf '%s\n' "$1" | curl -sSi -m 10 -H @- "$4" "$url$3" | tr -d '\r') || said=
-    if printf '%s\n' "$said" | grep -q "^HTTP/[0-9.]* $5" &&
-      printf '%s\n' "$said" | grep -qi "^X-Tagship-Release: $2-" &&
-      printf '%s\n' "$said" | sed '1,/^$/d' | grep -qF -- "$6"; then return; fi
-    tries=$((tries + 1))
-    [ "$tries" -lt "$smoke_within" ] || break
-    sleep 1
-  done
-  printf '%s\n' "$said" | head -n 20 >&2
-  echo "$url$3 does not answer as it should" >&2
-  exit 1
-}
-
-# Changes Caddy's configuration by the request on stdin. 412: somebody else changed it since this script was made.
-configure() {
-  said=$(docker exec -i tagship-edge nc 127.0.0.1 2019)
-  case $said in "HTTP/1.1 200"*) ;; *) printf '%s\n' "$said" | head -n 20 >&2; exit 1 ;; esac
-}
-
-# Waits until the edge passes no request to a release any more, at most so many seconds.
-drain() {
-  tries=0
-  while [ "$tries" -lt "$2" ]; do
-    now=$(docker exec tagship-edge sh -c \
-      'printf "GET /reverse_proxy/upstreams HTTP/1.0\r\nHost: 127.0.0.1:2019\r\n\r\n" | nc 127.0.0.1 2019')
-    # before Caddy 2.11.2, it counts by the configured name alone, of all releases together
-    case $now in *'"address":"'[a-z0-9]*) whose=$1- ;; *) whose='{' ;; esac
-    printf '%s' "$now" | tr '}' '\n' | grep -F "\"address\":\"$whose" | grep -q '"num_requests":[1-9]' || return 0
-    tries=$((tries + 1))
-    sleep 1
-  done
-}
-
-# Adds the line on stdin to the ledger, with the time and the hash of the line before.
-record() {
-  docker exec -i tagship-edge sh -c '
-    cd "$1" && last=$(tail -n 1 ledger.jsonl 2>/dev/null)
-    [ -z "$(tail -c 1 ledger.jsonl 2>/dev/null)" ] || echo >> ledger.jsonl
-    chain=$(printf %s "$last" | sha256sum | cut -c 1-64)
-    [ -n "$last" ] || chain=0000000000000000000000000000000000000000000000000000000000000000
-    sed "s/@AT@/$(date -u +%Y-%m-%dT%H:%M:%S+00:00)/; s/@CHAIN@/$chain/" >> ledger.jsonl' record "$1"
-}
-"""
-_LOCK = r"""
-# Takes the environment's lock for an hour, by the edge's clock, so that no deploy comes between.
-since=$(docker exec tagship-edge date +%s)
-files=$(mktemp -d)
-docker image inspect tagship/empty:1 >/dev/null 2>&1 ||
-  tar -cf - --files-from /dev/null | docker import - tagship/empty:1 >/dev/null
-docker create --name "$lock" --network none --label tagship.lock="$place" --label tagship.since="$since" \
-  --label 'tagship.holder={"who": "by hand", "doing": "--explain", "run": ""}' tagship/empty:1 lock >/dev/null ||
-  { rm -r "$files"; echo "Another deploy is under way. If it is not, docker rm $lock" >&2; exit 1; }
-doing=nothing
-over() {
-  code=$?
-  docker rm --force "$lock" >/dev/null
-  rm -r "$files"
-  [ "$code" = 0 ] || echo "Stopped at: $doing. $serving is live." >&2
-}
-trap over EXIT
-trap 'exit 130' INT TERM HUP
-printf %s "$((since + 3600))" > "$files/expires"
-docker cp "$files/expires" "$lock:/expires"
-"""
-
 
 def script(scene: Scene) -> str:
-    """The script. Raises CheckError for an environment without a release, and for a step that has no commands."""
+    """The script. Raises CheckError for an environment without a release, and for what a script can't express."""
     planned, new = scene.planned, scene.planned.candidate.rendered
     if not planned.before.live:
         raise CheckError(
@@ -185,8 +72,8 @@ def _head(scene: Scene) -> Iterator[str]:
     for remark in dict.fromkeys(every):
         yield from comment(f"Note: {remark}")
     yield "set -eu"
-    for name in secrets:
-        yield f': "${{{name}:?set it: a secret of {settings.name}}}"'
+    for name, secret in secrets.items():
+        yield f'{private(secret)}="${{{name}:?set it: a secret of {settings.name}}}"'
     if settings.backups and settings.backups.before_migrating != "skip" and _has(scene, Migrate):
         yield "# Tagship would make a backup before it migrates; this script can't."
         yield ': "${BACKED_UP:?make a backup of the data first, then set it to yes}"'
@@ -202,8 +89,8 @@ def _start(scene: Scene) -> Iterator[str]:
     yield f"smoke_within={max(1, settings.smoke_within):.0f}  # seconds"
     yield 'key=$(head -c 18 /dev/urandom | base64 | tr "+/" "-_")  # leads requests to the candidate'
     yield f'candidate="{CANDIDATE_HEADER}: $key"'
-    yield _FUNCTIONS.rstrip()
-    yield _LOCK.rstrip()
+    yield FUNCTIONS.rstrip()
+    yield LOCK.rstrip()
     yield ""
     yield "# The plan is for this state, and for no other."
     yield f'[ "$(docker exec tagship-edge cat {scene.folder}/live)" = "$serving" ] &&'
@@ -233,13 +120,20 @@ def _has(scene: Scene, *kinds: type[Step]) -> bool:
     return any(isinstance(step, kinds) for step in scene.planned.plan)
 
 
-def _secrets(scene: Scene) -> list[str]:
-    """The variables that must be set, if containers are created."""
+def _secrets(scene: Scene) -> dict[str, str]:
+    """The variables that must be set, if containers are created, and the secrets that they give."""
     planned = scene.planned
     rendered = [planned.candidate.rendered] if _has(scene, Create, Migrate) else []
     rendered += [planned.reverse.rendered] if planned.reverse and _has(scene, Reverse) else []
-    found = {name for each in rendered for name in (*each.secrets, *markers.named(each.model))}
-    return sorted(map(variable, found))
+    found: dict[str, str] = {}
+    for secret in sorted({name for each in rendered for name in (*each.secrets, *markers.named(each.model))}):
+        other = found.setdefault(variable(secret), secret)
+        if other != secret:
+            raise CheckError(
+                f"The secrets {other} and {secret} would be the same variable of the shell, {variable(secret)}.",
+                hint="change one of the names, or use --dry-run to see the plan",
+            )
+    return dict(sorted(found.items()))
 
 
 def _remarks(rendered: Rendered) -> Iterator[str]:

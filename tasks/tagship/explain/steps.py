@@ -32,7 +32,7 @@ from tagship.errors import CheckError
 from tagship.explain import inside
 from tagship.explain.containers import ONE_OFF, creation
 from tagship.explain.scene import Scene, names
-from tagship.explain.words import document, folded, variable, word
+from tagship.explain.words import document, folded, private, word
 from tagship.migrations import frameworks
 from tagship.names import CANDIDATE_COOKIE, LABEL
 from tagship.proof import ledger
@@ -189,7 +189,9 @@ def _(step: Resume, scene: Scene) -> Iterator[str]:
 def _(step: Remove, scene: Scene) -> Iterator[str]:
     if ours := [c.name for c in scene.everyone if c.project == step.release]:
         yield f"docker rm --force --volumes {' '.join(map(word, ours))}"
-    yield f"docker network rm {word(step.release)}"
+    if any(net["Name"] == step.release for net in scene.networks):
+        yield f"docker network rm {word(step.release)}"
+    scene.forget(step.release)
 
 
 def _labels(rendered: Rendered, service: str, number: int, *, one_off: bool = False) -> Mapping[str, str]:
@@ -230,7 +232,7 @@ def _injected(model: Mapping[str, Any], service: str, container: str) -> Iterato
         for use in model["services"][service].get(kind) or ():
             source = model[kind][use["source"]]
             name = source.get("environment", "")
-            content = f'"${variable(name)}"' if name else word(source.get("content", ""))
+            content = f'"${private(name)}"' if name else word(source.get("content", ""))
             target = use.get("target") or use["source"]
             path = target.lstrip("/") if target.startswith("/") else folder + target
             mode = int(str(use.get("mode", oct(READABLE))), 8)

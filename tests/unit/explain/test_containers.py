@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tagship.errors import CheckError
 from tagship.explain.containers import creation, remarks
-from tagship.explain.words import word
+from tagship.explain.words import variable, word
 
 
 def created(**settings: Any) -> str:  # noqa: ANN401 - any setting of a service
@@ -34,6 +35,7 @@ def created(**settings: Any) -> str:  # noqa: ANN401 - any setting of a service
         ({"ulimits": {"nofile": {"soft": 1, "hard": 2}, "nproc": 3}}, "--ulimit nofile=1:2 --ulimit nproc=3"),
         ({"sysctls": {"net.core.somaxconn": "9"}}, "--sysctl net.core.somaxconn=9"),
         ({"devices": [{"source": "/dev/a", "target": "/dev/b", "permissions": "r"}]}, "--device /dev/a:/dev/b:r"),
+        ({"devices": ["/dev/a:/dev/b"], "extra_hosts": ["a:::1"]}, "--add-host a:::1 --device /dev/a:/dev/b"),
         ({"entrypoint": ["/run.sh", "now"], "command": ["a b"]}, "--entrypoint /run.sh IMAGE now 'a b'"),
         ({"entrypoint": []}, "--entrypoint '' IMAGE"),
     ],
@@ -49,6 +51,18 @@ def test_what_it_can_not_express_is_said() -> None:
     assert "/bin/sh" in said
 
 
+def test_a_secret_in_a_variable_that_docker_can_not_take_is_refused() -> None:
+    with pytest.raises(CheckError, match="variable that is called 'a b'"):
+        created(environment={"a b": "⟦KEY⟧"})
+
+
+@pytest.mark.parametrize(
+    ("secret", "name"), [("a-b", "a_b"), ("2fa", "_2fa"), ("PATH", "_PATH"), ("LDAP_DN", "LDAP_DN")]
+)
+def test_a_secret_has_a_variable_that_means_nothing_else(secret: str, name: str) -> None:
+    assert variable(secret) == name
+
+
 def test_a_secret_is_a_variable_of_the_shell_wherever_it_stands() -> None:
-    assert word("it's ⟦A/b⟧ $$5") == """'it'"'"'s '"$A_b"' $5'"""
+    assert word("it's ⟦A/b⟧ $$5") == """'it'"'"'s '"$secret_A_b"' $5'"""
     assert word("") == "''"

@@ -20,7 +20,7 @@ from tagship.explain.script import script
 from tagship.explain.steps import commands
 from tagship.project.schema import Environment
 from tagship.release.model import Rendered, Route
-from tests.fakes.builders import MIGRATIONS, entry, observed, rendered
+from tests.fakes.builders import MIGRATIONS, entry, observed, rendered, standing
 
 OLD = rendered("a", {"web": {}, "worker": {}})
 SETTINGS = Environment(name="staging", app="shop", engine="ssh://deploy@example.com", url="http://example.com")
@@ -31,12 +31,15 @@ SERVICES: dict[str, dict[str, Any]] = {
 
 
 def scene(new: Rendered, before: Observed, plan: Plan | None = None, **settings: Any) -> Scene:  # noqa: ANN401 - any setting
-    """What was observed: the old release runs, and its network is the only one."""
+    """What was observed: the old release runs, and its network is the only one of a release."""
     found = plan_rollout(new, before, Patience(hold=60)) if plan is None else plan
     containers = [
         Container(f"{OLD.name}-{s}-1", f"{OLD.name}-{s}-1", OLD.name, s, "running", "", 1, {}) for s in OLD.order
     ]
-    networks = [{"Name": "0-tagship", "IPAM": {"Config": [{"Subnet": "10.213.0.0/20"}]}}]
+    networks = [
+        {"Name": "0-tagship", "IPAM": {"Config": [{"Subnet": "10.213.0.0/20"}]}},
+        {"Name": OLD.name, "IPAM": {"Config": [{"Subnet": "10.213.16.0/28"}]}},
+    ]
     planned = Planned(Candidate(new), before, found, entry(new, before.live))
     http: dict[str, Any] = {"servers": {"http": {"routes": []}}}
     return Scene(planned, SETTINGS.model_copy(update=settings), everyone=containers, networks=networks, http=http)
@@ -68,10 +71,10 @@ def test_secrets_come_by_name_from_whoever_runs_it() -> None:
     text = script(scene(new_release(), observed(OLD)))
 
     assert "Secrets come from your environment, by name: DB_PASSWORD, KEY." in text
-    assert ': "${DB_PASSWORD:?set it: a secret of staging}"' in text
-    assert "DSN=db://\"$DB_PASSWORD\"'@db$1' \\\ndocker create" in text
+    assert 'secret_DB_PASSWORD="${DB_PASSWORD:?set it: a secret of staging}"' in text
+    assert "DSN=db://\"$secret_DB_PASSWORD\"'@db$1' \\\ndocker create" in text
     assert "--env DSN " in text
-    assert 'printf %s "$KEY" | copy' in text
+    assert 'printf %s "$secret_KEY" | copy' in text
 
 
 def test_the_shell_can_read_it_and_it_needs_no_secret_where_nothing_is_created() -> None:
@@ -110,6 +113,33 @@ def test_every_kind_of_step_is_known() -> None:
 )
 def test_rarer_steps_have_their_commands(step: Step, line: str) -> None:
     assert line in "\n".join(commands(step, scene(new_release(), observed(OLD))))
+
+
+def test_what_a_killed_deploy_left_is_made_anew() -> None:
+    new = new_release()
+    before = observed(OLD)
+    before = replace(before, releases=(*before.releases, standing(new, running=(), present=("web",))))
+    made = scene(new, before)
+    made.everyone = [*made.everyone, Container("left", f"{new.name}-web-1", new.name, "web", "running", "", 1, {})]
+    made.networks = [*made.networks, {"Name": new.name, "IPAM": {"Config": [{"Subnet": "10.213.16.16/28"}]}}]
+
+    text = script(made)
+
+    assert text.index(f"docker network rm {new.name}") < text.index("docker network create")
+    assert f"docker start {new.name}-web-1" in text
+
+
+def test_a_network_that_is_gone_is_not_removed() -> None:
+    text = "\n".join(commands(Remove("shop-staging-gone"), scene(new_release(), observed(OLD))))
+
+    assert "network rm" not in text
+
+
+def test_secrets_whose_names_are_one_variable_are_refused() -> None:
+    new = replace(new_release(), secrets=frozenset({"DB/PASSWORD", "DB_PASSWORD"}))
+
+    with pytest.raises(CheckError, match="DB/PASSWORD and DB_PASSWORD would be the same variable"):
+        script(scene(new, observed(OLD)))
 
 
 def test_the_ledgers_line_is_whole_but_for_time_and_chain() -> None:
