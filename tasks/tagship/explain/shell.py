@@ -107,6 +107,8 @@ record() {
 }
 """
 LOCK = r"""
+command -v curl >/dev/null || { echo "This script needs curl; nothing was changed." >&2; exit 1; }
+
 # Takes the environment's lock, by the edge's clock, so that no deploy comes between.
 files=$(mktemp -d)
 held=
@@ -115,7 +117,9 @@ over() {
   code=$?
   rm -rf "$files"
   [ -z "$held" ] || docker rm --force "$held" >/dev/null || :
-  [ "$code" = 0 ] || echo "Stopped at: $doing. $serving is live." >&2
+  [ "$code" != 0 ] || return 0
+  now=$(docker exec tagship-edge cat "/tagship/$place/live" 2>/dev/null) || :
+  echo "Stopped at: $doing. ${now:-$serving} is live." >&2
 }
 trap over EXIT
 trap 'exit 130' INT TERM HUP
@@ -123,7 +127,7 @@ since=$(docker exec tagship-edge date +%s)
 docker image inspect tagship/empty:1 >/dev/null 2>&1 ||
   tar -cf - --files-from /dev/null | docker import - tagship/empty:1 >/dev/null
 held=$(docker create --name "$lock" --network none --label tagship.lock="$place" --label tagship.since="$since" \
-  --label 'tagship.holder={"who": "by hand", "doing": "--explain", "run": ""}' tagship/empty:1 lock) ||
+  --label 'tagship.holder={"who": "a script of --explain", "doing": "by hand", "run": ""}' tagship/empty:1 lock) ||
   { echo "Another deploy is under way. If it is not, docker rm $lock" >&2; exit 1; }
 printf %s "$((since + 3600))" > "$files/expires"
 docker cp "$files/expires" "$held:/expires"
