@@ -36,8 +36,10 @@ class Machine:
         path = self.folder / "ssh"
         prompt = f'case " $* " in *" true ") printf \'%s\\n\' "$@" > {self.folder}/prompted; exit 0;; esac'
         keep = f"printf '%s\\n' \"$@\" > {self.folder}/argv; env > {self.folder}/env"
-        path.write_text(f"#!/bin/sh\n{prompt}\n{keep}\n{script}\n")
-        path.chmod(0o755)
+        new = path.with_name("ssh.new")
+        new.write_text(f"#!/bin/sh\n{prompt}\n{keep}\n{script}\n")
+        new.chmod(0o755)
+        new.replace(path)  # at once: a shell may be reading the one before
 
     def told(self, engine: str, *, lends: bool = False) -> list[str]:
         """The argv of a connection that succeeds."""

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,9 @@ from typing import Self
 
 PREFIX = "tagship-run-"
 _LOCK, _UNLOCKED = ".lock", ".new"
+_TRIES = 3
+_OLD = 60.0
+"""Seconds after which a folder without a lock isn't one that its run is just making."""
 
 
 class Scratch:
@@ -27,7 +31,10 @@ class Scratch:
 
     def remove(self) -> None:
         """Remove the folder and its content."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        for _ in range(_TRIES):  # a program that is ending may have made a file meanwhile
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                break
         self._lock.close()
 
     def __enter__(self) -> Self:
@@ -54,6 +61,8 @@ def sweep() -> None:
         with contextlib.suppress(OSError):  # another user's, locked by its run, or already removed
             if path.is_symlink() or path.stat().st_uid != os.getuid():
                 continue
+            if not (path / _LOCK).exists() and time.time() - path.stat().st_mtime > _OLD:
+                path.rmdir()  # only an empty one
             with (path / _LOCK).open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Temporary folders of our own, and what killed runs left of theirs."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,3 +51,33 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(temporary: Path) -> 
     kept = {ours.path.name, "tagship-agent-x", f"{scratch.PREFIX}x", f"{scratch.PREFIX}y"}
     assert {path.name for path in temporary.iterdir()} == kept
     ours.remove()
+
+
+def test_a_folder_in_which_a_file_was_made_while_it_was_removed_is_gone(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, calls = shutil.rmtree, iter([True])
+
+    def with_another(path: Path, *, ignore_errors: bool) -> None:
+        remove(path, ignore_errors=ignore_errors)
+        if next(calls, False):
+            path.mkdir()
+
+    monkeypatch.setattr(shutil, "rmtree", with_another)
+
+    Scratch().remove()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_old_empty_folder_without_a_lock_is_removed_and_one_that_is_just_being_made_is_not(temporary: Path) -> None:
+    old, new, full = (temporary / f"{scratch.PREFIX}{name}" for name in ("old", "new", "full"))
+    for path in (old, new, full):
+        path.mkdir()
+    (full / "file").write_text("x")
+    for path in (old, full):
+        os.utime(path, (1, 1))
+
+    scratch.sweep()
+
+    assert sorted(temporary.iterdir()) == [full, new]
