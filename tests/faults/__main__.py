@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the order")
     parser.add_argument("--cases", type=int, default=0, help="how many on each server; default: all of them")
     parser.add_argument("--all", action="store_true", help="also the other pairs, phases and engines: a day")
-    parser.add_argument("--sample", action="store_true", help="what `nox -s tests` tries of a deploy")
+    parser.add_argument("--sample", action="store_true", help="every kind once, and every step of a deploy once")
     parser.add_argument("--special", nargs="*", metavar="PART", help="the faults of one place; parts of their names")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case after that time")
     parser.add_argument("--results", type=Path, help="a file that is added to; what it has already isn't tried again")

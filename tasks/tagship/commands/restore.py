@@ -129,7 +129,7 @@ def restored(order: RestoreOrder, progress: Progress) -> Restored:
             replacing = [files.Replacement(session.engine, session.place, folder, within) for folder in folders]
             done = work.carry_out(replace(what, plan=plan), replacing, hold=order.hold)
         if left := environment.lease.left:
-            progress.note(left)
+            progress.note(f"the connection broke at the end: {left}")
         return done
 
 
