@@ -3,8 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from tests.faults.kinds import KINDS
 from tests.faults.matrix import Choice, Matrix
 from tests.rig import Rig
@@ -12,7 +10,6 @@ from tests.rig import Rig
 SAMPLE = Choice(commands=("deploy",), sample=True)
 
 
-@pytest.mark.thorough  # until it has been green five times: docs/reliability.md
 def test_whatever_is_done_at_a_step_when_the_next_deploy_succeeds_and_nothing_is_lost(rig: Rig) -> None:
     # of a short name: a socket's path has room for 108 bytes
     with tempfile.TemporaryDirectory(prefix="f-") as folder:
