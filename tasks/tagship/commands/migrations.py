@@ -51,7 +51,7 @@ def migrate(  # noqa: PLR0913 - its options
     from tagship.reporting.progress import Progress
     from tagship.server import connection
 
-    settings = here.config().environment(env)
+    settings = here.config().brought(env)
     with Progress(quiet=json) as progress, connection.connect(settings) as opening:
         version = meant(settings, sha, dirty=False)
         if settings.release.migrations is None:

@@ -11,8 +11,15 @@ from tagship.images.registry import split
 from tagship.system.parallel import settled
 
 _BESIDE_US = "localhost"
-_FULL = "no space left"
-"""What an engine says whose disk is full; of anything else, the registry or the way there is the reason."""
+_OF_THE_ENGINE = (
+    "no space left",
+    "failed to register layer",
+    "failed to extract layer",
+    "failed to unpack",
+    "input/output error",
+    "read-only file system",
+)
+"""What an engine says that can't keep an image; of anything else, the registry or the way there is the reason."""
 
 
 Listed = Sequence[Mapping[str, Any]]
@@ -73,7 +80,7 @@ def _pull(engine: Engine, image: str, credentials: Mapping[str, str]) -> None:
     try:
         engine.pull(repository, digest, credentials)
     except EngineError as error:
-        if _FULL in error.problem:
+        if any(sign in error.problem for sign in _OF_THE_ENGINE):
             raise
         why = error.problem.removeprefix("The engine says: ").removeprefix(f"Pulling {image}: ")
         raise RegistryError(

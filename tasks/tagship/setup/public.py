@@ -40,7 +40,8 @@ def name(settings: Environment) -> Iterator[Check]:
     if host in found:
         yield good("dns", f"{host} needs no name")
     elif not found:
-        text = f"{host} has no address, so nobody finds it and it gets no certificate."
+        secure = " and it gets no certificate" if settings.url.startswith("https:") else ""
+        text = f"{host} has no address, so nobody finds it{secure}."
         yield bad("dns", text, "add an A record for it that leads to the server", CheckError)
     elif settings.edge.behind:
         yield good("dns", f"{host} is {', '.join(sorted(found))}, where a proxy is before the edge")

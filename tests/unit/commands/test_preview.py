@@ -100,7 +100,7 @@ def test_a_dry_prune_names_only_what_has_expired(run: Run) -> None:
     assert json.loads(run("preview.prune", "--dry-run", "--json").out) == {"removed": [3], "dry_run": True}
 
 
-@pytest.mark.parametrize("task", ["deploy", "ship", "accessories.up", "accessories.recreate", "adopt"])
+@pytest.mark.parametrize("task", ["deploy", "ship", "migrate", "accessories.up", "accessories.recreate", "adopt"])
 def test_only_preview_up_brings_a_preview_anything_new(run: Run, app: Path, task: str) -> None:
     (app / "tagship.yml").write_text(CONFIG + PREVIEWS)
 

@@ -61,6 +61,14 @@ def test_a_name_that_leads_elsewhere_is_a_question_not_an_error(monkeypatch: pyt
     assert [c.mark for c in public.name(environment("https://nowhere.example"))] == [Mark.BAD]
 
 
+def test_only_an_address_by_https_is_told_that_it_gets_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "_addresses", lambda _: set[str]())
+
+    told = [next(public.name(environment(f"{scheme}://shop.example"))).text for scheme in ("http", "https")]
+
+    assert [("certificate" in text) for text in told] == [False, True]
+
+
 def test_a_name_that_leads_to_the_proxy_before_the_edge_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public, "_addresses", lambda host: {HERE} if host == HERE else {"192.0.2.1"})
     behind = Environment.model_validate(
