@@ -252,7 +252,8 @@ def _live_killed(scene: Scene) -> Iterator[None]:
 
 @kind("new release killed")
 def _new_killed(scene: Scene) -> Iterator[None]:
-    folder = f"/tagship/{scene.wanted.place}"
-    scene.serves &= scene.docker("exec", EDGE, "cat", f"{folder}/live").strip() == scene.before
+    if scene.before:  # a first deploy may have no edge yet to ask
+        live = scene.docker("exec", EDGE, "cat", f"/tagship/{scene.wanted.place}/live").strip()
+        scene.serves &= live == scene.before
     scene.kill_containers(*scene.containers(live=False))
     yield
