@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tagship.deploy.canary import Terms, UnderWay
 from tagship.deploy.observed import Routing
 from tagship.deploy.rollback_plan import FIRST
 from tagship.deploy.target import Target
@@ -132,6 +133,33 @@ def test_a_candidate_is_reached_by_its_key_and_live_by_everyone(target: Target, 
 
     target.smoke_test(new.name, candidate=False)
     assert (target.observe().live, target.observe().live_release) == (new.name, new.release)
+
+
+def test_a_canary_reaches_visitors_until_it_is_ended_or_live(target: Target, made: Made) -> None:
+    old, new = made("a"), made("b")
+    for release in (old, new):
+        create(target, release)
+        target.start(release, ["web"])
+    target.serve(old.served, old.served)
+    target.cutover(old.name)
+    assert target.observe().canary is None
+
+    target.canary(new.name, Terms(100, 0.1))
+
+    assert target.observe().canary == UnderWay(new.name, 100)
+    target.smoke_test(new.name, candidate=False)
+    assert (target.observe().live, target.observe().routing.stands) == (old.name, True)
+
+    target.end_canary()
+
+    assert target.observe().canary is None
+    target.smoke_test(old.name, candidate=False)
+
+    target.canary(new.name, Terms(100, 0.1))
+    target.cutover(new.name)
+
+    assert target.observe().canary is None
+    target.smoke_test(new.name, candidate=False)
 
 
 def test_whether_the_live_releases_routes_stand_is_observed(target: Target, made: Made) -> None:

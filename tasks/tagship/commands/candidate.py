@@ -26,8 +26,8 @@ _WOULD = "Say what would be decided, and decide nothing."
 def url(_: Context, env: str = "", json: bool = False) -> None:
     """Print the link to the candidate that waits.
 
-    Of `deploy --hold`. It sets a cookie with which the URL leads to the candidate. Both end with the hold. Whoever has
-    the link sees the candidate.
+    Of `deploy --hold` or `--canary`. It sets a cookie with which the URL leads to the candidate. Both end with it.
+    Whoever has the link sees the candidate.
     """
     from tagship.names import CANDIDATE_COOKIE
 
@@ -38,13 +38,13 @@ def url(_: Context, env: str = "", json: bool = False) -> None:
 
 @task(help={"env": ENV, "dry-run": _WOULD})
 def accept(_: Context, env: str = "", dry_run: bool = False) -> None:
-    """Let the candidate that `deploy --hold` shows go live."""
+    """Let a candidate that is held, or a canary, go live."""
     _decide(env, accepted=True, dry_run=dry_run)
 
 
 @task(help={"env": ENV, "dry-run": _WOULD})
 def reject(_: Context, env: str = "", dry_run: bool = False) -> None:
-    """Remove the candidate that `deploy --hold` shows.
+    """Remove a candidate that is held, or a canary.
 
     The deploy ends with exit code 12, and the live release serves on.
     """

@@ -6,11 +6,19 @@ import contextlib
 import dataclasses
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, EXPLAIN, JSON, VERBOSE, WAIT, task
 from tagship.errors import UsageError
+
+if TYPE_CHECKING:
+    from tagship.deploy.canary import Terms
+    from tagship.project.schema import Environment
+
+_LEAST, _MOST = 0.1, 99.9
+"""The shares, in percent, that a canary may have."""
 
 
 @task(
@@ -20,6 +28,8 @@ from tagship.errors import UsageError
         "dirty": DIRTY,
         "backup": BACKUP,
         "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
+        "canary": "Let a share of visitors, e.g. `10%`, try the new release before the cutover, and watch its errors.",
+        "for": "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes.",
         "dry-run": DRY_RUN,
         "explain": EXPLAIN,
         "wait": WAIT,
@@ -33,6 +43,8 @@ def deploy(  # noqa: PLR0913 - its options
     dirty: bool = False,
     backup: str = "",
     hold: str = "",
+    canary: str = "",
+    for_: str = "",
     dry_run: bool = False,
     explain: bool = False,
     wait: int = 0,
@@ -45,7 +57,8 @@ def deploy(  # noqa: PLR0913 - its options
     from tagship.project import here
     from tagship.server import connection
 
-    settings, longest = here.config().brought(env), _seconds(hold)
+    settings, longest = here.config().brought(env), _seconds("hold", hold)
+    terms = _terms(settings, canary, for_)
     with connection.connect(settings) as opening:
         from tagship.commands.orders import RunOptions, bring, just, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
@@ -55,19 +68,38 @@ def deploy(  # noqa: PLR0913 - its options
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
             session, release, resolved = released(opening, settings, version, how.progress, planned=dry_run)
-            bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest), how, version.tag)
+            bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest, terms), how, version.tag)
 
 
-def _seconds(hold: str) -> float:
-    """How long to hold the candidate. Raises UsageError."""
+def _seconds(option: str, duration: str) -> float:
+    """How long an option says; 0 if it isn't given. Raises UsageError."""
     from tagship.project.values import seconds
 
-    if not hold:
+    if not duration:
         return 0
     try:
-        return float(str(seconds(hold)))
+        return float(str(seconds(duration)))
     except ValueError:
-        raise UsageError(f"--hold {hold} is no duration.", hint="write it like --hold 30m") from None
+        raise UsageError(f"--{option} {duration} is no duration.", hint=f"write it like --{option} 30m") from None
+
+
+def _terms(settings: Environment, canary: str, lasts: str) -> Terms | None:
+    """How a canary goes; None for none. Raises UsageError."""
+    from tagship.deploy.canary import Terms
+    from tagship.project.values import percent
+
+    if not canary:
+        if lasts:
+            raise UsageError("--for says how long a canary lasts.", hint="add --canary 10%, or leave --for out")
+        return None
+    try:
+        share = float(str(percent(canary)))
+    except ValueError:
+        share = 0
+    if not _LEAST <= share <= _MOST:
+        raise UsageError(f"--canary {canary} is no share of visitors.", hint="write it like --canary 10%")
+    how = settings.release.canary
+    return Terms(share, _seconds("for", lasts) or how.for_, how.errors)
 
 
 @task(

@@ -10,6 +10,7 @@ from functools import partial
 
 from tagship.commands.task import SKIP
 from tagship.deploy import story
+from tagship.deploy.canary import Terms
 from tagship.deploy.candidate import Again, Candidate, Choice
 from tagship.deploy.companion import Companion, Companions
 from tagship.deploy.observed import Observed
@@ -91,10 +92,10 @@ def tell(resolved: Resolution, progress: Progress) -> None:
         progress.note(line)
 
 
-def order(settings: Environment, action: Action, choose: Choice, hold: float = 0) -> Order:
+def order(settings: Environment, action: Action, choose: Choice, hold: float = 0, canary: Terms | None = None) -> Order:
     """The order that a task gives, with the current user as the lock's holder.
 
-    `hold`: seconds in which people may look at the candidate and decide.
+    `hold`: seconds in which people may look at the candidate and decide. `canary`: its share of all visitors.
     """
     release = settings.release
     return Order(
@@ -104,7 +105,7 @@ def order(settings: Environment, action: Action, choose: Choice, hold: float = 0
         holder(f"{action} {settings.name}"),
         choose,
         again(settings),
-        Patience(release.drain_within, release.bake.for_, settings.keep, hold),
+        Patience(release.drain_within, release.bake.for_, settings.keep, hold, canary),
         remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
         drilled_since=_drilled_since(settings),
     )

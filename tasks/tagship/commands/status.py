@@ -178,6 +178,8 @@ def _told(overview: Overview, *, wide: bool) -> Iterator[str]:
     if overview.maintenance:
         off = f"`tagship maintenance.off --env {overview.environment}`"
         yield f"maintenance {overview.maintenance}; visitors get 503 until {off}"
+    if overview.canary:
+        yield f"canary: {overview.canary}"
     if overview.edge in {"stopped", "gone"}:
         yield f"the edge is {overview.edge}, so no request is served; the next deploy repairs this"
     if overview.containers == "gone":

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
+from tagship.deploy.canary import told
 from tagship.deploy.observed import Migrated
 from tagship.deploy.steps import (
     Ask,
     Bake,
+    Canary,
     Create,
     Cutover,
     Drain,
+    EndCanary,
     Hold,
     KeepAssets,
     Migrate,
@@ -42,13 +45,13 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
         stopped = time.monotonic() if isinstance(step, Stop) else stopped if isinstance(step, Start) else 0.0
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
-            if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
+            if not isinstance(step, Pull | Ask | Bake | Drain | Hold | Canary):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
             if isinstance(step, Start) and stopped:
                 listeners.paused(time.monotonic() - stopped, step.services)
                 stopped = 0.0
-            if isinstance(step, Bake | Drain | Hold):  # they last, so what follows needs a newer check
+            if isinstance(step, Bake | Drain | Hold | Canary):  # they last, so what follows needs a newer check
                 target.still_ours()
     return migrated
 
@@ -81,6 +84,10 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             target.smoke_test(release, candidate=candidate)
         case Hold(release, seconds):
             target.hold(release, seconds)
+        case Canary(release, terms):
+            listeners.tried(told(*target.canary(release, terms), terms))
+        case EndCanary():
+            target.end_canary()
         case Cutover(release):
             target.cutover(release)
         case Bake(release, seconds):

@@ -62,6 +62,7 @@ class Execution:
                 self._declare,
                 self._backed_up,
                 self._paused,
+                self._tried,
                 self.companion.around,
             )
             migrated = apply(proving, self.target, self.progress.step, listeners)
@@ -144,6 +145,11 @@ class Execution:
         """Keep for the ledger, and for the next plan, how long nothing answered."""
         if set(services) & set(self.new.routed) and self.before.live and self.before.live != self.new.name:
             self.entry = dataclasses.replace(self.entry, paused=round(seconds, 2))
+
+    def _tried(self, how: str) -> None:
+        """Show how a canary went, and keep it for the ledger."""
+        self.entry = dataclasses.replace(self.entry, why=", ".join(filter(None, (self.entry.why, how))))
+        self.progress.note(how)
 
     def _backed_up(self, backup: str) -> None:
         """Show the backup's id, and keep it for the ledger, however the deploy ends."""

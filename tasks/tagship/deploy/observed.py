@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tagship.deploy.canary import UnderWay
 from tagship.deploy.rollback_plan import Former, RollbackPlan, is_back
 from tagship.migrations.inspection import Change
 from tagship.proof.ledger import Entry
@@ -68,6 +69,8 @@ class Observed:
     """Bytes that new processes can use without swapping."""
     history: tuple[Entry, ...] = ()
     routing: Routing = Routing()
+    canary: UnderWay | None = None
+    """A canary under way; while a deploy observes, one that a killed deploy left."""
     remarks: tuple[str, ...] = ()
     """What couldn't be read and was skipped, one line each."""
 

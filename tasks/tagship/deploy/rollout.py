@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tagship.deploy.canary import Terms
 from tagship.deploy.observed import Observed, Routing, Standing
 from tagship.deploy.prune import plan_prune, stopped
 from tagship.deploy.steps import (
     Ask,
     Bake,
+    Canary,
     Create,
     Cutover,
     Drain,
+    EndCanary,
     Hold,
     KeepAssets,
     Migrate,
@@ -60,6 +63,7 @@ class Patience:
     keep: int = 5
     hold: float = 0
     """How long a candidate waits for a person's decision; 0 for not at all."""
+    canary: Terms | None = None
 
 
 def changes(plan: Plan) -> bool:
@@ -77,13 +81,15 @@ def plan_rollout(
     """
     first = (reverse,) if reverse and reverse.plan.first else ()
     last = (reverse,) if reverse and not reverse.plan.first else ()
+    ended = (EndCanary(observed.canary.release),) if observed.canary else ()
     if observed.live == new.name:
-        return (*revival(new, observed), *first, *_finish(new, observed, patience), *last)
+        return (*ended, *revival(new, observed), *first, *_finish(new, observed, patience), *last)
     others = _leftovers(new.name, observed)
     gone = _recreates(new, observed)
     beside = tuple(service for service in new.routed if service not in _waiting(new, observed))
     may_migrate = migrate and _may_migrate(new, observed)
     return (
+        *ended,
         *revival(new, observed),
         *(step for name in others for step in (Drain(name, patience.drain), Stop(name))),
         *_bring(new, observed, migrate=may_migrate),
@@ -113,10 +119,12 @@ def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
     other = None if back or good.name == now.live else now.standing(now.live)  # which stays live, and may run these
     elsewhere = other.running if other else {}
     stopped = tuple(s for s, n in good.running.items() if running.get(s, 0) < n and not elsewhere.get(s))
+    canary = now.canary is not None
     return (
+        *((EndCanary(failed),) if canary else ()),
         *((Cutover(good.name),) if back else ()),
         *((restored,) if (back and again.routes) or was != now.routing else ()),
-        *((Drain(failed, RECOVERY_DRAIN),) if back else ()),
+        *((Drain(failed, RECOVERY_DRAIN, QUIET if canary else 0),) if back or canary else ()),
         *((Remove(failed),) if now.standing(failed) or failed in now.empty else ()),
         *((Resume(good.name, stopped),) if stopped else ()),
     )
@@ -268,12 +276,19 @@ def _switch(new: Rendered, observed: Observed, patience: Patience) -> Plan:
         Serve(after, before, to=new.name if before != after else "", elsewhere=elsewhere),
         *(() if exchange else (SmokeTest(new.name, candidate=True),)),
         *((Hold(new.name, patience.hold),) if patience.hold and not exchange else ()),
+        *((Canary(new.name, patience.canary),) if patience.canary and not exchange and shares(observed) else ()),
         Cutover(new.name),
         *exchange,
         SmokeTest(new.name, candidate=False),
         *((Bake(new.name, patience.bake),) if patience.bake else ()),
         *((Serve(after, after),) if before != after or elsewhere else ()),
     )
+
+
+def shares(observed: Observed) -> bool:
+    """Whether there are visitors of a live release, of whom a candidate can get a share."""
+    live, routing = observed.live_release, observed.routing
+    return live is not None and bool(live.shape.routes) and not routing.held and not routing.closed
 
 
 def _replace_workers(new: Rendered, observed: Observed) -> Plan:

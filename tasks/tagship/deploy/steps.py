@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tagship.deploy.canary import Terms
 from tagship.deploy.rollback_plan import FIRST, Former, RollbackPlan
 from tagship.release.model import Rendered, Served
 
@@ -143,6 +144,28 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """Send a share of all visitors to the candidate, and watch how it does."""
+
+    release: str
+    terms: Terms
+
+    def __str__(self) -> str:
+        return f"Canary: {self.terms}"
+
+
+@dataclass(frozen=True)
+class EndCanary:
+    """Send all visitors to the live release again."""
+
+    release: str
+    """The candidate."""
+
+    def __str__(self) -> str:
+        return f"End the canary of {self.release}: all visitors reach the live release"
+
+
+@dataclass(frozen=True)
 class Cutover:
     """Switch traffic to a release."""
 
@@ -220,6 +243,8 @@ Step = (
     | KeepAssets
     | Serve
     | Hold
+    | Canary
+    | EndCanary
     | SmokeTest
     | Cutover
     | Bake

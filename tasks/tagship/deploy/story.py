@@ -14,8 +14,8 @@ from tagship.deploy.pauses import pauses
 from tagship.deploy.preflight import findings, undrilled
 from tagship.deploy.recovery import Recovery, reason
 from tagship.deploy.rollback_plan import Way, timed, way_to
-from tagship.deploy.rollout import changes, plan_rollout, revival
-from tagship.deploy.steps import Cutover, Hold, Migrate, Plan, Prepare, Pull, Remove, Reverse
+from tagship.deploy.rollout import changes, plan_rollout, revival, shares
+from tagship.deploy.steps import Canary, Cutover, Hold, Migrate, Plan, Prepare, Pull, Remove, Reverse
 from tagship.deploy.target import Environment, LockedEnvironment, PreviewedEnvironment
 from tagship.errors import CheckError, StoppedError, TagshipError
 from tagship.proof import ledger
@@ -319,7 +319,13 @@ def _findings(  # noqa: PLR0913, PLR0917 - a plan, and all that it depends on
             progress.note(line)
         volumes = []
     drills = undrilled(before, order.drilled_since) if order.action is Action.DEPLOY else ()
-    return [*findings(candidate.rendered, before, plan), *volumes, *drills, *_unheld(order, plan)]
+    return [
+        *findings(candidate.rendered, before, plan),
+        *volumes,
+        *drills,
+        *_unheld(order, plan),
+        *_unshared(order, before, plan),
+    ]
 
 
 def _unheld(order: Order, plan: Plan) -> Iterator[str]:
@@ -327,6 +333,22 @@ def _unheld(order: Order, plan: Plan) -> Iterator[str]:
     held = {type(step) for step in plan}
     if order.patience.hold and Cutover in held and Hold not in held:
         yield "It can't be held: it has no route, or old containers stop before the new ones start. Leave --hold out."
+
+
+def _unshared(order: Order, before: Observed, plan: Plan) -> Iterator[str]:
+    """Why no share of the visitors can reach the candidate before the cutover."""
+    kinds = {type(step) for step in plan}
+    if order.patience.canary is None or Cutover not in kinds or Canary in kinds:
+        return
+    if not before.live:
+        why = "nothing is live yet, whose visitors it could share"
+    elif before.routing.closed:
+        why = f"maintenance is on; `tagship maintenance.off --env {order.environment}` ends it"
+    elif not shares(before):
+        why = "the live release has no visitors: it has no route, or answers for maintenance"
+    else:
+        why = "it has no route, or old containers stop before the new ones start"
+    yield f"It can't have a canary: {why}. Leave --canary out."
 
 
 def _asides(new: Rendered, companion: Companion) -> Iterator[str]:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
@@ -69,6 +70,8 @@ class Listeners:
     """Called with the id of the backup that was made before migrating."""
     paused: Callable[[float, Sequence[str]], object] = lambda _seconds, _services: None
     """Called after a start that had to wait for a stop, with the seconds that both took, and the services."""
+    tried: Callable[[str], object] = bool
+    """Called after a canary with how it went."""
     around: Callable[[str, Mapping[str, str]], AbstractContextManager[None]] = alone
     """The block around a stage, `migrate` or `cutover`, with facts for it."""
 
@@ -137,6 +140,17 @@ class Target(Protocol):
 
         Raises RolloutError if one rejects it, or if nobody decides in time.
         """
+
+    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+        """Send a share of all visitors to the candidate, each of them always to the same release, and watch it.
+
+        Ends when the time is over or a person accepts it; the share stays until the cutover, or until `end_canary`.
+        Returns how the candidate and the live release answered. Raises RolloutError if the candidate does worse, or if
+        a person rejects it.
+        """
+
+    def end_canary(self) -> None:
+        """Send all visitors to the live release again, in one atomic change."""
 
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
         """Watch a release for a while after the cutover, and call `look` meanwhile."""

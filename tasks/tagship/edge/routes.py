@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from tagship.edge import kept_assets
+from tagship.edge import canary, kept_assets
 from tagship.names import CANDIDATE_COOKIE, CANDIDATE_HEADER, MAINTENANCE, RELEASE_HEADER, Place
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Route, Served
@@ -82,7 +82,8 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
 ) -> Site:
     """An environment's routes on each of the edge's servers, for these URLs; none if no service has a route.
 
-    A request with the deploy's key, as a header or a cookie, reaches the candidate. With `to`, everyone gets the
+    A request with the deploy's key, as a header or a cookie, reaches the candidate, and during a canary a share of all
+    visitors. With `to`, everyone gets the
     candidate's routes as soon as that release is live. If a host is served only by HTTPS, HTTP requests are redirected.
     `maintenance`: what the environment's switch for maintenance does. `moved`: host → the URL that its requests are
     redirected to.
@@ -95,7 +96,9 @@ def site(  # noqa: PLR0913, PLR0917 - what a site is made of
         if hosts := unique(str(address.hostname) for address in split if address.scheme == scheme):
             name = str(place) if scheme == split[0].scheme else f"{place}:{scheme}"
             secure = [_hsts()] if scheme == "https" else []
-            handlers = [*secure, _releases(place, candidate, live, to, maintenance, secure=bool(secure))]
+            folder = f"{STATE}/{place}"
+            drawn = canary.draw(place, folder, f"{{file.{folder}/key}}", secure=bool(secure))
+            handlers = [*secure, drawn, _releases(place, candidate, live, to, maintenance, secure=bool(secure))]
             ours.append({"@id": name, "match": [{"host": hosts}], "handle": handlers, "terminal": True})
     plain = {address.hostname for address in split if address.scheme == "http"}
     secured = {address.hostname: address for address in split if address.scheme == "https"}
@@ -164,7 +167,7 @@ def _releases(  # noqa: PLR0913 - what a site is made of
     link: Json = {"path": ["/"], "query": {CANDIDATE_COOKIE: [key]}}
     cookie = {"header": {"Cookie": [f"*{CANDIDATE_COOKIE}={key}*"]}}
     for_candidate = {
-        "match": [{"header": {CANDIDATE_HEADER: [key]}}, cookie, link],
+        "match": [{"header": {CANDIDATE_HEADER: [key]}}, cookie, link, canary.CHOSEN],
         "handle": [_entrance(link, key, secure=secure), _UNKEPT, *_proxies(folder, "candidate", candidate)],
         "terminal": True,
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tagship.edge import routes
+from tagship.edge import canary, routes
 from tagship.edge.admin import SERVED, answered, application, asking
 from tagship.edge.kept_assets import FOLDER
 from tagship.edge.shell import Shell, encoded, quote, replace_file
@@ -45,6 +45,8 @@ class Files:
     """Caddy's HTTP configuration, of all environments; empty if unknown."""
     closed: bool = False
     """Whether the environment's switch for maintenance is on."""
+    canary: tuple[str, ...] = ()
+    """The candidate of a canary, its share as in the file, and `on` if that lasts; empty if there is none."""
 
 
 class State:
@@ -76,6 +78,7 @@ class State:
             # once per container, because the program starts slowly
             f"[ -s {_CADDY} ] || caddy version > {_CADDY} 2>/dev/null; cat {_CADDY} 2>/dev/null",
             f"cat {folder}/{MAINTENANCE} 2>/dev/null",
+            canary.reading(folder),
         ]
         script = "\n".join(f"{part}; printf '{_SEPARATOR}'" for part in parts)
         fields = (
@@ -84,7 +87,7 @@ class State:
             .split(_SEPARATOR)
         )
         try:
-            live, record, key, ledger, disk, memory, served, caddy, closed = fields[:9]
+            live, record, key, ledger, disk, memory, served, caddy, closed, sharing = fields[:10]
             disk_free, memory_free = int(disk.split()[3]) * 1024, int(memory.split()[1]) * 1024
         except (ValueError, IndexError):
             raise EngineError(
@@ -101,6 +104,7 @@ class State:
             caddy=caddy.strip(),
             http=self._http,
             closed=closed.strip() == "on",
+            canary=tuple(sharing.split()),
         )
 
     def offer(self, release: str, key: str) -> None:
@@ -141,9 +145,34 @@ class State:
         last = f"mv -f {quote(hold)} {quote(hold)}.last; cat {quote(hold)}.last; rm -f {quote(hold)}.last"
         return self._shell.run(f"{replace_file(f'{self._folder}/key', key.encode())}\n{last}").decode().strip()
 
+    def begin_canary(self, name: str, percent: float) -> None:
+        """Send a share of all visitors to the candidate, with cookies of this name, and say that it waits."""
+        share = replace_file(f"{self._folder}/{canary.SHARE}", canary.threshold(percent).encode())
+        on = replace_file(f"{self._folder}/{canary.FILE}", name.encode())
+        waits = replace_file(f"{self._folder}/hold", WAITS.encode())
+        self._shell.run("\n".join((waits, share, canary.renewing(quote(self._folder)), on)))
+
+    def renew_canary(self) -> str:
+        """Let the canary last another minute. Returns the same as `decision`."""
+        return (
+            self._shell.run(
+                f"{canary.renewing(quote(self._folder))}\ncat {quote(f'{self._folder}/hold')} 2>/dev/null || true"
+            )
+            .decode()
+            .strip()
+        )
+
+    def end_canary(self) -> None:
+        """From the next request on, all visitors reach the live release."""
+        self._shell.run(self._no_canary)
+
+    @property
+    def _no_canary(self) -> str:
+        return replace_file(f"{self._folder}/{canary.FILE}", canary.OFF.encode())
+
     def switch(self, release: str) -> None:
-        """Cut over: from the next request on, this release answers."""
-        self._shell.run(replace_file(f"{self._folder}/live", release.encode()))
+        """Cut over: from the next request on, this release answers everyone."""
+        self._shell.run(f"{replace_file(f'{self._folder}/live', release.encode())}\n{self._no_canary}")
 
     def renew(self) -> None:
         """From the next request on, use new connections to the live release's containers, none that is kept."""
@@ -269,6 +298,7 @@ def _made(folder: str) -> str:
         # a missing file would be an error in Caddy's log for every request
         f"[ -e {folder}/{routes.POOL} ] || : > {folder}/{routes.POOL}\n"
         f"[ -s {folder}/{MAINTENANCE} ] || printf off > {folder}/{MAINTENANCE}\n"
+        f"[ -s {folder}/{canary.FILE} ] || printf {canary.OFF} > {folder}/{canary.FILE}\n"
         f"{_key(f'{folder}/configuration-key')}\n{_key(f'{folder}/key')}"
     )
 

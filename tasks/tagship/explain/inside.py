@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 
+from tagship.deploy.canary import Terms
 from tagship.deploy.steps import Drain, Serve
+from tagship.edge import canary as files
 from tagship.edge import routes, sites
 from tagship.edge.addresses import Addresses
 from tagship.edge.admin import SERVED
@@ -25,6 +27,20 @@ def key(scene: Scene, release: str) -> Iterator[str]:
     scene.keyed = True
     yield f'printf %s "$key" | put {scene.folder}/key'
     yield put(f"{scene.folder}/candidate", release)
+
+
+def canary(scene: Scene, terms: Terms) -> Iterator[str]:
+    """Send a share of all visitors to the candidate, until it is ended, or for as long as it should last."""
+    yield put(f"{scene.folder}/{files.SHARE}", files.threshold(terms.share))
+    inside = "docker exec tagship-edge sh -c"
+    lasts = f"$(( $(date +%s) + {terms.seconds:.0f} ))"
+    yield f"{inside} {word(f'echo {lasts}')} | put {word(f'{scene.folder}/{files.UNTIL}')}"
+    yield f"{inside} 'head -c 8 /dev/urandom | base64 | tr -dc a-zA-Z0-9' | put {word(f'{scene.folder}/{files.FILE}')}"
+
+
+def no_canary(scene: Scene) -> str:
+    """Send all visitors to the live release."""
+    return put(f"{scene.folder}/{files.FILE}", files.OFF)
 
 
 def serve(scene: Scene, step: Serve) -> Iterator[str]:

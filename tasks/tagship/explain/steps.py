@@ -8,9 +8,11 @@ from typing import Any
 from tagship.deploy.steps import (
     Ask,
     Bake,
+    Canary,
     Create,
     Cutover,
     Drain,
+    EndCanary,
     Hold,
     KeepAssets,
     Migrate,
@@ -156,8 +158,24 @@ def _(step: Hold, scene: Scene) -> Iterator[str]:
 
 
 @commands.register
+def _(step: Canary, scene: Scene) -> Iterator[str]:
+    if not scene.keyed:
+        yield from inside.key(scene, step.release)
+    yield from inside.canary(scene, step.terms)
+    watch = f"Watch the errors for {step.terms.seconds:g} s, then press Enter, or Ctrl-C to stop: "
+    yield f"printf {word(watch)}; read -r _"
+
+
+@commands.register
+def _(_step: EndCanary, scene: Scene) -> Iterator[str]:
+    yield inside.no_canary(scene)
+
+
+@commands.register
 def _(step: Cutover, scene: Scene) -> Iterator[str]:
     yield inside.put(f"{scene.folder}/live", step.to)
+    if any(isinstance(other, Canary) for other in scene.planned.plan):
+        yield inside.no_canary(scene)
     yield f"serving={word(step.to)}"
 
 

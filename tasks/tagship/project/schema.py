@@ -22,6 +22,7 @@ from tagship.project.values import (
     Duration,
     Hosts,
     Networks,
+    Percent,
     Prefix,
     Range,
     Reachable,
@@ -75,6 +76,19 @@ class BakeSettings(Table):
     )
 
 
+class CanarySettings(Table):
+    """How long a share of all visitors tries the new release before the cutover, and how well it must do."""
+
+    for_: Duration = Field(
+        default=300, alias="for", description="How long, unless `deploy --canary` says it with --for."
+    )
+    errors: Percent = Field(
+        default=1,
+        description="How many more of a hundred of its requests may fail, with a status of 500 and above, than of the "
+        "live release's.",
+    )
+
+
 Bake = Annotated[BakeSettings, BeforeValidator(spelt_out, json_schema_input_type=float | str | BakeSettings)]
 
 
@@ -106,6 +120,9 @@ class ReleaseSettings(Table):
     bake: Bake = Field(
         default_factory=BakeSettings,
         description="How the new release is watched after the cutover: a duration, or a table.",
+    )
+    canary: CanarySettings = Field(
+        default_factory=CanarySettings, description="What `deploy --canary 10%` means; without it there is no canary."
     )
 
 

@@ -29,6 +29,17 @@ def seconds(value: object) -> object:
     return value
 
 
+def percent(value: object) -> object:
+    """Convert `1%` or a number of hundredths to that number."""
+    if isinstance(value, str):
+        try:
+            return float(value.removesuffix("%"))
+        except ValueError:
+            msg = f"{value!r} isn't a share: write 10%"
+            raise ValueError(msg) from None
+    return value
+
+
 def listed(value: object) -> object:
     """Accept one text where a list is expected."""
     return [value] if isinstance(value, str) else value
@@ -117,6 +128,7 @@ def address(value: str) -> str:
 
 
 Duration = Annotated[float, Field(ge=0), BeforeValidator(seconds, json_schema_input_type=float | str)]
+Percent = Annotated[float, Field(ge=0, le=100), BeforeValidator(percent, json_schema_input_type=float | str)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=32)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32)]
 """An environment's name. It has no hyphen, so that app `a-b` in `c` differs from app `a` in `b-c`."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from tagship.deploy.canary import UnderWay
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed, Routing, Standing
-from tagship.edge import routes, sites
+from tagship.edge import canary, routes, sites
 from tagship.edge.addresses import NOWHERE, Addresses
 from tagship.edge.state import Files
 from tagship.edge.traffic import Edge
@@ -122,6 +123,7 @@ class Reader:
                 *(f"skipped an invalid line of the ledger: {line[:40]}…" for line in bad),
                 *((f"the record of {files.live} can't be read",) if files.record and record is None else ()),
             ),
+            canary=_canary(files),
             routing=replace(
                 self._routing(files.http, record.release if record else None, standing), closed=files.closed
             ),
@@ -171,6 +173,14 @@ class Reader:
         """A release's record."""
         raw = self._files.record(name) if name and self._files else b""
         return ledger.decode_record(raw)
+
+
+def _canary(files: Files) -> UnderWay | None:
+    """The canary that the edge's files name."""
+    if not files.canary:
+        return None
+    release, share, *lasts = (*files.canary, "")[:3]
+    return UnderWay(release, canary.percent(share), lasts=lasts == ["on"])
 
 
 def _served(live: Release | None, standing: Standing | None) -> Served:

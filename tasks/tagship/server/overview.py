@@ -34,6 +34,8 @@ class Overview:
     """Whether the edge answers 503 for it, as during a restore, or after one that was killed."""
     maintenance: str = ""
     """Since when, and by whom, maintenance is on: the edge answers 503 to visitors; empty if it is off."""
+    canary: str = ""
+    """The share of visitors that a candidate has before its cutover; empty if there is none."""
     lock: str = ""
     problem: str = ""
     """Why its state is unknown; empty if it was reached."""
@@ -60,6 +62,7 @@ def read(session: Session) -> Overview:
         since=entry.at if entry else "",
         by=entry.by if entry else "",
         maintenance=_maintenance(observed),
+        canary=_canary(observed),
         lock=locked,
     )
 
@@ -72,6 +75,17 @@ def _maintenance(observed: Observed) -> str:
     if entry is None or entry.result != ON:
         return "on"
     return f"since {entry.at[:16].replace('T', ' ')} UTC by {entry.by}{f': {entry.why}' if entry.why else ''}"
+
+
+def _canary(observed: Observed) -> str:
+    """The candidate's share of the visitors, until its deploy ends it, or a minute after that was killed."""
+    found = observed.canary
+    if found is None:
+        return ""
+    short = found.release[-15:]
+    if not found.lasts:
+        return f"over, as its deploy ended; the next one removes {short}"
+    return f"{found.share:g}% of visitors reach {short}"
 
 
 def _without_edge(session: Session) -> tuple[Overview, Observed]:

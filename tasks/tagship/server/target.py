@@ -10,13 +10,14 @@ from typing import Any
 
 from tagship import names
 from tagship.checks import smoke
+from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
 from tagship.deploy.target import NOBODY, Listeners, Onlooker
 from tagship.edge import routes
 from tagship.edge.addresses import Addresses
-from tagship.edge.caddy import NETWORK, refuse_old
+from tagship.edge.caddy import NAME, NETWORK, refuse_old
 from tagship.edge.state import ACCEPTED, REJECTED, WAITS, Files
 from tagship.edge.traffic import Edge
 from tagship.engine import containers, networks, volumes
@@ -34,18 +35,18 @@ from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served
 from tagship.reporting import redaction
 from tagship.secret import Secret
-from tagship.server import assets, listening, unwatched
+from tagship.server import assets, canary, listening, unwatched
 from tagship.server.attach import attachments
 from tagship.server.composer import Composer
 from tagship.server.drain import drain
 from tagship.server.lease import Lease
 from tagship.server.migration import BackUp, Given, Migration
 from tagship.server.observe import Reader
+from tagship.server.watch import Watch
 from tagship.system.parallel import ahead, settled
 
 _BAKING = 5
 """Time limit in seconds of the smoke tests while a release bakes."""
-_ENDED = frozenset({"restarting", "exited", "dead"})
 
 
 class LockedServer(Reader):
@@ -295,31 +296,42 @@ class Server:
             why = "was rejected" if decision == REJECTED else f"was not accepted within {seconds:g} s"
             raise RolloutError(f"{release} {why}.", hint="change it and deploy again, or deploy without --hold")
 
+    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+        """Watch what a bake watches, and the edge's access log."""
+        self._key(release)
+        watch = Watch(self._engine, release, self._secrets)
+        tally = canary.Tally(self._engine, NAME, self._place)
+
+        def look() -> None:
+            self._lease.check()
+            watch.look("during its canary")
+            self._smoke(release, _BAKING, candidate=True)
+
+        try:
+            canary.run(self._edge, release, terms, tally, look)
+            return tally.counts
+        finally:
+            tally.end()
+            self._offered = ("", "")
+            self._edge.end_hold(secrets.token_urlsafe(24))
+
+    def end_canary(self) -> None:
+        """Replace the file with the name of its cookies."""
+        self._edge.end_canary()
+
     def cutover(self, release: str) -> None:
         """Replace the file from which the edge reads the live release."""
         self._edge.switch(release)
 
     def bake(self, release: str, seconds: float, look: Onlooker) -> None:
         """Repeat the smoke tests, and check that no container ends, is restarted or becomes unhealthy."""
-        before = {c.id: containers.restarts(self._engine, c.id) for c in containers.of(self._engine, release)}
+        watch = Watch(self._engine, release, self._secrets)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
-            for container in containers.of(self._engine, release):
-                if wrong := self._wrong(container, before.get(container.id, 0)):
-                    words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
-                    raise RolloutError(f"{container.service} {wrong} while baking:\n{words}")
+            watch.look("while baking")
             self._smoke(release, _BAKING)
             look(time.monotonic() >= until)
-
-    def _wrong(self, container: Container, restarts: int) -> str:
-        """What is wrong with a container that bakes and had been restarted so often; empty for nothing."""
-        if container.status.startswith("Exited (0)"):  # a one-shot that succeeded
-            return ""
-        if container.state in _ENDED or "unhealthy" in container.status:
-            return f"is {container.status}"
-        again = containers.restarts(self._engine, container.id) > restarts  # it ran again before anybody looked
-        return "crashed and was restarted" if again else ""
 
     def drain(self, release: str, seconds: float, quiet: float = 0) -> None:
         """Wait until no request to a release is in flight."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from tagship.deploy.canary import Answers, Terms, UnderWay
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed, Routing, Standing
 from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
@@ -14,6 +15,9 @@ from tagship.proof import ledger
 from tagship.release.model import Record, Rendered, Served, served
 from tagship.secret import Secret
 from tagship.testing.project import MemoryProject
+
+_ALL = 100
+"""The share of a canary, in percent, with which every new visitor reaches it."""
 
 
 class MemoryTarget:
@@ -42,6 +46,8 @@ class MemoryTarget:
         """What the edge serves to requests with the deploy's key, and to all others."""
         self.here = True
         """Whether it serves them at the environment's URL."""
+        self.under_way: UnderWay | None = None
+        """The canary: a share of all visitors reaches its release."""
         self.elsewhere: tuple[str, ...] = ()
         """Other URLs at which it serves them."""
         self.pending = tuple(pending)
@@ -91,6 +97,7 @@ class MemoryTarget:
             accessories=dict(self.accessories),
             history=ledger.parse(tuple(self.ledger)),
             routing=self._routing(),
+            canary=self.under_way,
         )
 
     def release(self, name: str) -> Record | None:
@@ -217,7 +224,8 @@ class MemoryTarget:
         routes = (self.candidate_served if candidate else self._everyones()).routes
         if not routes:
             raise SmokeTestError("GET /: no route")
-        answers = release if candidate else self.live
+        everyones = self.under_way.release if self.under_way and self.under_way.share == _ALL else self.live
+        answers = release if candidate else everyones
         if down := sorted({route.service for route in routes} - set(self._project(answers).running)):
             raise SmokeTestError(f"GET /: {', '.join(down)} doesn't answer")
         if answers != release:
@@ -226,8 +234,21 @@ class MemoryTarget:
     def cutover(self, release: str) -> None:
         """Switch traffic."""
         self._may_fail("cutover")
-        self.live = release
+        self.live, self.under_way = release, None
         self._changed("cutover", release)
+
+    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+        """Give it its share, which stays, also if it fails; nobody asks for anything meanwhile."""
+        self.under_way = UnderWay(release, terms.share)
+        self._changed("canary", release)
+        self._may_fail("canary")
+        return Answers(), Answers()
+
+    def end_canary(self) -> None:
+        """Send all visitors to the live release."""
+        self._may_fail("end_canary")
+        self.under_way = None
+        self._changed("end_canary")
 
     def hold(self, release: str, seconds: float) -> None:  # noqa: ARG002 - required by the protocol
         """Somebody accepts it at once."""

@@ -61,6 +61,7 @@ class Reach:
     http: routes.Json = field(default_factory=dict)
     """Caddy's configuration."""
     closed: bool = False
+    canary: tuple[str, ...] = ()
     """Whether maintenance is on."""
 
     def session(self) -> "Reach":
@@ -85,6 +86,7 @@ class Reach:
         return Files(
             self.live, b"", b"key", tuple(self.ledger), disk_free=2**40, memory_free=2**40, http=self.http,
             closed=self.closed,
+            canary=self.canary,
         )  # fmt: skip
 
     def lines(self) -> tuple[str, ...]:

@@ -150,6 +150,25 @@ def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: st
     assert (ran.code, "tagship.yml has no migrations" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--canary", "some"), "--canary some is no share of visitors"),
+        (("--canary", "0%"), "--canary 0% is no share"),
+        (("--canary", "100%"), "--canary 100% is no share"),
+        (("--canary", "nan"), "--canary nan is no share"),
+        (("--canary", "10%", "--for", "long"), "--for long is no duration"),
+        (("--for", "5m"), "--for says how long a canary lasts"),
+    ],
+)
+@pytest.mark.usefixtures("app")
+def test_a_canary_of_no_share_or_duration_is_refused(run: Run, words: tuple[str, ...], problem: str) -> None:
+    ran = run("deploy", "--env", "staging", *words)
+
+    assert ran.code == 64
+    assert problem in ran.err
+
+
 @pytest.mark.usefixtures("app")
 def test_a_hold_of_no_duration_is_refused(run: Run) -> None:
     ran = run("deploy", "--env", "staging", "--hold", "long")

@@ -88,6 +88,18 @@ def test_status_says_that_maintenance_is_on_since_when_and_why(deployed: Reach, 
     assert "maintenance since 2026-01-01 00:00 UTC by ada: moving; visitors" in run("status", "--env", "staging").out
 
 
+def test_status_shows_a_canary_and_what_a_killed_one_left(deployed: Reach, run: Run) -> None:
+    deployed.canary = ("shop-staging-cccccccc-dddddd", "199a", "on")
+    assert "canary: 10% of visitors reach cccccccc-dddddd\n" in run("status", "--env", "staging").out
+
+    deployed.canary = ("shop-staging-cccccccc-dddddd", "199a")
+
+    assert (
+        "canary: over, as its deploy ended; the next one removes cccccccc-dddddd\n"
+        in run("status", "--env", "staging").out
+    )
+
+
 @pytest.mark.usefixtures("deployed")
 def test_status_of_one_environment_as_json(run: Run) -> None:
     (row,) = json.loads(run("status", "--env", "staging", "--json").out)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tagship.deploy import story as deploys
+from tagship.deploy.canary import Terms, UnderWay
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
 from tagship.deploy.companion import Companion, NoCompanion
 from tagship.deploy.execution import Execution
@@ -406,6 +407,45 @@ def test_deploys_what_is_chosen() -> None:
     written = last(environment)
     assert (written["action"], written["by"], written["run"]) == ("deploy", "me", "https://ci.example.com/1")
     assert "s3cr3t" not in repr(environment.ledger)
+
+
+def with_canary(choose: Choice) -> Order:
+    """A deploy with a canary."""
+    return dataclasses.replace(order(choose), patience=Patience(canary=Terms(10, 60)))
+
+
+def test_how_a_canary_went_is_in_the_ledger() -> None:
+    environment = MemoryTarget()
+    deliver(environment, choice(OLD))
+
+    deploys.rollout(environment, with_canary(choice(NEW)), Progress(quiet=True), NoCompanion())
+
+    assert last(environment)["why"] == "canary 10%: no request reached the candidate"
+
+
+def test_a_canary_without_visitors_is_refused_before_anything_is_changed() -> None:
+    environment = MemoryTarget()
+
+    with pytest.raises(CheckError, match=r"It can't have a canary: nothing is live yet.* Leave --canary out\."):
+        deploys.rollout(environment, with_canary(choice()), Progress(quiet=True), NoCompanion())
+    assert environment.changes == []
+
+    deliver(environment, choice(ALONE[0]))
+    environment.changes.clear()
+    with pytest.raises(CheckError, match="old containers stop before the new ones start"):
+        deploys.preview(environment, with_canary(choice(ALONE[1])), Progress(quiet=True), NoCompanion())
+    assert environment.changes == []
+
+
+def test_the_next_deploy_says_that_it_ends_what_a_killed_canary_left(capsys: pytest.CaptureFixture[str]) -> None:
+    environment = MemoryTarget()
+    deliver(environment, choice(OLD))
+    environment.under_way = UnderWay("shop-staging-cccccccc-dddddd", 10, lasts=False)
+
+    deliver(environment, choice(OLD), quiet=False)
+
+    assert environment.under_way is None
+    assert "End the canary of shop-staging-cccccccc-dddddd: all visitors" in capsys.readouterr().err
 
 
 def test_what_is_live_already_is_no_deploy_and_not_recorded() -> None:

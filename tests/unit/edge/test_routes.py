@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tagship.edge import routes
+from tagship.edge import canary, routes
 from tagship.project.maintenance_settings import MaintenanceSettings
 from tagship.release.model import Route, Served
 from tests.fakes.builders import PLACE, WEB
@@ -49,7 +49,7 @@ def test_which_release_answers_stands_in_a_file_and_not_in_the_configuration() -
     assert proxies(candidate)["/*"] == [f"{{file./tagship/shop-staging/candidate}}-web-1{POOL}:8000"]
 
 
-def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
+def test_the_candidate_is_for_bearers_of_the_deploys_key_and_visitors_of_its_canary() -> None:
     candidate, everyone = branches(served())
 
     key = "{file./tagship/shop-staging/key}"
@@ -57,6 +57,7 @@ def test_the_candidate_is_for_bearers_of_the_deploys_key_only() -> None:
         {"header": {"X-Tagship-Candidate": [key]}},
         {"header": {"Cookie": [f"*tagship-candidate={key}*"]}},
         {"path": ["/"], "query": {"tagship-candidate": [key]}},
+        canary.CHOSEN,
     ]
     assert candidate["terminal"]
     assert "match" not in everyone
@@ -200,16 +201,16 @@ def test_a_host_served_by_http_until_now_is_not_sent_to_https_yet() -> None:
     both = site("https://shop.example.com", "http://shop.example.com")
 
     assert [route["@id"] for route in both["http"]] == ["shop-staging:http"]
-    assert [handler["handler"] for handler in both["http"][0]["handle"]] == ["subroute"]
+    assert [handler["handler"] for handler in both["http"][0]["handle"]] == ["subroute"] * 2
 
 
 def test_a_release_without_routes_has_none_at_the_edge() -> None:
     assert routes.site(PLACE, [URL], Served(()), Served(())) == {}
 
 
-@pytest.mark.parametrize(("url", "handlers"), [(URL, ["headers", "subroute"]), ("http://localhost", ["subroute"])])
+@pytest.mark.parametrize(("url", "handlers"), [(URL, ["headers"]), ("http://localhost", [])])
 def test_strict_transport_security_is_for_https_alone(url: str, handlers: list[str]) -> None:
-    assert [handler["handler"] for handler in served(url)["handle"]] == handlers
+    assert [handler["handler"] for handler in served(url)["handle"]] == [*handlers, "subroute", "subroute"]
 
 
 @pytest.mark.parametrize(("url", "port"), [(URL, ""), (f"{URL}:8443", ":8443")])

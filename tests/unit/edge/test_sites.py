@@ -154,6 +154,21 @@ def test_a_held_site_answers_for_maintenance_at_its_hosts_and_keeps_its_redirect
     assert not sites.stand(held, PLACE, site("https://shop.example.com"))
 
 
+def test_routes_that_an_older_version_wrote_get_a_canary_with_one_change() -> None:
+    new = site(SHOP)
+    (route,) = new["http"]
+    draw, releases = route["handle"]
+    candidate, *others = releases["routes"]
+    before = {**candidate, "match": candidate["match"][:-1]}
+    old = {"http": [{**route, "handle": [{**releases, "routes": [before, *others]}]}]}
+    http = sites.installed(edge(http=[OTHER]), PLACE, old)
+
+    assert draw["handler"] == "subroute"
+    assert not sites.stand(http, PLACE, new)
+    assert sites.announces(http)
+    assert sites.served(sites.installed(http, PLACE, new), PLACE) == new
+
+
 def test_older_routes_get_the_switch_that_new_ones_have_and_a_held_site_none() -> None:
     settings = MaintenanceSettings()
     urls = ["https://shop.example.com"]

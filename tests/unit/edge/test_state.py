@@ -1,5 +1,6 @@
 """An environment's files in the edge's volume, read and replaced by a real `sh`."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,44 @@ def test_a_candidate_waits_until_it_is_decided_once(state: State) -> None:
     assert not state.decide(ACCEPTED)
     assert state.decision() == REJECTED
     assert state.waiting() == ("", "")
+
+
+def test_a_canary_waits_too_lasts_a_minute_and_ends_with_the_cutover(state: State, tmp_path: Path) -> None:
+    folder = tmp_path / str(PLACE)
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    before = int(time.time())
+
+    state.begin_canary("cafe", 10)
+
+    assert [(folder / name).read_text() for name in ("canary", "canary-share")] == ["cafe", "199a"]
+    assert before + 59 <= int((folder / "canary-until").read_text()) <= int(time.time()) + 60
+    assert state.waiting() == ("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    assert state.renew_canary() == WAITS
+    assert state.decide(REJECTED)
+    assert state.renew_canary() == REJECTED
+    state.end_canary()
+    assert (folder / "canary").read_text() == "off"
+    assert state.end_hold("another") == REJECTED
+    assert not state.renew_canary()
+    state.begin_canary("babe", 10)
+    state.switch("shop-staging-aaaaaaaa-bbbbbb")
+    assert [(folder / name).read_text() for name in ("live", "canary")] == ["shop-staging-aaaaaaaa-bbbbbb", "off"]
+
+
+def test_a_canary_is_read_with_everything_else_and_has_ended_by_itself_if_nobody_renewed_it(
+    state: State, tmp_path: Path
+) -> None:
+    assert state.read(prepare=True).canary == ()
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    state.begin_canary("cafe", 10)
+
+    assert state.read().canary == ("shop-staging-aaaaaaaa-bbbbbb", "199a", "on")
+    (tmp_path / str(PLACE) / "canary-until").write_text(f"{time.time() - 1:.0f}")
+    assert state.read().canary == ("shop-staging-aaaaaaaa-bbbbbb", "199a")
+    (tmp_path / str(PLACE) / "canary-until").unlink()
+    assert state.read().canary == ("shop-staging-aaaaaaaa-bbbbbb", "199a")
+    state.end_canary()
+    assert state.read().canary == ()
 
 
 def test_a_decision_that_comes_after_the_last_look_is_obeyed(state: State, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any, get_args
 
 import pytest
 
+from tagship.deploy.canary import Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed
 from tagship.deploy.rollback_plan import RollbackPlan, Way
 from tagship.deploy.rollout import Patience, plan_rollout
-from tagship.deploy.steps import Bake, Hold, KeepAssets, Plan, Remove, Resume, Reverse, Revive, Step
+from tagship.deploy.steps import Bake, Canary, EndCanary, Hold, KeepAssets, Plan, Remove, Resume, Reverse, Revive, Step
 from tagship.deploy.story import Planned
 from tagship.engine.containers import Container
 from tagship.errors import CheckError
@@ -97,6 +98,8 @@ def test_every_kind_of_step_is_known() -> None:
         (Resume(OLD.name, ("worker",)), f"ready {OLD.name}-worker-1"),
         (Bake("x", 60), "sleep 60"),
         (Hold("x", 60), "read -r _"),
+        (Canary("x", Terms(10, 60)), "printf %s 199a | put /tagship/shop-staging/canary-share"),
+        (EndCanary("x"), "printf %s off | put /tagship/shop-staging/canary"),
         (Remove(OLD.name), f"docker network rm {OLD.name}"),
         (
             Reverse(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.unit.interleaving.town import Town
 
 CHANGES = frozenset(
-    {"revive", "prepare", "create", "migrate", "reverse", "start", "keep_assets", "serve", "cutover", "stop", "resume",
-     "remove", "record"}
+    {"revive", "prepare", "create", "migrate", "reverse", "start", "keep_assets", "serve", "canary", "end_canary",
+     "cutover", "stop", "resume", "remove", "record"}
 )  # fmt: skip
 _LATE = 2
 """Changes after a loss of the lock: the one under way, and the next, during which it is noticed."""

@@ -1,0 +1,62 @@
+"""What a canary is, and whether its candidate does worse than the live release. Pure."""
+
+from dataclasses import dataclass
+
+FEWEST = 3
+"""Failed requests below which nothing is concluded: one may be a visitor's fault."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a canary goes."""
+
+    share: float
+    """How many of a hundred visitors reach the candidate."""
+    seconds: float
+    errors: float = 1
+    """How many more of a hundred of its requests may fail than of the live release's."""
+
+    def __str__(self) -> str:
+        return f"{self.share:g}% of visitors, for {self.seconds:g} s"
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A canary that was observed."""
+
+    release: str
+    """The candidate."""
+    share: float
+    lasts: bool = True
+    """Whether visitors reach the candidate. Otherwise its deploy was killed, and it has ended by itself."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How many requests a release has answered during a canary."""
+
+    requests: int = 0
+    errors: int = 0
+    """Those with a status of 500 and above."""
+
+    @property
+    def rate(self) -> float:
+        """How many of a hundred failed."""
+        return 100 * self.errors / self.requests if self.requests else 0
+
+    def __str__(self) -> str:
+        return f"{self.errors} of {self.requests} requests failed"
+
+
+def worse(candidate: Answers, live: Answers, terms: Terms) -> str:
+    """Why the candidate may not go live; empty if it may."""
+    if candidate.errors < FEWEST or candidate.rate <= live.rate + terms.errors:
+        return ""
+    return f"{candidate}, {candidate.rate:.1f}%; of the live release, {live.rate:.1f}%"
+
+
+def told(candidate: Answers, live: Answers, terms: Terms) -> str:
+    """How it went, for people and the ledger."""
+    if not candidate.requests:
+        return f"canary {terms.share:g}%: no request reached the candidate"
+    return f"canary {terms.share:g}%: {candidate}; live: {live.errors} of {live.requests}"

@@ -1,0 +1,105 @@
+"""A canary on a real server: its share at the edge, and what the edge's access log says of both releases."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tagship.deploy.canary import Answers, Terms, worse
+from tagship.edge.canary import CANDIDATE, LIVE, LOG_FIELD, side
+from tagship.edge.state import ACCEPTED, REJECTED, WAITS
+from tagship.edge.traffic import Edge
+from tagship.engine import logs
+from tagship.engine.client import Engine
+from tagship.errors import ConnectionFailedError, RolloutError, TagshipError
+from tagship.names import Place
+from tagship.system.threads import Thread
+
+_FAILS = 500
+_PAUSE = 1.0
+"""Seconds between two looks, and before a log is followed again."""
+
+
+class Tally:
+    """Counts both sides' answers in the edge's access log, in a thread, from now on."""
+
+    def __init__(self, engine: Engine, edge: str, place: Place) -> None:
+        """`edge`: its container."""
+        self._engine, self._edge = engine, edge
+        self._sides = {side(place, who): who for who in (CANDIDATE, LIVE)}
+        self._counts: dict[str, Answers] = {CANDIDATE: Answers(), LIVE: Answers()}
+        self._since, self._last = f"{engine.now() - _PAUSE:.9f}", ""
+        self._failed: TagshipError | None = None
+        self._ended = False
+        self._thread = Thread(target=self._follow, name="tagship-canary", daemon=True)
+        self._thread.start()
+
+    @property
+    def counts(self) -> tuple[Answers, Answers]:
+        """The candidate's and the live release's. Raises TagshipError if the log can't be read."""
+        if self._failed:
+            raise self._failed
+        return self._counts[CANDIDATE], self._counts[LIVE]
+
+    def end(self) -> None:
+        """Count no more; the thread ends with the next line."""
+        self._ended = True
+
+    def join(self) -> None:
+        """Wait until the log has ended."""
+        self._thread.join()
+
+    def take(self, line: logs.Line) -> None:
+        """Count a line, unless it was counted before a connection broke."""
+        if line.at <= self._last or not any(name in line.text for name in self._sides):
+            return
+        self._last = line.at
+        found = _parsed(line.text)
+        who, status = self._sides.get(str(found.get(LOG_FIELD))), found.get("status")
+        if who and isinstance(status, int):
+            before = self._counts[who]
+            self._counts[who] = Answers(before.requests + 1, before.errors + (status >= _FAILS))
+
+    def _follow(self) -> None:
+        while not self._ended:
+            try:
+                for line in logs.follow(self._engine, self._edge, since=self._since):
+                    if self._ended:
+                        return
+                    self.take(line)
+            except ConnectionFailedError:
+                pass  # the deploy's next call connects again, or fails
+            except TagshipError as error:
+                self._failed = error
+                return
+            time.sleep(_PAUSE)
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run(edge: Edge, release: str, terms: Terms, tally: Tally, look: Callable[[], object]) -> None:
+    """Give the candidate its share, and look about once a second until the time is over, or a person decides.
+
+    Raises RolloutError if it does worse than the live release, or if it is rejected.
+    """
+    edge.begin_canary(secrets.token_hex(8), terms.share)
+    until = time.monotonic() + terms.seconds
+    while (decision := edge.renew_canary()) == WAITS and time.monotonic() < until:
+        time.sleep(min(_PAUSE, max(0.0, until - time.monotonic())))
+        look()
+        if why := worse(*tally.counts, terms):
+            raise RolloutError(
+                f"The canary {release} fails too often: {why}.",
+                hint="read these requests in the edge's log, on the server: docker logs tagship-edge",
+            )
+    if decision == REJECTED:
+        raise RolloutError(f"{release} was rejected.", hint="change it and deploy again")
+    if decision not in {WAITS, ACCEPTED}:
+        raise RolloutError(f"Another deploy has ended the canary of {release}.", hint="look at `tagship history`")

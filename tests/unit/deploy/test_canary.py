@@ -1,0 +1,122 @@
+"""Whether a canary's candidate does worse than the live release, and the plans around it."""
+
+import dataclasses
+
+import pytest
+
+from tagship.deploy.apply import apply
+from tagship.deploy.canary import Answers, Terms, UnderWay, told, worse
+from tagship.deploy.observed import Observed, Routing
+from tagship.deploy.rollout import Patience, changes, plan_recovery, plan_rollout
+from tagship.deploy.steps import Canary, Cutover, Drain, EndCanary, Hold, Plan, Remove, SmokeTest, Stop
+from tagship.errors import RolloutError
+from tagship.reporting.progress import Progress
+from tagship.testing import MemoryTarget
+from tests.fakes.builders import good, observed, rendered, standing
+
+OLD, NEW, THIRD = rendered("a"), rendered("b"), rendered("c")
+TERMS = Terms(10, 60)
+PATIENCE = Patience(canary=TERMS)
+
+
+def canaries(plan: Plan) -> list[Canary]:
+    """The canaries of a plan."""
+    return [step for step in plan if isinstance(step, Canary)]
+
+
+def killed() -> Observed:
+    """A deploy of NEW was killed during its canary; OLD is live."""
+    return dataclasses.replace(observed(OLD, standing(OLD), standing(NEW, 1)), canary=UnderWay(NEW.name, 10))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "live", "why"),
+    [
+        (Answers(100, 0), Answers(), ""),
+        (Answers(2, 2), Answers(900, 0), ""),
+        (Answers(300, 3), Answers(900, 0), ""),
+        (Answers(100, 3), Answers(900, 0), "3 of 100 requests failed, 3.0%; of the live release, 0.0%"),
+        (Answers(100, 3), Answers(100, 2), ""),
+        (Answers(), Answers(900, 900), ""),
+    ],
+)
+def test_a_candidate_is_worse_when_more_of_its_requests_fail_than_is_allowed(
+    candidate: Answers, live: Answers, why: str
+) -> None:
+    assert worse(candidate, live, TERMS) == why
+
+
+def test_how_it_went_says_also_that_nobody_came() -> None:
+    assert told(Answers(40, 0), Answers(360, 1), TERMS) == "canary 10%: 0 of 40 requests failed; live: 1 of 360"
+    assert told(Answers(), Answers(), TERMS) == "canary 10%: no request reached the candidate"
+
+
+def test_it_comes_when_the_candidate_is_proven_and_people_have_seen_it_and_before_the_cutover() -> None:
+    plan = plan_rollout(NEW, observed(OLD), Patience(hold=60, canary=TERMS))
+
+    at = plan.index(Canary(NEW.name, TERMS))
+    assert plan[at - 2 : at + 2] == (
+        SmokeTest(NEW.name, candidate=True),
+        Hold(NEW.name, 60),
+        Canary(NEW.name, TERMS),
+        Cutover(NEW.name),
+    )
+    assert not canaries(plan_rollout(NEW, observed(OLD), Patience()))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        observed(None),
+        dataclasses.replace(observed(OLD), routing=Routing(closed=True)),
+        dataclasses.replace(observed(OLD), routing=Routing(held=True)),
+        observed(rendered("a", routes=())),
+        observed(rendered("a", singletons=("web",))),
+        observed(rendered("a", recreate=True)),
+    ],
+)
+def test_there_is_none_without_visitors_to_share_or_where_two_releases_may_not_run(before: Observed) -> None:
+    alone = before.live_release and before.live_release.shape.singletons
+    new = rendered("b", singletons=("web",)) if alone else NEW
+
+    assert not canaries(plan_rollout(new, before, PATIENCE))
+
+
+def test_the_next_deploy_first_ends_what_a_killed_one_left_whatever_it_brings() -> None:
+    for release in (OLD, NEW, THIRD):
+        plan = plan_rollout(release, killed(), PATIENCE)
+        assert plan[0] == EndCanary(NEW.name)
+        assert changes(plan)
+    assert Stop(NEW.name) in plan_rollout(OLD, killed(), PATIENCE)
+    assert Stop(NEW.name) not in plan_rollout(NEW, killed(), PATIENCE)
+
+
+def test_one_that_failed_has_no_visitors_and_no_request_in_flight_when_it_is_removed() -> None:
+    steps = plan_recovery(NEW.name, good(OLD), killed())
+
+    assert [type(step) for step in steps] == [EndCanary, Drain, Remove]
+
+
+def test_a_canary_that_fails_leaves_all_visitors_with_the_live_release() -> None:
+    target = MemoryTarget.running(OLD)
+    target.fails = {"canary": RolloutError("it fails too often")}
+    plan = plan_rollout(NEW, target.observe(), PATIENCE)
+    show = Progress(quiet=True).step
+
+    with pytest.raises(RolloutError):
+        apply(plan, target, show)
+    assert target.observe().canary == UnderWay(NEW.name, 10)
+    target.fails.clear()
+    apply(plan_recovery(NEW.name, good(OLD), target.observe()), target, show)
+
+    after = target.observe()
+    assert (after.canary, after.live, after.standing(NEW.name)) == (None, OLD.name, None)
+    assert target.changes[-2:] == ["end_canary", f"remove {NEW.name}"]
+
+
+def test_the_cutover_ends_it() -> None:
+    target = MemoryTarget.running(OLD)
+
+    apply(plan_rollout(NEW, target.observe(), PATIENCE), target, Progress(quiet=True).step)
+
+    assert (target.live, target.observe().canary) == (NEW.name, None)
