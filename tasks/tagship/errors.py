@@ -11,7 +11,7 @@ TagshipError                1   any error below
 ├── CheckError              9   the server doesn't meet this deploy's needs; nothing was changed
 ├── LockedError            10   another deploy holds the lock, or this one lost it
 ├── MigrationError         11   a migration failed; the old release is still serving
-├── RolloutError           12   the new release didn't start or didn't become ready; the old one is still serving
+├── RolloutError           12   the new release didn't start, wasn't ready or failed as a canary; the old one serves on
 ├── SmokeTestError         13   a smoke test failed
 ├── EngineError            14   the engine refused a call that should have worked
 ├── ApprovalError          15   the environment lacks the demanded protection, or the commit isn't on the branch

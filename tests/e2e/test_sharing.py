@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+import pytest
+
 from tests.hello import Hello
 
 ENVIRONMENT = "host1"
@@ -57,6 +59,26 @@ def shared(app: Hello, *words: str) -> subprocess.Popen[str]:
         assert deploy.poll() is None, deploy.communicate()
         time.sleep(0.5)
     raise TimeoutError
+
+
+@pytest.mark.thorough
+def test_those_who_wait_for_a_candidate_that_crashed_reach_the_live_release(hello: Hello) -> None:
+    hello.commit()
+    hello.ship(ENVIRONMENT)
+    second = hello.commit()
+    hello.tagship("build", "push")
+    load = hello.load(ENVIRONMENT, [["/", None, True], ["/", None, False], ["/", "x", True], ["/", "x", False]] * 2)
+    deploy = shared(hello, "--canary", "50%", "--for", "5m")
+    host = hello.rig.hosts[0]
+
+    host.docker("kill", host.docker("ps", "--quiet", "--filter", f"name={second[:8]}").strip())
+    _, said = deploy.communicate(timeout=120)
+
+    assert deploy.returncode == 12, said
+    assert "web is Exited (137)" in said
+    seen = load.stop()
+    assert len(seen["failures"]) <= 8, seen["failures"]  # at most each client's one that was in flight
+    assert not [failure for failure in seen["failures"] if "status" in failure], seen["failures"]
 
 
 def test_a_share_of_visitors_tries_a_release_and_stays_with_it_until_it_is_live_or_gone(hello: Hello) -> None:

@@ -163,8 +163,13 @@ class State:
         )
 
     def end_canary(self) -> None:
-        """From the next request on, all visitors reach the live release."""
-        self._shell.run(self._no_canary)
+        """From the next request on, all visitors reach the live release.
+
+        So do those who wait for a candidate that doesn't answer: the edge tries again whatever that file names then.
+        """
+        live, candidate = (quote(f"{self._folder}/{name}") for name in ("live", "candidate"))
+        instead = f"cp {live} {candidate}.new && mv -f {candidate}.new {candidate}"
+        self._shell.run(f"{self._no_canary}\nif [ -s {live} ]; then {instead}; fi")
 
     @property
     def _no_canary(self) -> str:

@@ -304,8 +304,7 @@ class Server:
 
         def look() -> None:
             self._lease.check()
-            watch.look("during its canary")
-            self._smoke(release, _BAKING, candidate=True)
+            self._look(watch, "during its canary", release, candidate=True)
 
         try:
             canary.run(self._edge, release, terms, tally, look)
@@ -329,9 +328,17 @@ class Server:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
-            watch.look("while baking")
-            self._smoke(release, _BAKING)
+            self._look(watch, "while baking", release)
             look(time.monotonic() >= until)
+
+    def _look(self, watch: Watch, when: str, release: str, *, candidate: bool = False) -> None:
+        """Raises RolloutError for a container, or SmokeTestError if the containers say nothing of why it failed."""
+        watch.look(when)
+        try:
+            self._smoke(release, _BAKING, candidate=candidate)
+        except SmokeTestError:
+            watch.look(when)
+            raise
 
     def drain(self, release: str, seconds: float, quiet: float = 0) -> None:
         """Wait until no request to a release is in flight."""

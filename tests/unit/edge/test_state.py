@@ -125,8 +125,10 @@ def test_a_canary_waits_too_lasts_a_minute_and_ends_with_the_cutover(state: Stat
     assert state.renew_canary() == WAITS
     assert state.decide(REJECTED)
     assert state.renew_canary() == REJECTED
+    state.switch("shop-staging-cccccccc-dddddd")
     state.end_canary()
     assert (folder / "canary").read_text() == "off"
+    assert (folder / "candidate").read_text() == "shop-staging-cccccccc-dddddd", "for those who wait"
     assert state.end_hold("another") == REJECTED
     assert not state.renew_canary()
     state.begin_canary("babe", 10)
