@@ -1,6 +1,6 @@
 """Makes the script that `--explain` prints."""
 
-from tagship.deploy import story
+from tagship.deploy import planning
 from tagship.deploy.order import Order
 from tagship.engine import containers, networks
 from tagship.explain.scene import Scene
@@ -14,7 +14,7 @@ def explained(session: Session, what: Order, progress: Progress) -> str:
     """The order's plan as a script of docker commands; changes nothing. Raises CheckError if it would be refused."""
     engine = session.engine
     with session.looked_at() as environment:
-        planned = story.planned(environment, what, progress)
+        planned = planning.planned(environment, what, progress)
         new = planned.candidate.rendered
         images = {
             *new.release.images.values(),

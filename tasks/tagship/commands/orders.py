@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tagship.commands.task import SKIP
-from tagship.deploy import story
+from tagship.deploy import planning, story
 from tagship.deploy.canary import Terms
 from tagship.deploy.candidate import Again, Candidate, Choice
 from tagship.deploy.companion import Companion, Companions
@@ -127,7 +127,7 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
         return
     if how.dry_run:
         with session.looked_at() as looked_at:
-            plan = story.preview(looked_at, what, how.progress, companion)
+            plan = planning.preview(looked_at, what, how.progress, companion)
         events.tell("plan", environment=settings.name, text=plan)
         report.plan("\n".join((*how.before, plan)), json=how.json)
         return

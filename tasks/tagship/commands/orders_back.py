@@ -10,7 +10,7 @@ from tagship.deploy.order import Order, disagree
 from tagship.deploy.rollback import choose_rollback, compared
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import whole
-from tagship.deploy.story import RestoreNeededError
+from tagship.deploy.way_back import RestoreNeededError
 from tagship.errors import ConfigError, SecretsError, SourceError, TagshipError, ToolError
 from tagship.project.schema import Environment
 from tagship.release.model import Record

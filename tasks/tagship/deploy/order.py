@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tagship.deploy.candidate import Again, Choice
+from tagship.deploy.observed import Observed
+from tagship.deploy.outcome import Outcome
 from tagship.deploy.rollback_plan import RollbackPlan
-from tagship.deploy.rollout import Patience
+from tagship.deploy.rollout import Patience, changes, plan_rollout
+from tagship.deploy.steps import Plan, Reverse
 from tagship.errors import CheckError
 from tagship.names import Holder
-from tagship.proof.ledger import Action
+from tagship.proof.ledger import GOOD, Action, Entry
+from tagship.release.model import Rendered
 
 
 def disagree(plan: RollbackPlan) -> None:
@@ -38,3 +42,34 @@ class Order:
     """A deploy needs a restore drill that passed since, ISO 8601 in UTC; empty for none."""
     keep_schema: bool = False
     """Whether a rollback leaves the schema as it is, whatever was declared."""
+
+    def plan(self, new: Rendered, before: Observed, reverse: Reverse | None = None) -> Plan:
+        """The steps from what was observed to this release."""
+        return plan_rollout(new, before, self.patience, migrate=self.action.migrates, reverse=reverse)
+
+    def outcome(self, new: Rendered, before: Observed, plan: Plan) -> Outcome:
+        """What a plan will have done, which includes recording a live release that no deploy recorded."""
+        return Outcome(
+            environment=self.environment,
+            release=new.name,
+            tag=new.release.version.tag,
+            previous=before.live,
+            url=self.url,
+            changed=changes(plan) or (new.name == before.live and not before.proven),
+            images=new.release.images,
+        )
+
+    def entry(self, new: Rendered, before: Observed, now: str) -> Entry:
+        """Its line for the ledger. `now`: ISO 8601 by the engine's clock."""
+        return Entry(
+            at=now,
+            action=str(self.action),
+            result=GOOD,
+            release=new.name,
+            tag=new.release.version.tag,
+            previous=before.live,
+            by=self.holder.who,
+            run=self.holder.run,
+            images=dict(new.release.images),
+            why=self.remark,
+        )

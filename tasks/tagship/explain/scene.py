@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tagship.deploy.story import Planned
+from tagship.deploy.planning import Planned
 from tagship.edge import routes
 from tagship.edge.caddy import NETWORK
 from tagship.engine.containers import Container

@@ -4,14 +4,14 @@ import dataclasses
 
 import pytest
 
-from tagship.deploy import story
+from tagship.deploy import planning, story
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.companion import NoCompanion
 from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollback_plan import RollbackPlan
 from tagship.deploy.rollout import Patience
-from tagship.deploy.story import RestoreNeededError
+from tagship.deploy.way_back import RestoreNeededError
 from tagship.errors import CheckError, MigrationError, SmokeTestError
 from tagship.migrations.inspection import Change
 from tagship.names import Holder
@@ -159,9 +159,9 @@ def test_a_preview_shows_what_is_pending_and_the_way_back(environment: MemoryTar
     environment.pending = ("shop.0003",)
     environment.changed = {"shop.0003": dataclasses.replace(STRICT, name="shop.0003")}
 
-    said = story.preview(environment, order(newer, Action.DEPLOY), Progress(quiet=True), NoCompanion())
+    said = planning.preview(environment, order(newer, Action.DEPLOY), Progress(quiet=True), NoCompanion())
 
     assert "Pending: shop.0003" in said
     assert "code, and reverse shop.0003" in said
-    back = story.preview(environment, order(OLD, Action.ROLLBACK), Progress(quiet=True), NoCompanion())
+    back = planning.preview(environment, order(OLD, Action.ROLLBACK), Progress(quiet=True), NoCompanion())
     assert "Reverse shop.0002" in back

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tagship.deploy import planning, refusal
 from tagship.deploy import story as deploys
 from tagship.deploy.canary import Terms, UnderWay
 from tagship.deploy.candidate import Again, Candidate, Choice, Recorded
@@ -351,10 +352,10 @@ def test_migrating_for_the_live_release_keeps_its_containers() -> None:
 
 def test_findings_are_said_all_at_once_and_before_anything_is_changed() -> None:
     with pytest.raises(CheckError) as caught:
-        deploys.refuse(["one", "two"])
+        refusal.refuse(["one", "two"])
 
     assert caught.value.problem == "one\ntwo"
-    deploys.refuse([])
+    refusal.refuse([])
 
 
 def choice(release: Rendered = NEW) -> Choice:
@@ -433,7 +434,7 @@ def test_a_canary_without_visitors_is_refused_before_anything_is_changed() -> No
     deliver(environment, choice(ALONE[0]))
     environment.changes.clear()
     with pytest.raises(CheckError, match="old containers stop before the new ones start"):
-        deploys.preview(environment, with_canary(choice(ALONE[1])), Progress(quiet=True), NoCompanion())
+        planning.preview(environment, with_canary(choice(ALONE[1])), Progress(quiet=True), NoCompanion())
     assert environment.changes == []
 
 
@@ -808,7 +809,7 @@ def test_going_back_migrates_nothing() -> None:
 def test_a_preview_is_the_numbered_plan_and_changes_nothing() -> None:
     environment = MemoryTarget()
 
-    lines = deploys.preview(environment, order(choice()), Progress(quiet=True), NoCompanion()).splitlines()
+    lines = planning.preview(environment, order(choice()), Progress(quiet=True), NoCompanion()).splitlines()
 
     assert lines[0].startswith("staging: nothing → shop-staging-bbbbbbbb-")
     assert lines[1] == "  1. Pull 1 image by digest"
@@ -889,6 +890,6 @@ def test_what_is_live_already_concerns_no_companion() -> None:
 
 
 def test_a_preview_says_what_goes_beside_it() -> None:
-    plan = deploys.preview(MemoryTarget(), order(choice()), Progress(quiet=True), Friend())
+    plan = planning.preview(MemoryTarget(), order(choice()), Progress(quiet=True), Friend())
 
     assert plan.endswith("Meanwhile: tell a friend")

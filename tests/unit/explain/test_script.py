@@ -10,10 +10,10 @@ import pytest
 from tagship.deploy.canary import Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Observed
+from tagship.deploy.planning import Planned
 from tagship.deploy.rollback_plan import RollbackPlan, Way
 from tagship.deploy.rollout import Patience, plan_rollout
 from tagship.deploy.steps import Bake, Canary, EndCanary, Hold, KeepAssets, Plan, Remove, Resume, Reverse, Revive, Step
-from tagship.deploy.story import Planned
 from tagship.engine.containers import Container
 from tagship.errors import CheckError
 from tagship.explain.scene import Scene
