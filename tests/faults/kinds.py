@@ -39,8 +39,10 @@ class Scene:
     def kill_containers(self, *ids: str) -> None:
         """SIGKILL their first processes, as the kernel does when memory runs out: their restart policies hold."""
         for each in ids:
-            with contextlib.suppress(Exception):  # it isn't running, or has just ended
-                self.wanted.host.run(["kill", "-KILL", self.docker("inspect", "-f", "{{.State.Pid}}", each).strip()])
+            with contextlib.suppress(Exception):  # it has just ended
+                process = self.docker("inspect", "-f", "{{.State.Pid}}", each).strip()
+                if process != "0":  # it doesn't run; for `kill`, 0 would be our own process group
+                    self.wanted.host.run(["kill", "-KILL", process])
 
     def containers(self, *, live: bool) -> list[str]:
         """The running containers of the release that was live, or of all others of the application."""

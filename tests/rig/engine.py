@@ -103,7 +103,8 @@ class Engine:
         running = json.loads(self.call("GET", "/containers/json"))
         pids = [json.loads(self.call("GET", f"/containers/{each['Id']}/json"))["State"]["Pid"] for each in running]
         self.kill()
-        self._machine.run(["sh", "-c", 'kill -KILL "$@"; true', "sh", *map(str, pids)])
+        # one that has just ended has 0, which for `kill` is our own process group
+        self._machine.run(["sh", "-c", 'kill -KILL "$@"; true', "sh", *(str(pid) for pid in pids if pid)])
         self._machine.run(["sh", "-c", _FORGET])
 
     def answers(self) -> bool:
