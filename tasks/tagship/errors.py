@@ -119,7 +119,7 @@ class MigrationError(TagshipError):
 
 
 class RolloutError(TagshipError):
-    """The new release, or a service of `dev.up`, didn't start or become ready; an old release is still serving."""
+    """The new release or a service of `dev.up` didn't start or become ready, or a canary failed; an old one serves."""
 
     exit_code = 12
 

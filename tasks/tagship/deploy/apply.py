@@ -45,7 +45,7 @@ def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOB
         stopped = time.monotonic() if isinstance(step, Stop) else stopped if isinstance(step, Start) else 0.0
         beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
         with beside, show(str(step)):
-            if not isinstance(step, Pull | Ask | Bake | Drain | Hold | Canary):
+            if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
                 target.still_ours()
             migrated = _perform(step, target, listeners) or migrated
             if isinstance(step, Start) and stopped:

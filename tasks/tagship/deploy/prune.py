@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tagship.deploy.observed import Observed
 from tagship.deploy.rollback import choose_rollback
-from tagship.deploy.steps import Drain, Plan, Remove, Stop
+from tagship.deploy.steps import Drain, EndCanary, Plan, Remove, Stop
 from tagship.errors import CheckError, SourceError
 
 
@@ -47,6 +47,7 @@ def plan_tidying(observed: Observed, *, keep: int, drain: float) -> Plan:
     except SourceError:
         previous = ""
     return (
+        *((EndCanary(observed.canary.release),) if observed.canary else ()),
         *(step for name in sorted(left) for step in (Drain(name, drain), Stop(name))),
         *plan_prune(stopped(observed, left), live=observed.live, previous=previous, keep=keep),
     )

@@ -21,8 +21,8 @@ CANDIDATE, LIVE = "candidate", "live"
 CHOSEN = {"vars": {"tagship_visitor": [CANDIDATE]}}
 """Matches a request that reaches the candidate because of the canary."""
 
-LASTS = 60
-"""Seconds after which a canary ends unless it is renewed: as long as the lock of a deploy that was killed."""
+LASTS = 45
+"""Seconds after which a canary ends unless it is renewed: after a kill, before the lock is free."""
 _DIGITS = 4
 _EVERYONE = "g"
 """Sorts behind every hex digit."""

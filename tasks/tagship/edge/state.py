@@ -153,7 +153,7 @@ class State:
         self._shell.run("\n".join((waits, share, canary.renewing(quote(self._folder)), on)))
 
     def renew_canary(self) -> str:
-        """Let the canary last another minute. Returns the same as `decision`."""
+        """Let the canary last on for a while. Returns the same as `decision`."""
         return (
             self._shell.run(
                 f"{canary.renewing(quote(self._folder))}\ncat {quote(f'{self._folder}/hold')} 2>/dev/null || true"

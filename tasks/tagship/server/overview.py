@@ -78,7 +78,7 @@ def _maintenance(observed: Observed) -> str:
 
 
 def _canary(observed: Observed) -> str:
-    """The candidate's share of the visitors, until its deploy ends it, or a minute after that was killed."""
+    """The candidate's share of the visitors, until its deploy ends it, or less than a minute after that was killed."""
     found = observed.canary
     if found is None:
         return ""

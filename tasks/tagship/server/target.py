@@ -298,6 +298,7 @@ class Server:
 
     def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
         """Watch what a bake watches, and the edge's access log."""
+        self._lease.confirm()  # another deploy may have stopped the candidate
         self._key(release)
         watch = Watch(self._engine, release, self._secrets)
         tally = canary.Tally(self._engine, NAME, self._place)

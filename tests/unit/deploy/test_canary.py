@@ -7,6 +7,7 @@ import pytest
 from tagship.deploy.apply import apply
 from tagship.deploy.canary import Answers, Terms, UnderWay, told, worse
 from tagship.deploy.observed import Observed, Routing
+from tagship.deploy.prune import plan_tidying
 from tagship.deploy.rollout import Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import Canary, Cutover, Drain, EndCanary, Hold, Plan, Remove, SmokeTest, Stop
 from tagship.errors import RolloutError
@@ -89,6 +90,12 @@ def test_the_next_deploy_first_ends_what_a_killed_one_left_whatever_it_brings() 
         assert changes(plan)
     assert Stop(NEW.name) in plan_rollout(OLD, killed(), PATIENCE)
     assert Stop(NEW.name) not in plan_rollout(NEW, killed(), PATIENCE)
+
+
+def test_what_prunes_after_a_killed_one_ends_it_before_it_stops_the_candidate() -> None:
+    plan = plan_tidying(killed(), keep=5, drain=1)
+
+    assert plan[:3] == (EndCanary(NEW.name), Drain(NEW.name, 1), Stop(NEW.name))
 
 
 def test_one_that_failed_has_no_visitors_and_no_request_in_flight_when_it_is_removed() -> None:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tagship.deploy.canary import Terms
 from tagship.errors import ConnectionFailedError, EngineError, RolloutError, StoppedError
 from tagship.server.lock import TTL
 from tests.unit.fuzz import EXAMPLES
@@ -49,10 +50,15 @@ class Operators(RuleBasedStateMachine):
     def _active(self) -> list[Operator]:
         return [operator for operator in self.at_work.values() if not operator.ended]
 
-    @rule(who=WHO, commit=st.sampled_from("1234"), configuration=st.sampled_from("01"))
-    def deploy(self, who: str, commit: str, configuration: str) -> None:
+    @rule(
+        who=WHO,
+        commit=st.sampled_from("1234"),
+        configuration=st.sampled_from("01"),
+        canary=st.sampled_from([None, sweep.CANARY]),
+    )
+    def deploy(self, who: str, commit: str, configuration: str, canary: Terms | None) -> None:
         """Begin a deploy."""
-        self._begin(who, self.town.deploy(commit, configuration))
+        self._begin(who, self.town.deploy(commit, configuration, canary))
 
     @rule(who=WHO)
     def rollback(self, who: str) -> None:

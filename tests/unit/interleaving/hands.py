@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former
@@ -93,6 +94,13 @@ class Hands:
         self._perform("cutover", lambda: self._town.target.cutover(new))
         if before and before != new:
             self._town.in_flight.add(before)
+
+    def canary(self, new: str, terms: Terms) -> tuple[Answers, Answers]:
+        """Send it requests for a while, which are still in flight afterwards."""
+        answers: tuple[Answers, Answers] = self._perform("canary", lambda: self._town.target.canary(new, terms))
+        self._town.in_flight.add(new)
+        self._perform("watch", lambda: None)
+        return answers
 
     def bake(self, new: str, seconds: float, look: Any) -> None:  # noqa: ANN401 - a function
         """Look twice, and wait between."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tagship.deploy.canary import Terms
 from tagship.errors import ConnectionFailedError, EngineError, RolloutError, StoppedError
 from tagship.server.lock import TTL
 from tests.unit.interleaving.operators import Operator
@@ -51,17 +52,20 @@ FAULTS: Mapping[str, Fault] = {
     IN_VAIN: lambda town, _: _other(town, lambda _: town.deploy("e")),
     "the lock is freed": _freed,
     "the lock is freed, another deploys": _both(_freed, lambda town: town.deploy("e")),
+    "the lock is freed, another prunes": _both(_freed, lambda town: town.tidy),
     "the lock is freed, another goes back": _both(_freed, lambda town: town.rollback()),
     "it sleeps": _slept,
     "it sleeps, another deploys": _both(_slept, lambda town: town.deploy("e")),
     "it sleeps, another deploys the same": _both(_slept, lambda town: town.deploy("3")),
     "it sleeps, another goes back": _both(_slept, lambda town: town.rollback()),
 }  # fmt: skip
-LASTING = frozenset({"observe", "pull", "create", "migrate", "start", "bake", "drain"})
+LASTING = frozenset({"observe", "pull", "create", "migrate", "start", "watch", "bake", "drain"})
 """Effects that last long enough for another's whole command. For an instant nobody can lose the lock to one."""
+CANARY = Terms(10, 60)
 COMMANDS: Mapping[str, tuple[str, Callable[[Town], Callable[[Operator], object]]]] = {
     "first deploy": ("", lambda town: town.deploy("3")),
     "deploy": ("12", lambda town: town.deploy("3")),
+    "deploy with a canary": ("12", lambda town: town.deploy("3", canary=CANARY)),
     "deploy of a configuration": ("12", lambda town: town.deploy("2", "1")),
     "deploy of what is live": ("12", lambda town: town.deploy("2")),
     "rollback": ("123", lambda town: town.rollback()),

@@ -9,6 +9,7 @@ import pytest
 
 from tagship.deploy import execution, story
 from tagship.deploy.apply import apply
+from tagship.deploy.canary import Terms
 from tagship.deploy.candidate import Candidate, Recorded
 from tagship.deploy.companion import NoCompanion
 from tagship.deploy.observed import Observed
@@ -61,11 +62,13 @@ class Town:
         self.proven = False
         """Whether a release was ever proven, so that requests must be answered from then on."""
 
-    def deploy(self, commit: str, configuration: str = "0") -> Callable[[Operator], object]:
+    def deploy(
+        self, commit: str, configuration: str = "0", canary: Terms | None = None
+    ) -> Callable[[Operator], object]:
         """The command: deploy this commit, in this configuration."""
         wanted = release(commit, configuration)
         self.known[wanted.name] = wanted
-        return self._command(Action.DEPLOY, lambda *_: Candidate(wanted))
+        return self._command(Action.DEPLOY, lambda *_: Candidate(wanted), canary)
 
     def rollback(self) -> Callable[[Operator], object]:
         """The command: roll back."""
@@ -84,11 +87,12 @@ class Town:
             apply(_plan(hands.observe(), cast("Session", session)), hands.target(), Progress(quiet=True).step)
 
     def _command(
-        self, action: Action, choose: Callable[[Observed, Recorded], Candidate]
+        self, action: Action, choose: Callable[[Observed, Recorded], Candidate], canary: Terms | None = None
     ) -> Callable[[Operator], object]:
         def command(operator: Operator) -> object:
             who = Holder(operator.name, str(action))
-            order = Order("staging", "https://x", action, who, choose, self._again, Patience(1, bake=1, keep=KEEP))
+            patience = Patience(1, bake=1, keep=KEEP, canary=canary)
+            order = Order("staging", "https://x", action, who, choose, self._again, patience)
             with self._locked(operator, str(action)) as hands:
                 if action is Action.MIGRATE:
                     return story.migrate(hands, order, Progress(quiet=True))
@@ -127,6 +131,7 @@ class Town:
                 ("the edge serves other routes than the live release's", not now.routing.stands),
                 (f"networks without containers: {now.empty}", bool(now.empty)),
                 (f"too many releases: {len(now.releases)}", len(now.releases) > KEEP + 1),
+                ("a canary goes on", bool(now.canary)),
                 ("somebody holds the lock", bool(self.locks.held)),
             )
             if wrong
@@ -144,6 +149,9 @@ class Town:
         """After an effect: what must hold at every moment."""
         breaks = list(ledger.breaks(tuple(self.target.ledger)))
         self.unless(not breaks, f"the ledger's chain is broken: {breaks}")
+        if canary := self.target.under_way:
+            now = self.target.observe().standing(canary.release)
+            self.unless(bool(now and now.running.get("web")), f"requests to the canary {canary.release} fail")
         if self.proven:
             try:
                 self.target.smoke_test(self.target.live, candidate=False)
