@@ -255,7 +255,8 @@ def _live_killed(scene: Scene) -> Iterator[None]:
 @kind("new release killed")
 def _new_killed(scene: Scene) -> Iterator[None]:
     if scene.before:  # a first deploy may have no edge yet to ask
-        live = scene.docker("exec", EDGE, "cat", f"/tagship/{scene.wanted.place}/live").strip()
-        scene.serves &= live == scene.before
+        folder = f"/tagship/{scene.wanted.place}"
+        live, canary = (scene.docker("exec", EDGE, "cat", f"{folder}/{file}").strip() for file in ("live", "canary"))
+        scene.serves &= live == scene.before and canary == "off"
     scene.kill_containers(*scene.containers(live=False))
     yield

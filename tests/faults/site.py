@@ -158,6 +158,14 @@ def _new_commit(site: Site) -> None:
     site.commit()
 
 
+def _pushed(site: Site) -> None:
+    """A new commit, whose images are in the registry."""
+    site.commit()
+    for task in ("build", "push"):
+        done = site.deployer.start((task,), {"TMPDIR": str(site.temporary)}, asks=False).go()
+        assert done.code == 0, f"tagship {task}: {done.code}\n{done.err}"
+
+
 def _new_color(site: Site) -> None:
     site.color += 1
 
@@ -191,6 +199,7 @@ COMMANDS = {
     for command in (
         Command("deploy", ("ship",), _new_commit),
         Command("configuration-only deploy", ("deploy",), _new_color),
+        Command("deploy with a canary", ("deploy", "--canary", "50%", "--for", "2s"), _pushed),
         Command("rollback", ("rollback",), _something_newer),
         Command("migrate", ("migrate",), _new_color),
         Command("first deploy", ("ship",), _nothing_there, first=True),
