@@ -222,8 +222,9 @@ class Server:
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
         everyone = containers.listed(self._engine)
-        ours = self._settled([c for c in everyone if c.project == rendered.name and c.service in services])
-        others = [c for c in everyone if c.project != rendered.name and not c.one_off]
+        lasting = [c for c in everyone if not c.one_off]
+        ours = self._settled([c for c in lasting if c.project == rendered.name and c.service in services])
+        others = [c for c in lasting if c.project != rendered.name]
         self._seen = {name: [c for c in others if c.project == name] for name in {c.project for c in others}}
         wanted = attachments(rendered, self._place, ours, everyone, self._environment.edge_network)
         settled(lambda what: containers.connect(self._engine, *what), wanted)

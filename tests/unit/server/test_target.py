@@ -248,6 +248,24 @@ def test_containers_join_the_edges_network_before_they_start(daemon: servers.Ser
     assert changes.index("/networks/0-tagship/connect") < changes.index("/containers/c1/start")
 
 
+def test_a_one_off_that_a_killed_deploy_left_is_not_taken_for_a_container_of_the_service(
+    daemon: servers.Server, engine: Engine
+) -> None:
+    one_off = listed(Id="o1", State="running")
+    one_off["Labels"] = {**one_off["Labels"], "com.docker.compose.oneoff": "True"}
+    daemon.answers |= {
+        "GET /containers/json": Answer(body=[one_off, listed(State="created")]),
+        "POST /networks/0-tagship/connect": Answer(),
+        "POST /containers/c1/start": Answer(204),
+        "GET /containers/c1/json": Answer(body={"Config": {}, "State": {"Status": "running"}}),
+        "GET /events": Answer(lines=[]),
+    }
+
+    server(engine).start(RELEASE, ["web"])
+
+    assert [request.path for request in daemon.requests if "o1" in request.path] == []
+
+
 class Closed:
     """An edge whose switch for maintenance is on, which nobody read before."""
 
