@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ _LEAST, _MOST = 0.1, 99.9
         "dirty": DIRTY,
         "backup": BACKUP,
         "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
-        "canary": "Let a share of visitors, e.g. `10%`, try the new release before the cutover, and watch its errors.",
+        "canary": "Let a share of visitors, e.g. `10%`, try the new release before the cutover; watch its errors. 0.1% to 99.9%.",
         "for": "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes.",
         "dry-run": DRY_RUN,
         "explain": EXPLAIN,
@@ -42,9 +43,9 @@ def deploy(  # noqa: PLR0913 - its options
     sha: str = "",
     dirty: bool = False,
     backup: str = "",
-    hold: str = "",
-    canary: str = "",
-    for_: str = "",
+    hold: str | None = None,
+    canary: str | None = None,
+    for_: str | None = None,
     dry_run: bool = False,
     explain: bool = False,
     wait: int = 0,
@@ -71,33 +72,46 @@ def deploy(  # noqa: PLR0913 - its options
             bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest, terms), how, version.tag)
 
 
-def _seconds(option: str, duration: str) -> float:
-    """How long an option says; 0 if it isn't given. Raises UsageError."""
-    from tagship.project.values import seconds
+def _given(option: str, text: str | None, like: str) -> str:
+    """What an option says, empty if it is left out. Raises UsageError if it is given empty, as by an unset variable."""
+    if text is not None and not text.strip():
+        raise UsageError(f"--{option} is empty.", hint=f"write it like --{option} {like}, or leave it out")
+    return text or ""
 
-    if not duration:
+
+def _seconds(option: str, text: str | None) -> float:
+    """How long an option says; 0 if it isn't given. Raises UsageError."""
+    from tagship.project.values import duration
+
+    if not (said := _given(option, text, "30m")):
         return 0
     try:
-        return float(str(seconds(duration)))
+        found = duration(said)
     except ValueError:
-        raise UsageError(f"--{option} {duration} is no duration.", hint=f"write it like --{option} 30m") from None
+        found = 0
+    if not 0 < found < math.inf:
+        raise UsageError(f"--{option} {said} is no duration.", hint=f"write it like --{option} 30m")
+    return found
 
 
-def _terms(settings: Environment, canary: str, lasts: str) -> Terms | None:
+def _terms(settings: Environment, canary: str | None, lasts: str | None) -> Terms | None:
     """How a canary goes; None for none. Raises UsageError."""
     from tagship.deploy.canary import Terms
     from tagship.project.values import percent
 
-    if not canary:
-        if lasts:
+    if not (said := _given("canary", canary, "10%")):
+        if _given("for", lasts, "10m"):
             raise UsageError("--for says how long a canary lasts.", hint="add --canary 10%, or leave --for out")
         return None
     try:
-        share = float(str(percent(canary)))
+        share = float(str(percent(said)))
     except ValueError:
         share = 0
     if not _LEAST <= share <= _MOST:
-        raise UsageError(f"--canary {canary} is no share of visitors.", hint="write it like --canary 10%")
+        raise UsageError(
+            f"--canary {said} is no share of visitors.",
+            hint=f"write one from {_LEAST}% to {_MOST}%, like --canary 10%",
+        )
     how = settings.release.canary
     return Terms(share, _seconds("for", lasts) or how.for_, how.errors)
 

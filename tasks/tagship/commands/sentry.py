@@ -222,9 +222,9 @@ def _entry(observed: Observed, sha: str) -> ledger.Entry:
 
 
 def _duration(text: str) -> float:
-    from tagship.project.values import seconds
+    from tagship.project.values import duration
 
     try:
-        return float(str(seconds(text)))
+        return duration(text)
     except ValueError as error:
         raise ConfigError(f"--for: {error}.") from None

@@ -11,7 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _ECR = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:/.*)?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_DURATION = re.compile(f"{_NUMBER}(ms|s|m|h|d)", re.ASCII)
+_SECONDS = re.compile(_NUMBER, re.ASCII)
+_SHARE = re.compile(f"{_NUMBER}%", re.ASCII)
 LOCAL = "local"
 """The engine of this machine."""
 NARROWEST_RANGE = 19
@@ -29,14 +32,18 @@ def seconds(value: object) -> object:
     return value
 
 
+def duration(text: str) -> float:
+    """Seconds from the text of an option, where a number of seconds is a text, too. Raises ValueError."""
+    return float(text) if _SECONDS.fullmatch(text) else float(str(seconds(text)))
+
+
 def percent(value: object) -> object:
-    """Convert `1%` or a number of hundredths to that number."""
+    """Convert `1%` or a number of hundredths to that number. A text without % may mean either, so it is refused."""
     if isinstance(value, str):
-        try:
-            return float(value.removesuffix("%"))
-        except ValueError:
+        if not (found := _SHARE.fullmatch(value)):
             msg = f"{value!r} isn't a share: write 10%"
-            raise ValueError(msg) from None
+            raise ValueError(msg)
+        return float(found[1])
     return value
 
 

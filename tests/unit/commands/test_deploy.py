@@ -155,8 +155,14 @@ def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: st
     [
         (("--canary", "some"), "--canary some is no share of visitors"),
         (("--canary", "0%"), "--canary 0% is no share"),
-        (("--canary", "100%"), "--canary 100% is no share"),
+        (("--canary", "100%"), "--canary 100% is no share of visitors.\n  hint: write one from 0.1% to 99.9%"),
         (("--canary", "nan"), "--canary nan is no share"),
+        (("--canary", "nan%"), "--canary nan% is no share"),
+        (("--canary", "1e1%"), "--canary 1e1% is no share"),
+        (("--canary", "\u0661\u0660%"), "--canary \u0661\u0660% is no share"),
+        (("--canary", "0.1"), "--canary 0.1 is no share"),
+        (("--canary", "10%", "--for", "0"), "--for 0 is no duration"),
+        (("--canary", "10%", "--for", "\u0661\u0660m"), "--for \u0661\u0660m is no duration"),
         (("--canary", "10%", "--for", "long"), "--for long is no duration"),
         (("--for", "5m"), "--for says how long a canary lasts"),
     ],
@@ -170,11 +176,25 @@ def test_a_canary_of_no_share_or_duration_is_refused(run: Run, words: tuple[str,
 
 
 @pytest.mark.usefixtures("app")
-def test_a_hold_of_no_duration_is_refused(run: Run) -> None:
-    ran = run("deploy", "--env", "staging", "--hold", "long")
+@pytest.mark.parametrize("duration", ["long", "0", "0s", "1e2", "9" * 400])
+def test_a_hold_of_no_duration_is_refused(run: Run, duration: str) -> None:
+    ran = run("deploy", "--env", "staging", "--hold", duration)
 
     assert ran.code == 64
-    assert "--hold long is no duration" in ran.err
+    assert f"--hold {duration} is no duration" in ran.err
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize(
+    "words", [(f"--{name}=",) for name in ("canary", "hold", "for")] + [("--canary", ""), ("--hold", " ")]
+)
+def test_an_option_given_empty_is_not_one_left_out(run: Run, words: tuple[str, ...]) -> None:
+    ran = run("deploy", "--env", "staging", *words)
+
+    assert ran.code == 64
+    assert f"{words[0].rstrip('=')} is empty.\n  hint: " in ran.err, (
+        "an unset variable would send the release to everyone"
+    )
 
 
 @pytest.mark.parametrize("task", ["candidate.url", "candidate.accept", "candidate.reject"])
