@@ -119,7 +119,10 @@ class MigrationError(TagshipError):
 
 
 class RolloutError(TagshipError):
-    """The new release or a service of `dev.up` didn't start or become ready, or a canary failed; an old one serves."""
+    """The new release didn't start or become ready, was rejected, or failed while held or a canary; an old one serves.
+
+    So ends `dev.up` if a service doesn't become ready.
+    """
 
     exit_code = 12
 

@@ -31,7 +31,7 @@ MOST = 20
     changes=False,
     help={
         "env": ENV,
-        "all": "Also the stopped containers of past releases, and one-offs that have ended.",
+        "all": "Also the containers of past releases and of a candidate, and one-offs that have ended.",
         "json": JSON,
     },
 )

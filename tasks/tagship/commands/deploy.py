@@ -29,7 +29,7 @@ _LEAST, _MOST = 0.1, 99.9
         "dirty": DIRTY,
         "backup": BACKUP,
         "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
-        "canary": "Let a share of visitors, e.g. `10%`, try the new release before the cutover; watch its errors. 0.1% to 99.9%.",
+        "canary": "Let `0.1%` to `99.9%` of all visitors try the new release before the cutover, and watch its errors.",
         "for": "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes.",
         "dry-run": DRY_RUN,
         "explain": EXPLAIN,

@@ -1,4 +1,4 @@
-"""Plans how a release becomes live, and how a failed rollout is undone. Pure."""
+"""Plans how a release becomes live, the steps in their order, and how a failed rollout is undone. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -72,7 +72,7 @@ class Images:
             where = self.registry.host if self.registry else "This machine's engine"
             raise RegistryError(
                 f"{where} has no {', '.join(lacking)} of {self.version.short}.",
-                hint="run `tagship build push` on that commit first, or `tagship ship`",
+                hint="run `tagship build push` on that commit, then repeat this command",
             )
         repositories = self.repositories if self.registry else {}
         return {

@@ -122,7 +122,8 @@ class ReleaseSettings(Table):
         description="How the new release is watched after the cutover: a duration, or a table.",
     )
     canary: CanarySettings = Field(
-        default_factory=CanarySettings, description="What `deploy --canary 10%` means; without it there is no canary."
+        default_factory=CanarySettings,
+        description="What `deploy --canary 10%` means; without `--canary` there is no canary.",
     )
 
 

@@ -65,8 +65,9 @@ def test_without_a_registry_it_is_the_images_id(found: Images) -> None:
 
 
 def test_an_image_that_is_nowhere_is_named(found: Images) -> None:
-    with pytest.raises(RegistryError, match=r"localhost:\d+ has no api of aaaaaaaa"):
+    with pytest.raises(RegistryError, match=r"localhost:\d+ has no api of aaaaaaaa") as raised:
         found.by_service({"web": DIGEST})
+    assert "tagship ship" not in raised.value.hint, "which would replace a `deploy --canary` by a release for everyone"
     with pytest.raises(RegistryError, match="This machine's engine has no api, web of aaaaaaaa"):
         local(found).by_service({})
 
