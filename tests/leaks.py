@@ -80,7 +80,7 @@ class Canaries:
         return self.in_text(str(path))
 
     def in_files(self, roots: Iterable[Path], since: float, without: Iterable[Path] = ()) -> Iterator[tuple[Path, str]]:
-        """Each file that was changed since then and has a canary, with its name."""
+        """Each file that was changed since then and has one of them, with its name."""
         hidden = {str(path) for path in without}
         for root in roots:
             for folder, folders, names in os.walk(root):

@@ -1,4 +1,4 @@
-"""The canary test finds a value in every form that it looks for, so that finding none means something."""
+"""The search for leaked secrets finds a value in every form that it looks for, so that finding none means something."""
 
 import base64
 import gzip
@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import canary
-from tests.canary import Canaries
+from tests import leaks
+from tests.leaks import Canaries
 
-VALUES = canary.made()
+VALUES = leaks.made()
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -43,7 +43,7 @@ def test_a_secret_is_found_in_every_form(name: str, written: object) -> None:
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
-    other = canary.made()
+    other = leaks.made()
 
     assert Canaries(VALUES).in_text(json.dumps(other)) == set()
 
@@ -61,7 +61,7 @@ def test_a_file_is_found_compressed_or_not_and_only_if_it_is_new(tmp_path: Path)
 
 
 def test_a_process_is_found_by_its_arguments_and_variables_and_a_file_that_lives_for_a_moment(tmp_path: Path) -> None:
-    with canary.watching(Canaries(VALUES), [tmp_path]) as seen:
+    with leaks.watching(Canaries(VALUES), [tmp_path]) as seen:
         (tmp_path / "short").write_text(VALUES["PEM"])
         script = "import time; time.sleep(0.3)"
         environment = {"LEAK": VALUES["UNICODE"]}

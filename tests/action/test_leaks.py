@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from tests import canary
+from tests import leaks
 from tests.action.act import Act
 from tests.action.conftest import Acted, starter
 from tests.action.github import GitHub
-from tests.canary import Canaries
+from tests.leaks import Canaries
 
 PRINTS = "import os; print(dict(os.environ), *os.environ.values(), sep='\\n', flush=True); 1/0\nimport http.server"
 
@@ -20,7 +20,7 @@ PRINTS = "import os; print(dict(os.environ), *os.environ.values(), sep='\\n', fl
 def test_no_log_summary_output_request_or_file_of_a_run_has_a_value(
     app: Acted, act: Act, github: GitHub, tmp_path: Path
 ) -> None:
-    values = canary.made()
+    values = leaks.made()
     canaries, since = Canaries(values), time.time()
     store, script = tmp_path / "store.json", tmp_path / "print.py"
     store.write_text(json.dumps(values))
@@ -30,7 +30,7 @@ def test_no_log_summary_output_request_or_file_of_a_run_has_a_value(
     sha = app.commit(**{"import http.server": PRINTS})
     github.begin("staging", sha)
 
-    with canary.watching(canaries, []) as seen:
+    with leaks.watching(canaries, []) as seen:
         run = act.run(app.folder, starter(app), github, branch="staging")
 
     assert run.results["staging"] == "failure", run.log
