@@ -55,21 +55,22 @@ def _decide(env: str, *, accepted: bool, dry_run: bool) -> None:
     from tagship.edge.state import ACCEPTED, REJECTED
 
     with _held(env) as (_settings, edge, release, _key):
-        what = "goes live" if accepted else "is removed"
-        if not dry_run and not edge.decide(ACCEPTED if accepted else REJECTED):
+        decision = ACCEPTED if accepted else REJECTED
+        if not dry_run and not edge.decide(decision):
             raise _nothing(env)
-        if not dry_run and not _obeyed(edge):
+        if not dry_run and not _obeyed(edge, decision):
             raise CheckError(
-                f"{release} was {'accepted' if accepted else 'rejected'}, but the deploy that holds it doesn't answer.",
-                hint=f"look whether it still runs; if not, deploy again: tagship lock.status --env {env}",
+                f"{release} was {decision}, but the deploy that holds it doesn't answer.",
+                hint=f"look whether it still runs, with `tagship status --env {env}`; if not, deploy again",
             )
-    print(f"{release} {'would go live' if accepted else 'would be removed'}." if dry_run else f"{release} {what}.")
+    what = f"{decision}: its deploy goes on" if accepted else f"{decision}: its deploy removes it"
+    print(f"{release} {'would be' if dry_run else 'is'} {what}.")
 
 
-def _obeyed(edge: Edge) -> bool:
-    """Whether the deploy takes the decision up, which it does within about a second."""
+def _obeyed(edge: Edge, decision: str) -> bool:
+    """Whether the deploy takes the decision up, which it does within about a second; a canary may wait anew then."""
     until = time.monotonic() + _ANSWERS
-    while edge.decision():
+    while edge.decision() == decision:
         if time.monotonic() > until:
             return False
         time.sleep(0.2)
@@ -95,4 +96,6 @@ def _held(env: str) -> Iterator[tuple[Environment, Edge, str, str]]:
 
 
 def _nothing(env: str) -> CheckError:
-    return CheckError(f"No candidate waits in {env}.", hint=f"start one: tagship deploy --env {env} --hold 30m")
+    return CheckError(
+        f"No candidate waits in {env}.", hint=f"start one: tagship deploy --env {env} --hold 30m, or --canary 10%"
+    )

@@ -3,14 +3,14 @@
 import dataclasses
 import json as jsonlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tagship.commands.task import SKIP
 from tagship.deploy import planning, story
-from tagship.deploy.canary import Terms
+from tagship.deploy.canary import Terms, lasting
 from tagship.deploy.candidate import Again, Candidate, Choice
 from tagship.deploy.companion import Companion, Companions
 from tagship.deploy.observed import Observed
@@ -102,13 +102,22 @@ def order(settings: Environment, action: Action, choose: Choice, hold: float = 0
         settings.name,
         settings.url,
         action,
-        holder(f"{action} {settings.name}"),
+        holder(", ".join(_doing(settings, action, hold, canary))),
         choose,
         again(settings),
         Patience(release.drain_within, release.bake.for_, settings.keep, hold, canary),
         remark="unprotected, by override" if os.environ.get(gate.ALLOW) == settings.name else "",
         drilled_since=_drilled_since(settings),
     )
+
+
+def _doing(settings: Environment, action: Action, hold: float, canary: Terms | None) -> Iterator[str]:
+    """What others read about it while it has the lock; it begins with the action."""
+    yield f"{action} {settings.name}"
+    if hold:
+        yield f"held for {lasting(hold)} at most"
+    if canary:
+        yield f"a canary of {canary}"
 
 
 def _drilled_since(settings: Environment) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from typing import assert_never
 
 from tagship.deploy.canary import told
@@ -40,19 +40,30 @@ Reporter = Callable[[str], AbstractContextManager[None]]
 def apply(plan: Plan, target: Target, show: Reporter, listeners: Listeners = NOBODY) -> Migrated:
     """Perform every step, in order; stop at the first that fails. Returns what was migrated."""
     migrated, stopped = Migrated(), 0.0
-    for step in plan:
-        # requests wait only from a Stop to the Start that follows it at once
-        stopped = time.monotonic() if isinstance(step, Stop) else stopped if isinstance(step, Start) else 0.0
-        beside = listeners.around("cutover", {}) if isinstance(step, Cutover) else nullcontext()
-        with beside, show(str(step)):
-            if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
-                target.still_ours()
-            migrated = _perform(step, target, listeners) or migrated
-            if isinstance(step, Start) and stopped:
-                listeners.paused(time.monotonic() - stopped, step.services)
-                stopped = 0.0
-            if isinstance(step, Bake | Drain | Hold | Canary):  # they last, so what follows needs a newer check
-                target.still_ours()
+    shared = any(isinstance(step, Canary) for step in plan)
+    with ExitStack() as cutover:
+        for step in plan:
+            # requests wait only from a Stop to the Start that follows it at once
+            stopped = time.monotonic() if isinstance(step, Stop) else stopped if isinstance(step, Start) else 0.0
+            if isinstance(step, Canary if shared else Cutover):  # a hook would let a canary end meanwhile
+                cutover.enter_context(listeners.around("cutover", {}))
+            with show(str(step)):
+                migrated = _perform_with_lock(step, target, listeners) or migrated
+                if isinstance(step, Start) and stopped:
+                    listeners.paused(time.monotonic() - stopped, step.services)
+                    stopped = 0.0
+            if isinstance(step, Cutover):
+                cutover.close()
+    return migrated
+
+
+def _perform_with_lock(step: Step, target: Target, listeners: Listeners) -> Migrated | None:
+    """Check the lock before a change, and after a step that lasts, because what follows needs a newer check."""
+    if not isinstance(step, Pull | Ask | Bake | Drain | Hold):
+        target.still_ours()
+    migrated = _perform(step, target, listeners)
+    if isinstance(step, Bake | Drain | Hold | Canary):
+        target.still_ours()
     return migrated
 
 
@@ -83,8 +94,10 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
         case SmokeTest(release, candidate):
             target.smoke_test(release, candidate=candidate)
         case Hold(release, seconds):
+            listeners.tell(_decided(release))
             target.hold(release, seconds)
         case Canary(release, terms):
+            listeners.tell(_decided(release))
             listeners.tried(told(*target.canary(release, terms), terms))
         case EndCanary():
             target.end_canary()
@@ -103,3 +116,10 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
         case _:
             assert_never(step)
     return None
+
+
+def _decided(release: str) -> str:
+    """How people decide about a candidate that waits."""
+    environment = release.rsplit("-", 3)[-3]  # it has no hyphen
+    decided = f"`tagship candidate.accept --env {environment}` ends the wait, `candidate.reject` goes back"
+    return f"{decided}, `candidate.url` prints the link"

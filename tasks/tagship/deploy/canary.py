@@ -1,9 +1,16 @@
 """What a canary is, and whether its candidate does worse than the live release. Pure."""
 
+import math
 from dataclasses import dataclass
 
-FEWEST = 3
-"""Failed requests below which nothing is concluded: one may be a visitor's fault."""
+SURE = 3
+"""Standard deviations above what may fail before a candidate counts as worse; it is asked each second."""
+
+
+def lasting(seconds: float) -> str:
+    """`10 min` or `90 s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:g} min" if minutes > 1 and not rest else f"{seconds:g} s"
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,7 @@ class Terms:
     """How many more of a hundred of its requests may fail than of the live release's."""
 
     def __str__(self) -> str:
-        return f"{self.share:g}% of visitors, for {self.seconds:g} s"
+        return f"{self.share:g}% of visitors, for {lasting(self.seconds)}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class Answers:
 
 def worse(candidate: Answers, live: Answers, terms: Terms) -> str:
     """Why the candidate may not go live; empty if it may."""
-    if candidate.errors < FEWEST or candidate.rate <= live.rate + terms.errors:
+    allowed = candidate.requests * (live.rate + terms.errors) / 100
+    if candidate.errors - allowed < SURE * math.sqrt(max(allowed, 1)):
         return ""
     return f"{candidate}, {candidate.rate:.1f}%; of the live release, {live.rate:.1f}%"
 

@@ -45,6 +45,8 @@ class Execution:
     """Set if the release is live and recorded, but migrations couldn't be reversed."""
     serving: str = field(default="", init=False)
     """The release that serves after a failure, if that is known."""
+    canary: str = field(default="", init=False)
+    """How a canary went."""
     declared: RollbackPlan | None = field(default=None, init=False)
     """The way back, once it is known."""
 
@@ -84,8 +86,9 @@ class Execution:
         way_back = tuple(self.declared.lines) if self.declared else ()
         warnings = (*migrated.findings, *warnings)
         return dataclasses.replace(
-            outcome, migrations=migrated.applied, warnings=warnings, way_back=way_back, at=self.entry.at, seconds=took
-        )
+            outcome, migrations=migrated.applied, warnings=warnings, canary=self.canary, way_back=way_back,
+            at=self.entry.at, seconds=took,
+        )  # fmt: skip
 
     def look(self, plan: Plan) -> None:
         """Apply a plan that changes nothing. Raises SmokeTestError if the live release doesn't answer."""
@@ -149,6 +152,7 @@ class Execution:
     def _tried(self, how: str) -> None:
         """Show how a canary went, and keep it for the ledger."""
         self.entry = dataclasses.replace(self.entry, why=", ".join(filter(None, (self.entry.why, how))))
+        self.canary = how
         self.progress.note(how)
 
     def _backed_up(self, backup: str) -> None:

@@ -17,6 +17,8 @@ class Outcome:
     images: Mapping[str, str]
     migrations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    canary: str = ""
+    """How its canary went; empty without one."""
     way_back: tuple[str, ...] = ()
     """How to go back from it, as declared before migrating, for people; empty if no migration differs."""
     at: str = ""

@@ -35,6 +35,8 @@ def preview(environment: PreviewedEnvironment, order: Order, progress: Progress,
     text = "\n".join(
         [title, *numbered, *(f"     {line}" for line in (*pauses(plan, before, new), *_asides(new, companion)))]
     )
+    if before.canary and before.canary.lasts:
+        text = f"{text}\n     A canary is under way, so a deploy has to wait until it has ended."
     if reverse:
         text = "\n".join((text, *(f"     {line}" for line in reverse.plan.lines)))
     if refused := problems(environment, order, candidate, before, plan, progress):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tagship.deploy.apply import apply
 from tagship.deploy.observed import Observed
 from tagship.deploy.rollout import GoodRelease, plan_recovery
-from tagship.deploy.steps import Cutover, Drain, EndCanary, Plan, Remove, Resume, Step
+from tagship.deploy.steps import Cutover, Drain, EndCanary, Plan, Remove, Resume, Step, Stop
 from tagship.deploy.target import Target
 from tagship.errors import LockedError, TagshipError
 from tagship.proof import ledger
@@ -114,7 +114,7 @@ def _unsafe_after(step: Step, failed: list[Step]) -> bool:
     The failed release must stay while traffic may reach it, and while it may run, the old one's singletons must not.
     """
     if any(isinstance(other, Cutover | EndCanary) for other in failed):
-        return isinstance(step, Drain | Remove | Resume)
+        return isinstance(step, Drain | Stop | Remove | Resume)
     return isinstance(step, Resume) and any(isinstance(other, Remove) for other in failed)
 
 

@@ -32,6 +32,7 @@ from tagship.deploy.steps import (
 from tagship.release.model import Release, Rendered, Served, served
 
 RECOVERY_DRAIN = 5.0
+CANARY_DRAIN = 30.0
 """Seconds for requests to a failed release to finish: a cancelled CI job has ten before it is killed."""
 
 
@@ -120,11 +121,12 @@ def plan_recovery(failed: str, good: GoodRelease, now: Observed) -> Plan:
     elsewhere = other.running if other else {}
     stopped = tuple(s for s, n in good.running.items() if running.get(s, 0) < n and not elsewhere.get(s))
     canary = now.canary is not None
+    shared = (Drain(failed, CANARY_DRAIN, QUIET), Stop(failed))  # its visitors' requests are answered
     return (
         *((EndCanary(failed),) if canary else ()),
         *((Cutover(good.name),) if back else ()),
         *((restored,) if (back and again.routes) or was != now.routing else ()),
-        *((Drain(failed, RECOVERY_DRAIN, QUIET if canary else 0),) if back or canary else ()),
+        *(shared if canary else (Drain(failed, RECOVERY_DRAIN),) if back else ()),
         *((Remove(failed),) if now.standing(failed) or failed in now.empty else ()),
         *((Resume(good.name, stopped),) if stopped else ()),
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tagship.deploy.canary import Terms
+from tagship.deploy.canary import Terms, lasting
 from tagship.deploy.rollback_plan import FIRST, Former, RollbackPlan
 from tagship.release.model import Rendered, Served
 
@@ -140,7 +140,7 @@ class Hold:
     seconds: float
 
     def __str__(self) -> str:
-        return f"Wait for a decision, {self.seconds:g} s at most"
+        return f"Wait for a decision, {lasting(self.seconds)} at most"
 
 
 @dataclass(frozen=True)

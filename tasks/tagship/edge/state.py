@@ -110,8 +110,9 @@ class State:
     def offer(self, release: str, key: str) -> None:
         """Let requests with this key in the candidate header reach a release. No earlier candidate waits any more."""
         former = quote(f"{self._folder}/hold")
-        script = f"rm -f {former}\n{replace_file(f'{self._folder}/candidate', release.encode())}\n"
-        self._shell.run(f"{script}{replace_file(f'{self._folder}/key', key.encode())}")
+        files = {"candidate": release, "key": key}
+        written = (replace_file(f"{self._folder}/{name}", text.encode()) for name, text in files.items())
+        self._shell.run(" && ".join((f"rm -f {former}", *written)))
 
     def hold(self) -> None:
         """Say that a candidate waits for a person's decision."""
@@ -143,24 +144,20 @@ class State:
         """
         hold = f"{self._folder}/hold"
         last = f"mv -f {quote(hold)} {quote(hold)}.last; cat {quote(hold)}.last; rm -f {quote(hold)}.last"
-        return self._shell.run(f"{replace_file(f'{self._folder}/key', key.encode())}\n{last}").decode().strip()
+        void = replace_file(f"{self._folder}/key", key.encode())
+        return self._shell.run(f"{void} && {{ {last}; }}").decode().strip()
 
     def begin_canary(self, name: str, percent: float) -> None:
         """Send a share of all visitors to the candidate, with cookies of this name, and say that it waits."""
         share = replace_file(f"{self._folder}/{canary.SHARE}", canary.threshold(percent).encode())
         on = replace_file(f"{self._folder}/{canary.FILE}", name.encode())
         waits = replace_file(f"{self._folder}/hold", WAITS.encode())
-        self._shell.run("\n".join((waits, share, canary.renewing(quote(self._folder)), on)))
+        self._shell.run(" && ".join((waits, share, canary.renewing(quote(self._folder)), on)))
 
     def renew_canary(self) -> str:
         """Let the canary last on for a while. Returns the same as `decision`."""
-        return (
-            self._shell.run(
-                f"{canary.renewing(quote(self._folder))}\ncat {quote(f'{self._folder}/hold')} 2>/dev/null || true"
-            )
-            .decode()
-            .strip()
-        )
+        decision = f"{{ cat {quote(f'{self._folder}/hold')} 2>/dev/null || true; }}"
+        return self._shell.run(f"{canary.renewing(quote(self._folder))} && {decision}").decode().strip()
 
     def end_canary(self) -> None:
         """From the next request on, all visitors reach the live release.
@@ -169,7 +166,7 @@ class State:
         """
         live, candidate = (quote(f"{self._folder}/{name}") for name in ("live", "candidate"))
         instead = f"cp {live} {candidate}.new && mv -f {candidate}.new {candidate}"
-        self._shell.run(f"{self._no_canary}\nif [ -s {live} ]; then {instead}; fi")
+        self._shell.run(f"{self._no_canary} && if [ -s {live} ]; then {instead}; fi")
 
     @property
     def _no_canary(self) -> str:
@@ -177,7 +174,7 @@ class State:
 
     def switch(self, release: str) -> None:
         """Cut over: from the next request on, this release answers everyone."""
-        self._shell.run(f"{replace_file(f'{self._folder}/live', release.encode())}\n{self._no_canary}")
+        self._shell.run(f"{replace_file(f'{self._folder}/live', release.encode())} && {self._no_canary}")
 
     def renew(self) -> None:
         """From the next request on, use new connections to the live release's containers, none that is kept."""

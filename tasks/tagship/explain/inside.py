@@ -57,6 +57,7 @@ def serve(scene: Scene, step: Serve) -> Iterator[str]:
     announced = sites.announces(scene.http)
     scene.http = sites.installed(scene.http, scene.place, wanted, behind)
     body = json.dumps(scene.http)
+    yield no_canary(scene)  # a file that these routes read, and that an older version didn't write
     if announced:
         yield "# A change closes connections, so ask clients to reconnect: each answer ends its connection meanwhile."
         yield put(routes.CONNECTION_FILE, "close")

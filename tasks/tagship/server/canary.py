@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tagship.deploy.canary import Answers, Terms, worse
+from tagship.deploy.canary import Answers, Terms, told, worse
 from tagship.edge.canary import CANDIDATE, LIVE, LOG_FIELD, side
 from tagship.edge.state import ACCEPTED, REJECTED, WAITS
 from tagship.edge.traffic import Edge
 from tagship.engine import logs
 from tagship.engine.client import Engine
-from tagship.errors import ConnectionFailedError, RolloutError, TagshipError
+from tagship.errors import ConnectionFailedError, RolloutError
 from tagship.names import Place
 from tagship.system.threads import Thread
 
 _FAILS = 500
+_GIVEN_UP = 0
+"""The status in the log of a request whose client waited no longer."""
 _PAUSE = 1.0
 """Seconds between two looks, and before a log is followed again."""
 
@@ -30,19 +32,25 @@ class Tally:
         self._sides = {side(place, who): who for who in (CANDIDATE, LIVE)}
         self._counts: dict[str, Answers] = {CANDIDATE: Answers(), LIVE: Answers()}
         self._since, self._last = f"{engine.now() - _PAUSE:.9f}", ""
-        self._failed: TagshipError | None = None
+        self._failed: Exception | None = None
         self._ended = False
         self._thread = Thread(target=self._follow, name="tagship-canary", daemon=True)
         self._thread.start()
 
     @property
     def counts(self) -> tuple[Answers, Answers]:
-        """The candidate's and the live release's. Raises TagshipError if the log can't be read."""
+        """The candidate's and the live release's. Raises what ended the reading of the log, such as EngineError."""
         if self._failed:
             raise self._failed
         return self._counts[CANDIDATE], self._counts[LIVE]
 
-    def end(self) -> None:
+    @property
+    def command(self) -> str:
+        """What prints the log's lines about the candidate."""
+        (mark,) = (name for name, who in self._sides.items() if who == CANDIDATE)
+        return f'docker logs {self._edge} 2>&1 | grep -F \'"{LOG_FIELD}":"{mark}"\''
+
+    def close(self) -> None:
         """Count no more; the thread ends with the next line."""
         self._ended = True
 
@@ -59,7 +67,7 @@ class Tally:
         who, status = self._sides.get(str(found.get(LOG_FIELD))), found.get("status")
         if who and isinstance(status, int):
             before = self._counts[who]
-            self._counts[who] = Answers(before.requests + 1, before.errors + (status >= _FAILS))
+            self._counts[who] = Answers(before.requests + 1, before.errors + (status >= _FAILS or status == _GIVEN_UP))
 
     def _follow(self) -> None:
         while not self._ended:
@@ -70,7 +78,7 @@ class Tally:
                     self.take(line)
             except ConnectionFailedError:
                 pass  # the deploy's next call connects again, or fails
-            except TagshipError as error:
+            except Exception as error:  # noqa: BLE001 - raised where the counts are read
                 self._failed = error
                 return
             time.sleep(_PAUSE)
@@ -84,10 +92,13 @@ def _parsed(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def run(edge: Edge, release: str, terms: Terms, tally: Tally, look: Callable[[], object]) -> None:
+def run(  # noqa: PLR0913, PLR0917 - a canary, and how to look at it
+    edge: Edge, release: str, terms: Terms, tally: Tally, look: Callable[[], object], words: Callable[[], str]
+) -> None:
     """Give the candidate its share, and look about once a second until the time is over, or a person decides.
 
-    Raises RolloutError if it does worse than the live release, or if it is rejected.
+    `words`: what the candidate printed last. Raises RolloutError if it does worse than the live release, or if it is
+    rejected.
     """
     edge.begin_canary(secrets.token_hex(8), terms.share)
     until = time.monotonic() + terms.seconds
@@ -96,10 +107,15 @@ def run(edge: Edge, release: str, terms: Terms, tally: Tally, look: Callable[[],
         look()
         if why := worse(*tally.counts, terms):
             raise RolloutError(
-                f"The canary {release} fails too often: {why}.",
-                hint="read these requests in the edge's log, on the server: docker logs tagship-edge",
+                "\n".join(filter(None, (f"The canary {release} fails too often: {why}.", words()))),
+                hint=f"read its requests in the edge's log, on the server: {tally.command}",
             )
     if decision == REJECTED:
-        raise RolloutError(f"{release} was rejected.", hint="change it and deploy again")
+        raise rejected(release, tally.counts, terms)
     if decision not in {WAITS, ACCEPTED}:
         raise RolloutError(f"Another deploy has ended the canary of {release}.", hint="look at `tagship history`")
+
+
+def rejected(release: str, counts: tuple[Answers, Answers], terms: Terms) -> RolloutError:
+    """The error for a canary that a person has rejected."""
+    return RolloutError(f"{release} was rejected; {told(*counts, terms)}.", hint="change it and deploy again")

@@ -80,11 +80,11 @@ def _maintenance(observed: Observed) -> str:
 def _canary(observed: Observed) -> str:
     """The candidate's share of the visitors, until its deploy ends it, or less than a minute after that was killed."""
     found = observed.canary
-    if found is None:
+    if found is None or found.release == observed.live:  # an older version, which knows no canary, deployed it
         return ""
     short = found.release[-15:]
     if not found.lasts:
-        return f"over, as its deploy ended; the next one removes {short}"
+        return f"{short} had one when its deploy ended; it is over, and the next deploy tidies up"
     return f"{found.share:g}% of visitors reach {short}"
 
 
@@ -111,4 +111,7 @@ def _lock(held: Lock | None, now: float) -> str:
     """Who holds the lock, and for how long. After its holder was killed, it expires but stays until the next deploy."""
     if held is None:
         return ""
-    return f"{held.holder.who} for {since(now - held.since)}" if held.expires > now else f"{held.holder.who}, expired"
+    if held.expires <= now:
+        return f"{held.holder.who}, expired"
+    how = held.holder.doing.partition(", ")[2]  # a candidate that is held, or a canary
+    return f"{held.holder.who} for {since(now - held.since)}{f', {how}' if how else ''}"

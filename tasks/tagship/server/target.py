@@ -1,8 +1,9 @@
 """Performs each planned effect on a real server, through its engine and its edge."""
 
+import contextlib
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +26,7 @@ from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
 from tagship.engine.readiness import Starting
-from tagship.errors import RolloutError, SmokeTestError
+from tagship.errors import LockedError, RolloutError, SmokeTestError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.names import Holder
@@ -283,16 +284,13 @@ class Server:
 
     def hold(self, release: str, seconds: float) -> None:
         """Ask the edge once a second what people decided. Afterwards the link and its cookie are void."""
-        self._key(release)
-        self._edge.hold()
-        until = time.monotonic() + seconds
-        try:
-            while (decision := self._edge.decision()) == WAITS and time.monotonic() < until:
+        with self._deciding(release):
+            self._edge.hold()
+            until = time.monotonic() + seconds
+            while self._edge.decision() == WAITS and time.monotonic() < until:
                 time.sleep(min(1.0, max(0.0, until - time.monotonic())))
                 self._lease.check()
-        finally:
-            self._offered = ("", "")
-            decision = self._edge.end_hold(secrets.token_urlsafe(24))
+        decision = self._decided()
         if decision != ACCEPTED:
             why = "was rejected" if decision == REJECTED else f"was not accepted within {seconds:g} s"
             raise RolloutError(f"{release} {why}.", hint="change it and deploy again, or deploy without --hold")
@@ -300,7 +298,6 @@ class Server:
     def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
         """Watch what a bake watches, and the edge's access log."""
         self._lease.confirm()  # another deploy may have stopped the candidate
-        self._key(release)
         watch = Watch(self._engine, release, self._secrets)
         tally = canary.Tally(self._engine, NAME, self._place)
 
@@ -308,13 +305,33 @@ class Server:
             self._lease.check()
             self._look(watch, "during its canary", release, candidate=True)
 
+        with self._deciding(release), contextlib.closing(tally):
+            canary.run(self._edge, release, terms, tally, look, watch.words)
+            counts = tally.counts
+        if self._decided() == REJECTED:  # after the last look
+            raise canary.rejected(release, counts, terms)
+        return counts
+
+    @contextlib.contextmanager
+    def _deciding(self, release: str) -> Iterator[None]:
+        """People may decide about a candidate meanwhile. If this fails, they no longer may.
+
+        Without the lock, what waits may be another deploy's candidate by now.
+        """
+        self._key(release)
         try:
-            canary.run(self._edge, release, terms, tally, look)
-            return tally.counts
-        finally:
-            tally.end()
+            yield
+        except LockedError:
             self._offered = ("", "")
-            self._edge.end_hold(secrets.token_urlsafe(24))
+            raise
+        except BaseException:
+            self._decided()
+            raise
+
+    def _decided(self) -> str:
+        """The last decision. From now on, the link and its cookie are void."""
+        self._offered = ("", "")
+        return self._edge.end_hold(secrets.token_urlsafe(24))
 
     def end_canary(self) -> None:
         """Replace the file with the name of its cookies."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
-from tagship.errors import RolloutError
+from tagship.errors import EngineError, RolloutError
 from tagship.reporting import redaction
 from tagship.secret import Secret
 
+_LINES = 10
 _ENDED = frozenset({"restarting", "exited", "dead"})
 
 
@@ -25,6 +26,16 @@ class Watch:
             if wrong := self._wrong(container):
                 words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)
                 raise RolloutError(f"{container.service} {wrong} {when}:\n{words}")
+
+    def words(self) -> str:
+        """The last lines that its containers printed, without secrets."""
+        try:
+            ours = containers.of(self._engine, self._release)
+            found = [(c.service, containers.last_words(self._engine, c.id)) for c in ours]
+        except EngineError:  # one has just gone
+            return ""
+        lines = (f"  {service} | {line}" for service, words in found for line in words.splitlines()[-_LINES:])
+        return redaction.hide("\n".join(lines), self._secrets)
 
     def _wrong(self, container: Container) -> str:
         """What is wrong with a container; empty for nothing."""

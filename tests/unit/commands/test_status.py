@@ -95,7 +95,7 @@ def test_status_shows_a_canary_and_what_a_killed_one_left(deployed: Reach, run: 
     deployed.canary = ("shop-staging-cccccccc-dddddd", "199a")
 
     assert (
-        "canary: over, as its deploy ended; the next one removes cccccccc-dddddd\n"
+        "canary: cccccccc-dddddd had one when its deploy ended; it is over, and the next deploy tidies up\n"
         in run("status", "--env", "staging").out
     )
 

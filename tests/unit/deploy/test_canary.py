@@ -1,6 +1,8 @@
 """Whether a canary's candidate does worse than the live release, and the plans around it."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -10,6 +12,7 @@ from tagship.deploy.observed import Observed, Routing
 from tagship.deploy.prune import plan_tidying
 from tagship.deploy.rollout import Patience, changes, plan_recovery, plan_rollout
 from tagship.deploy.steps import Canary, Cutover, Drain, EndCanary, Hold, Plan, Remove, SmokeTest, Stop
+from tagship.deploy.target import Listeners
 from tagship.errors import RolloutError
 from tagship.reporting.progress import Progress
 from tagship.testing import MemoryTarget
@@ -36,7 +39,12 @@ def killed() -> Observed:
         (Answers(100, 0), Answers(), ""),
         (Answers(2, 2), Answers(900, 0), ""),
         (Answers(300, 3), Answers(900, 0), ""),
-        (Answers(100, 3), Answers(900, 0), "3 of 100 requests failed, 3.0%; of the live release, 0.0%"),
+        (Answers(3, 3), Answers(900, 0), ""),
+        (Answers(4, 4), Answers(900, 0), "4 of 4 requests failed, 100.0%; of the live release, 0.0%"),
+        (Answers(100, 3), Answers(900, 0), ""),
+        (Answers(100, 5), Answers(900, 0), "5 of 100 requests failed, 5.0%; of the live release, 0.0%"),
+        (Answers(1000, 62), Answers(9000, 450), ""),
+        (Answers(1000, 90), Answers(9000, 450), "90 of 1000 requests failed, 9.0%; of the live release, 5.0%"),
         (Answers(100, 3), Answers(100, 2), ""),
         (Answers(), Answers(900, 900), ""),
     ],
@@ -101,7 +109,7 @@ def test_what_prunes_after_a_killed_one_ends_it_before_it_stops_the_candidate() 
 def test_one_that_failed_has_no_visitors_and_no_request_in_flight_when_it_is_removed() -> None:
     steps = plan_recovery(NEW.name, good(OLD), killed())
 
-    assert [type(step) for step in steps] == [EndCanary, Drain, Remove]
+    assert [type(step) for step in steps] == [EndCanary, Drain, Stop, Remove]
 
 
 def test_a_canary_that_fails_leaves_all_visitors_with_the_live_release() -> None:
@@ -118,7 +126,7 @@ def test_a_canary_that_fails_leaves_all_visitors_with_the_live_release() -> None
 
     after = target.observe()
     assert (after.canary, after.live, after.standing(NEW.name)) == (None, OLD.name, None)
-    assert target.changes[-2:] == ["end_canary", f"remove {NEW.name}"]
+    assert target.changes[-3:] == ["end_canary", f"stop {NEW.name} web", f"remove {NEW.name}"]
 
 
 def test_the_cutover_ends_it() -> None:
@@ -127,3 +135,18 @@ def test_the_cutover_ends_it() -> None:
     apply(plan_rollout(NEW, target.observe(), PATIENCE), target, Progress(quiet=True).step)
 
     assert (target.live, target.observe().canary) == (NEW.name, None)
+
+
+def test_what_runs_before_a_cutover_runs_before_its_canary_so_that_nobody_changes_sides_meanwhile() -> None:
+    target = MemoryTarget.running(OLD)
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def around(stage: str, _facts: Mapping[str, str]) -> Iterator[None]:
+        told.append(f"before {stage}: {target.under_way}")
+        yield
+        told.append(f"after {stage}: {target.observe().live}")
+
+    apply(plan_rollout(NEW, target.observe(), PATIENCE), target, Progress(quiet=True).step, Listeners(around=around))
+
+    assert told == ["before cutover: None", f"after cutover: {NEW.name}"]

@@ -1,7 +1,7 @@
 """An environment's files in the edge's volume, read and replaced by a real `sh`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +11,7 @@ from tagship.edge import canary, routes
 from tagship.edge.shell import Shell
 from tagship.edge.state import ACCEPTED, REJECTED, WAITS, State
 from tagship.engine.client import Engine
+from tagship.errors import TagshipError
 from tagship.proof import ledger
 from tagship.proof.ledger import Entry
 from tagship.server.target import LockedServer
@@ -134,6 +135,25 @@ def test_a_canary_waits_too_lasts_a_while_and_ends_with_the_cutover(state: State
     state.begin_canary("babe", 10)
     state.switch("shop-staging-aaaaaaaa-bbbbbb")
     assert [(folder / name).read_text() for name in ("live", "canary")] == ["shop-staging-aaaaaaaa-bbbbbb", "off"]
+
+
+@pytest.mark.parametrize(
+    ("name", "deed"),
+    [
+        ("live", lambda state: state.switch("shop-staging-cccccccc-dddddd")),
+        ("canary-share", lambda state: state.begin_canary("cafe", 10)),
+        ("canary-until", lambda state: state.renew_canary()),
+        ("canary", lambda state: state.end_canary()),
+    ],
+)
+def test_what_cannot_be_written_is_an_error_and_no_switch_or_share(
+    state: State, tmp_path: Path, name: str, deed: Callable[[State], object]
+) -> None:
+    state.offer("shop-staging-aaaaaaaa-bbbbbb", "the-key")
+    (tmp_path / str(PLACE) / f"{name}.new").mkdir()
+
+    with pytest.raises(TagshipError):
+        deed(state)
 
 
 def test_a_canary_is_read_with_everything_else_and_has_ended_by_itself_if_nobody_renewed_it(
