@@ -1,7 +1,7 @@
 """Draws which folders of the package import which, from the import statements."""  # noqa: INP001 - a script among documents
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "tasks" / "tagship"
@@ -11,6 +11,25 @@ ORDER = (
     "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""
+PURE = {
+    "deploy": ("migrations", "proof", "release", "reporting", "system.signals"),
+    "migrations": ("release",),
+    "proof": ("release",),
+    "release": ("project",),
+}
+"""Folders that touch nothing of the world, and what else of the package than themselves they may import."""
+HARMLESS = (
+    "collections", "collections.abc", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac",
+    "itertools", "json", "math", "re", "shlex", "typing", "yaml",
+)  # fmt: skip
+"""What else they may import: modules that compute, and reach no file, network, process or variable."""
+REASONS = {
+    ("deploy", "time"): "the monotonic clock, for how long something took",
+    ("migrations.ask_django", "django"): "the file runs in the application's container",
+    ("migrations.inspection", "importlib.resources"): "reads that file",
+    ("release.references", "pathlib"): "reads the Compose files of the folder that its caller gives",
+}
+"""A folder or file of them, another module that it may import, and why."""
 
 _TEXT = """\
 # Architecture
@@ -18,7 +37,7 @@ _TEXT = """\
 `nox -s docs` writes this page from the docstrings of the folders and from the imports. tests/unit/test_architecture.py
 checks the order: imports go only downward, between folders and between files, without circles. `deploy/`,
 `migrations/`, `proof/` and `release/` have no access to the outside world: their callers pass in everything that acts
-on it.
+on it. The same test checks [what they import](#what-the-pure-folders-may-import).
 
 `deploy/story.py` runs a deploy: with the environment's lock held, it observes the server, chooses a candidate, makes a
 plan, and applies the plan to a target. `commands/deploy.py` puts the parts together: the connection and the target come
@@ -35,7 +54,17 @@ import every folder.
 ```mermaid
 graph TD
 {graph}```
-"""
+
+## What the pure folders may import
+
+| folder | of the package, beside itself, `names.py`, `errors.py` and `version.py` |
+| --- | --- |
+{pure}
+Of other packages, they may import {harmless}; and, for a reason:
+
+| file or folder | module | why |
+| --- | --- | --- |
+{reasons}"""
 
 
 def imports() -> Iterator[tuple[str, str]]:
@@ -49,6 +78,17 @@ def imports() -> Iterator[tuple[str, str]]:
                     yield name, dotted if _file(dotted) else dotted.rpartition(".")[0]
 
 
+def others() -> Iterator[tuple[str, str]]:
+    """`(importer, imported)` for what is not imported from the package: the standard library, other packages."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] != "tagship":
+                yield name, "." * node.level + (node.module or "")
+
+
 def folder(module: str) -> str:
     """A module's folder; empty for the package's own modules."""
     return module.partition(".")[0] if "." in module else ""
@@ -57,7 +97,14 @@ def folder(module: str) -> str:
 def page() -> str:
     """docs/architecture.md."""
     rows = "".join(_row(name) for name in ORDER)
-    return _TEXT.format(rows=rows, graph="".join(f"  {a} --> {b}\n" for a, b in _direct()))
+    pure = "".join(f"| `{name}/` | {_code(may)} |\n" for name, may in PURE.items())
+    reasons = "".join(f"| `{who.replace('.', '/')}` | `{what}` | {why} |\n" for (who, what), why in REASONS.items())
+    graph = "".join(f"  {a} --> {b}\n" for a, b in _direct())
+    return _TEXT.format(rows=rows, graph=graph, pure=pure, harmless=_code(HARMLESS), reasons=reasons)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _direct() -> list[tuple[str, str]]:

@@ -2,18 +2,9 @@
 
 import pytest
 
-from docs.architecture import ORDER, PACKAGE, folder, imports
+from docs.architecture import HARMLESS, ORDER, PACKAGE, PURE, REASONS, folder, imports, others
 
 STARTS = {"__init__", "cli"}
-PURE = {
-    "deploy": {"migrations", "proof", "release", "reporting", "system.signals"},
-    "migrations": {"release"},
-    "proof": {"release"},
-    "release": {"project"},
-}
-"""Folders that touch nothing of the world, and what else than themselves they may import."""
-
-
 EDGES = sorted(set(imports()))
 
 
@@ -37,6 +28,25 @@ def test_what_is_pure_imports_nothing_that_touches_the_world(name: str) -> None:
     allowed = {"", name, *PURE[name]}
 
     assert [(a, b) for a, b in EDGES if folder(a) == name and not {folder(b), b} & allowed] == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_pure_has_no_module_with_which_to_touch_the_world(name: str) -> None:
+    found = {(importer, module) for importer, module in others() if folder(importer) == name}
+
+    assert {(a, b) for a, b in found if b not in HARMLESS and not reason(a, b)} == set()
+
+
+def test_each_exception_is_still_needed() -> None:
+    assert {reason(importer, module) for importer, module in others()} - {None} == set(REASONS)
+
+
+def reason(importer: str, module: str) -> tuple[str, str] | None:
+    """The exception that allows an import."""
+    for who, what in REASONS:
+        if who in {importer, folder(importer)} and (module == what or module.startswith(f"{what}.")):
+            return who, what
+    return None
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
