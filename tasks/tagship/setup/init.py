@@ -1,7 +1,7 @@
 """Proposes a project's first files for Tagship: what is in them, what was guessed, and what is left to fill in."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tagship.setup.places import Places
 from tagship.setup.settings_text import Contents, Local, Remote
 from tagship.setup.toolchains import Migrations, Suite
 from tagship.setup.values import Values
+from tagship.setup.variables_text import Given
 from tagship.source import git
 
 OVERLAY = "docker-compose.deploy.yml"
@@ -67,7 +68,32 @@ def propose(folder: Path, answers: Answers) -> Proposal:
     suites = [s for n in placed.services if n in made for s in _suites(project, n)]
     migrations, told = _migrations(project, placed)
     health, where = _health(project, placed)
-    environments = settings_text.environments(
+    environments = _environments(answers, found, given, written)
+    compose_files = [*found.files, *([OVERLAY] if OVERLAY in files else [])]
+    files[config_file.FILE] = settings_text.text(
+        Contents(answers.app, compose_files, placed, suites, migrations, health, environments, _root(project, placed))
+    )
+    files[TASKS] = _TASKS
+    guesses = [*_files(folder), *placed.guesses, *told, *_guesses(placed, suites, health, where)]
+    return Proposal(
+        _read(found, placed, made_up),
+        files,
+        draft.changes,
+        guesses=[*guesses, *remaining.left_out(found, placed)],
+        todo=[
+            *remaining.refused(folder, files, answers.app),
+            *draft.todo,
+            *todo,
+            *remaining.installs(suites),
+            _commit(folder, files, new=tracked is None),
+            *remaining.steps(placed, unnamed=remaining.NOWHERE in f"{answers.staging} {answers.production}"),
+        ],
+    )
+
+
+def _environments(answers: Answers, found: Compose, given: Given, written: Container[str]) -> str:
+    """The text of the environments: staging and production on servers, and this machine."""
+    return settings_text.environments(
         (
             Remote("staging", "staging", *_addresses(answers.staging)),
             Remote("production", "main", *_addresses(answers.production)),
@@ -78,32 +104,6 @@ def propose(folder: Path, answers: Answers) -> Proposal:
             tuple(f"dotenv://{name}" for name in given.secrets),
         ),
         written,
-    )
-    compose_files = [*found.files, *([OVERLAY] if OVERLAY in files else [])]
-    files[config_file.FILE] = settings_text.text(
-        Contents(answers.app, compose_files, placed, suites, migrations, health, environments, _root(project, placed))
-    )
-    files[TASKS] = _TASKS
-    unnamed = remaining.NOWHERE in f"{answers.staging} {answers.production}"
-    return Proposal(
-        _read(found, placed, made_up),
-        files,
-        draft.changes,
-        guesses=[
-            *_files(folder),
-            *placed.guesses,
-            *told,
-            *_guesses(placed, suites, health, where),
-            *remaining.left_out(found, placed),
-        ],
-        todo=[
-            *remaining.refused(folder, files, answers.app),
-            *draft.todo,
-            *todo,
-            *remaining.installs(suites),
-            _commit(folder, files, new=tracked is None),
-            *remaining.steps(placed, unnamed=unnamed),
-        ],
     )
 
 
