@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
+
+from tagship.system.signals import deferred
 
 PREFIX = "tagship-run-"
 _LOCK, _UNLOCKED = ".lock", ".new"
@@ -22,20 +24,25 @@ class Scratch:
     """A private folder with a lock file. The kernel releases the lock when this process ends."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        # locked before it is renamed: a lock file without a lock belongs to a dead run
-        self._lock = (self.path / _UNLOCKED).open("w")
-        with contextlib.suppress(OSError):  # a file system without locks; leftovers stay there
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            (self.path / _UNLOCKED).rename(self.path / _LOCK)
+        self._lock: TextIO | None = None
+        with contextlib.ExitStack() as failed, deferred():  # a signal in its middle would leave an unknown folder
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            failed.push(lambda kind, *_: self.remove() if kind else None)
+            # locked before it is renamed: a lock file without a lock belongs to a dead run
+            self._lock = (self.path / _UNLOCKED).open("w")
+            with contextlib.suppress(OSError):  # a file system without locks; leftovers stay there
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                (self.path / _UNLOCKED).rename(self.path / _LOCK)
 
     def remove(self) -> None:
         """Remove the folder and its content."""
-        for _ in range(_TRIES):  # a program that is ending may have made a file meanwhile
-            shutil.rmtree(self.path, ignore_errors=True)
-            if not self.path.exists():
-                break
-        self._lock.close()
+        with deferred():
+            for _ in range(_TRIES):  # a program that is ending may have made a file meanwhile
+                shutil.rmtree(self.path, ignore_errors=True)
+                if not self.path.exists():
+                    break
+            if self._lock:
+                self._lock.close()
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tagship.errors import StoppedError
 from tagship.system import scratch
 from tagship.system.scratch import Scratch
+from tagship.system.signals import interruptible
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +84,36 @@ def test_an_old_empty_folder_without_a_lock_is_removed_and_one_that_is_just_bein
     scratch.sweep()
 
     assert sorted(temporary.iterdir()) == [full, new]
+
+
+def test_a_signal_while_a_folder_is_made_leaves_none(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkdtemp
+
+    def interrupted(**how: str) -> str:
+        path = make(**how)
+        signal.raise_signal(signal.SIGTERM)
+        return path
+
+    monkeypatch.setattr(tempfile, "mkdtemp", interrupted)
+
+    with interruptible(), pytest.raises(StoppedError):
+        Scratch()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_signal_while_a_folder_is_removed_waits_until_it_is_gone(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, ours = shutil.rmtree, Scratch()
+
+    def interrupted(path: Path, *, ignore_errors: bool) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+
+    with interruptible(), pytest.raises(StoppedError):
+        ours.remove()
+
+    assert list(temporary.iterdir()) == []
