@@ -44,7 +44,7 @@ class Answers:
 
     requests: int = 0
     errors: int = 0
-    """Those with a status of 500 and above."""
+    """Those with a status of 500 and above, and those on which the client gave up."""
 
     @property
     def rate(self) -> float:

@@ -32,10 +32,9 @@ from tagship.deploy.steps import (
 from tagship.release.model import Release, Rendered, Served, served
 
 RECOVERY_DRAIN = 5.0
-CANARY_DRAIN = 30.0
 """Seconds for requests to a failed release to finish: a cancelled CI job has ten before it is killed."""
-
-
+CANARY_DRAIN = 30.0
+"""The same after a canary, whose visitors are the public; if the job is killed meanwhile, the next deploy goes on."""
 QUIET = 0.5
 """Seconds without a request in flight before a routed singleton is stopped, right after the cutover."""
 HELD_DRAIN = 5.0

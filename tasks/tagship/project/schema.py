@@ -80,7 +80,11 @@ class CanarySettings(Table):
     """How long a share of all visitors tries the new release before the cutover, and how well it must do."""
 
     for_: Duration = Field(
-        default=300, alias="for", description="How long, unless `deploy --canary` says it with --for."
+        default=300,
+        alias="for",
+        gt=0,
+        allow_inf_nan=False,
+        description="How long, unless `deploy --canary` says it with --for.",
     )
     errors: Percent = Field(
         default=1,

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import random
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -150,3 +151,27 @@ def test_what_runs_before_a_cutover_runs_before_its_canary_so_that_nobody_change
     apply(plan_rollout(NEW, target.observe(), PATIENCE), target, Progress(quiet=True).step, Listeners(around=around))
 
     assert told == ["before cutover: None", f"after cutover: {NEW.name}"]
+
+
+def rejected(candidate: float, live: float, outage: range = range(0)) -> int:
+    """Of 40 canaries of 300 s, with ten requests a second: how many are rejected with these shares of errors."""
+    chance = random.Random(1)  # noqa: S311 - a simulation
+
+    def one() -> bool:
+        sides = {True: Answers(), False: Answers()}
+        for second in range(300):
+            for _ in range(10):
+                ours = chance.random() < TERMS.share / 100
+                failed = second in outage or chance.random() < (candidate if ours else live)
+                sides[ours] = Answers(sides[ours].requests + 1, sides[ours].errors + failed)
+            if worse(sides[True], sides[False], TERMS):
+                return True
+        return False
+
+    return sum(one() for _ in range(40))
+
+
+def test_chance_and_an_outage_of_both_reject_hardly_any_candidate_and_a_bad_one_is_found() -> None:
+    assert rejected(0.01, 0.01) <= 2
+    assert rejected(0.001, 0.001, outage=range(100, 115)) <= 2
+    assert rejected(0.05, 0.001) >= 36

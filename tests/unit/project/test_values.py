@@ -2,6 +2,7 @@
 
 import pytest
 
+from tagship.project.schema import CanarySettings
 from tagship.project.values import duration, percent, seconds
 
 
@@ -23,3 +24,9 @@ def test_a_text_is_a_share_only_with_its_percent_sign() -> None:
     for written in ("", "%", "10", "0.1", "1e1%", "nan%", "-1%", "\u0661\u0660%", "10 %"):
         with pytest.raises(ValueError, match="isn't a share: write 10%"):
             percent(written)
+
+
+@pytest.mark.parametrize("lasts", [0, "0s", ".inf", float("inf")])
+def test_a_canary_lasts_for_some_time_and_not_for_ever(lasts: object) -> None:
+    with pytest.raises(ValueError, match="for"):
+        CanarySettings.model_validate({"for": lasts})
