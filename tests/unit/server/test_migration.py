@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -186,7 +188,9 @@ RETRYING = rendered("a", migrations=dataclasses.replace(MIGRATIONS, lock_retries
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were made, none of which takes time."""
     made: list[float] = []
-    monkeypatch.setattr("tagship.server.migration.time.sleep", made.append)
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=made.append)
+    # Not `time.sleep` itself: subprocess calls that too, while a process that closed its pipes is still ending.
+    monkeypatch.setattr("tagship.server.migration.time", clock)
     return made
 
 
