@@ -1,6 +1,7 @@
 """`--list`, `--help` and mistyped tasks import none of the tasks' code: counted in modules, not in time."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,23 @@ def test_what_needs_no_backups_runs_without_their_packages(tmp_path: Path) -> No
     modules = imported("import tagship.commands.previewing, tagship.server.entries", tmp_path)
 
     assert "tagship.backups.encryption" not in modules
+
+
+CONNECTING = """
+import time
+from types import SimpleNamespace
+from tagship.server import connection
+with connection.connect(SimpleNamespace(engine="ssh://deploy@nowhere.example", registry="")):
+    until = time.monotonic() + 30
+    while "docker.api.client" not in sys.modules and time.monotonic() < until:
+        time.sleep(0.01)
+"""
+
+
+def test_dockers_client_is_loaded_while_ssh_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nexec sleep 60\n")
+    ssh.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert "docker.api.client" in imported(CONNECTING, tmp_path)

@@ -16,7 +16,6 @@ from tagship.deploy.companion import Companion, Companions
 from tagship.deploy.observed import Observed
 from tagship.deploy.order import Order
 from tagship.deploy.rollout import Patience
-from tagship.engine import client
 from tagship.errors import CheckError, ConfigError
 from tagship.github import deployments, gate
 from tagship.images import commit, digests
@@ -62,7 +61,6 @@ class RunOptions:
 def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
     """The version to deploy. Raises SourceError, or ApprovalError if it may not be deployed there."""
     digests.handed_over()  # which may be no JSON
-    client.prepare()  # while git and Compose run
     found = checkout.version(settings, sha, here.folder(), dirty=dirty)
     gate.refuse_unreviewed(here.folder(), found.sha)
     return found

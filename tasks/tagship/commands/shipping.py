@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tagship.commands.orders import meant
 from tagship.companions.companion import around_build
+from tagship.engine import client
 from tagship.engine.client import Engine
 from tagship.images import artifact, build, commit, digests, embedded, push
 from tagship.project import here
@@ -54,6 +55,7 @@ class Shipment:
 
 def prepare(config: Config, settings: Environment, *, dirty: bool) -> Shipment:
     """The checked-out commit, checked as far as that needs no server. Raises SourceError, ConfigError."""
+    client.prepare()  # while git and Compose run
     version = meant(settings, "", dirty=dirty)
     if not dirty:
         checkout.refuse_dirty(here.folder())

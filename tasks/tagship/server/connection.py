@@ -30,6 +30,7 @@ class Opening:
         if settings.engine != "local":
             lends = settings.registry == "embedded"
             self._tunnel = self._stack.enter_context(Tunnel(settings.engine, lends=lends))
+        client.prepare()  # while ssh connects, and git and Compose run
         scratch.sweep()
 
     def session(self) -> Session:
