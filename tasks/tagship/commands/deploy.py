@@ -43,9 +43,9 @@ def deploy(  # noqa: PLR0913 - its options
     sha: str = "",
     dirty: bool = False,
     backup: str = "",
-    hold: str | None = None,
-    canary: str | None = None,
-    for_: str | None = None,
+    hold: str = "",
+    canary: str = "",
+    for_: str = "",
     dry_run: bool = False,
     explain: bool = False,
     wait: int = 0,
@@ -72,18 +72,11 @@ def deploy(  # noqa: PLR0913 - its options
             bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest, terms), how, version.tag)
 
 
-def _given(option: str, text: str | None, like: str) -> str:
-    """What an option says, empty if it is left out. Raises UsageError if it is given empty, as by an unset variable."""
-    if text is not None and not text.strip():
-        raise UsageError(f"--{option} is empty.", hint=f"write it like --{option} {like}, or leave it out")
-    return text or ""
-
-
-def _seconds(option: str, text: str | None) -> float:
+def _seconds(option: str, said: str) -> float:
     """How long an option says; 0 if it isn't given. Raises UsageError."""
     from tagship.project.values import duration
 
-    if not (said := _given(option, text, "30m")):
+    if not said:
         return 0
     try:
         found = duration(said)
@@ -94,13 +87,13 @@ def _seconds(option: str, text: str | None) -> float:
     return found
 
 
-def _terms(settings: Environment, canary: str | None, lasts: str | None) -> Terms | None:
+def _terms(settings: Environment, said: str, lasts: str) -> Terms | None:
     """How a canary goes; None for none. Raises UsageError."""
     from tagship.deploy.canary import Terms
     from tagship.project.values import percent
 
-    if not (said := _given("canary", canary, "10%")):
-        if _given("for", lasts, "10m"):
+    if not said:
+        if lasts:
             raise UsageError("--for says how long a canary lasts.", hint="add --canary 10%, or leave --for out")
         return None
     try:

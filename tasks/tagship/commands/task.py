@@ -1,6 +1,7 @@
 """Declares the tasks, and the help of their common options."""
 
 import functools
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,15 +26,21 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
 
     Options have no short forms, because -d would mean --dirty in one task and --dry-run in another. Every option has a
     default; otherwise Invoke would take it for positional, and `deploy --help` for the environment "--help".
+
+    An option given empty is refused: `--to "$SHA"` with an unset variable would else go back to another release. So
+    that it is known from one that was left out, Invoke is told of None where a task has "" as the default.
     """
 
     def declare(body: Body) -> Any:  # noqa: ANN401 - as Invoke types its own
         name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
+        parameters = inspect.signature(body).parameters.values()
+        texts = frozenset(each.name for each in parameters if each.default == "")
 
         @functools.wraps(body)
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
                 raise UsageError("-R works only for shell commands, so this task would run.", hint="use --dry-run")
+            options = {name: _given(name, value) if name in texts else value for name, value in options.items()}
             _refuse(options)
             from tagship.reporting import leaks, telemetry
             from tagship.system.signals import interruptible
@@ -51,11 +58,21 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
                         "The question got no answer.", hint="pass the option that answers it; --help names it"
                     ) from None
 
+        shown = [each.replace(default=None) if each.name in texts else each for each in parameters]
+        run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
         declared: Any = _task(run, auto_shortflags=False, **how)
         declared.changes, declared.trusts = changes, trusts
         return declared
 
     return declare
+
+
+def _given(name: str, text: str | None) -> str:
+    """What an option says; empty if it was left out. Raises UsageError if it was given empty."""
+    if text is not None and not text.strip():
+        option = name.rstrip("_").replace("_", "-")
+        raise UsageError(f"--{option} is empty.", hint="give it a value, or leave it out")
+    return text or ""
 
 
 def _refuse(options: Mapping[str, Any]) -> None:
