@@ -144,7 +144,7 @@ def test_a_canary_reaches_visitors_until_it_is_ended_or_live(target: Target, mad
     target.cutover(old.name)
     assert target.observe().canary is None
 
-    target.canary(new.name, Terms(100, 0.1))
+    target.canary(new.name, Terms(100, 0.1), bool)
 
     assert target.observe().canary == UnderWay(new.name, 100)
     target.smoke_test(new.name, candidate=False)
@@ -155,7 +155,7 @@ def test_a_canary_reaches_visitors_until_it_is_ended_or_live(target: Target, mad
     assert target.observe().canary is None
     target.smoke_test(old.name, candidate=False)
 
-    target.canary(new.name, Terms(100, 0.1))
+    target.canary(new.name, Terms(100, 0.1), bool)
     target.cutover(new.name)
 
     assert target.observe().canary is None

@@ -48,9 +48,9 @@ def visit(app: Hello, count: int = 0, path: str = "/", cookies: list[str] | None
     return found
 
 
-def shared(app: Hello, *words: str) -> subprocess.Popen[str]:
+def shared(app: Hello, *words: str, task: str = "deploy") -> subprocess.Popen[str]:
     """A deploy with a canary that has begun."""
-    deploy = app.start("deploy", "--env", ENVIRONMENT, *words)
+    deploy = app.start(task, "--env", ENVIRONMENT, *words)
     for _ in range(60):
         (told,) = json.loads(app.tagship("status", "--env", ENVIRONMENT, "--json"))
         if told["canary"]:
@@ -87,10 +87,9 @@ def test_a_share_of_visitors_tries_a_release_and_stays_with_it_until_it_is_live_
     nothing = hello.run("deploy", "--env", ENVIRONMENT, "--canary", "10%")
     assert nothing.returncode == 0, nothing.stderr
     second = hello.commit()
-    hello.tagship("build", "push")
     load = hello.load(ENVIRONMENT)
 
-    deploy = shared(hello, "--canary", "10%", "--for", "5m")
+    deploy = shared(hello, "--canary", "10%", "--for", "5m", task="ship")
     fresh = visit(hello, VISITORS)
     assert not fresh["failed"]
     assert 0.05 < fresh["seen"][second] / VISITORS < 0.16, fresh["seen"]

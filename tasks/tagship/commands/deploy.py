@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _LEAST, _MOST = 0.1, 99.9
 """The shares, in percent, that a canary may have."""
 
+HOLD = "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`."
+CANARY = "Let `0.1%` to `99.9%` of all visitors try the new release before the cutover, and watch its errors."
+FOR = "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes."
+
 
 @task(
     help={
@@ -28,9 +32,9 @@ _LEAST, _MOST = 0.1, 99.9
         "sha": "The commit to deploy, any unambiguous prefix. Default: the current one.",
         "dirty": DIRTY,
         "backup": BACKUP,
-        "hold": "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`.",
-        "canary": "Let `0.1%` to `99.9%` of all visitors try the new release before the cutover, and watch its errors.",
-        "for": "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes.",
+        "hold": HOLD,
+        "canary": CANARY,
+        "for": FOR,
         "dry-run": DRY_RUN,
         "explain": EXPLAIN,
         "wait": WAIT,
@@ -163,6 +167,9 @@ def rollback(  # noqa: PLR0913 - its options
         "env": "The environment of tagship.yml. Default: the one whose branch is checked out.",
         "dirty": DIRTY,
         "backup": BACKUP,
+        "hold": HOLD,
+        "canary": CANARY,
+        "for": FOR,
         "dry-run": DRY_RUN,
         "wait": WAIT,
         "verbose": VERBOSE,
@@ -174,6 +181,9 @@ def ship(  # noqa: PLR0913 - its options
     env: str = "",
     dirty: bool = False,
     backup: str = "",
+    hold: str = "",
+    canary: str = "",
+    for_: str = "",
     dry_run: bool = False,
     wait: int = 0,
     verbose: bool = False,
@@ -181,7 +191,7 @@ def ship(  # noqa: PLR0913 - its options
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
     from tagship.commands import checks, shipping
-    from tagship.commands.orders import RunOptions, bring, just, of_branch, order, preview_ship, reach, tell
+    from tagship.commands.orders import RunOptions, bring, just, of_branch, order, reach, tell
     from tagship.engine import local
     from tagship.project import here
     from tagship.proof.ledger import Action
@@ -190,11 +200,13 @@ def ship(  # noqa: PLR0913 - its options
 
     config = here.config()
     settings = config.brought(env) if env else of_branch(config)
+    longest, terms = _seconds("hold", hold), _terms(settings, canary, for_)
     shipment = shipping.prepare(config, settings, dirty=dirty)
     how = RunOptions(Progress(quiet=json, verbose=verbose), wait, dry_run, json, backup)
+    ordered = partial(order, settings, Action.DEPLOY, hold=longest, canary=terms)
     tell(shipment.resolved, how.progress)
     if dry_run:
-        preview_ship(config, settings, shipment.found, shipment.resolved, how)
+        shipment.preview(ordered, how)
         return
     with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):  # stdout has only the JSON
         checks.run_all(config)
@@ -203,6 +215,4 @@ def ship(  # noqa: PLR0913 - its options
         pushed = shipment.build(engine, how.progress)
         session = reach(opening, how.progress)
         release = shipment.release(session, pushed)
-        bring(
-            session, order(settings, Action.DEPLOY, just(release, shipment.resolved)), how, shipment.found.version.tag
-        )
+        bring(session, ordered(just(release, shipment.resolved)), how, shipment.found.version.tag)

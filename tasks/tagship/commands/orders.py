@@ -28,7 +28,6 @@ from tagship.proof.ledger import Action
 from tagship.release.model import Record, Release
 from tagship.reporting import events, report, table
 from tagship.reporting.progress import Progress
-from tagship.server import connection
 from tagship.server.connection import Opening
 from tagship.server.lock import holder
 from tagship.server.migration import BackUp
@@ -75,7 +74,7 @@ def released(
     """
     with checkout.checkout(version, here.folder()) as folder:
         found = commit.of(settings, version, folder, repository=here.folder())
-        known = ahead(partial(_digests_to_plan_with, settings, found) if planned else found.digests)
+        known = ahead(partial(digests_to_plan_with, settings, found) if planned else found.digests)
         resolved = commit.checked(found, settings, here.folder())
     tell(resolved, progress)
     session = reach(opening, progress)
@@ -201,26 +200,7 @@ def companions(session: Session, who: Holder, progress: Progress) -> Companion:
     return Companions(*wanted)
 
 
-def preview_ship(
-    config: Config, settings: Environment, found: commit.Images, resolved: Resolution, how: RunOptions
-) -> None:
-    """Print what `ship` would do: the suites, the images to build, and the deploy's plan."""
-    with connection.connect(settings) as opening:
-        session = reach(opening, how.progress)
-        both = (("test", config.test), ("lint", config.lint))
-        lines = [f"{kind}: {', '.join(suites)}" for kind, suites in both if suites]
-        known = _digests_to_plan_with(settings, found)
-        there = known if found.registry else digests.local_ids(found, session.engine)
-        if lacking := found.lacking(there):
-            lines.append(f"{'build and push' if found.registry else 'build'}: {', '.join(lacking)}")
-        if not how.json:
-            print("\n".join(lines))
-        how = dataclasses.replace(how, before=tuple(lines) if how.json else ())
-        release = digests.release(found, session.engine, lambda: known, planned=True)
-        bring(session, order(settings, Action.DEPLOY, just(release, resolved)), how, found.version.tag)
-
-
-def _digests_to_plan_with(settings: Environment, found: commit.Images) -> Mapping[str, str]:
+def digests_to_plan_with(settings: Environment, found: commit.Images) -> Mapping[str, str]:
     """The registry's digests; none if it is embedded and was never started."""
     try:
         return found.digests()

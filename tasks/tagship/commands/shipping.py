@@ -1,10 +1,13 @@
 """A commit on its way to a server, for `ship` and `preview.up`: its images, built and pushed, and its release."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tagship.commands.orders import meant
+from tagship.commands.orders import RunOptions, bring, digests_to_plan_with, just, meant, reach
 from tagship.companions.companion import around_build
+from tagship.deploy.candidate import Choice
+from tagship.deploy.order import Order
 from tagship.engine import client
 from tagship.engine.client import Engine
 from tagship.images import artifact, build, commit, digests, embedded, push
@@ -14,6 +17,7 @@ from tagship.release.markers import Model
 from tagship.release.model import Release
 from tagship.reporting import events
 from tagship.reporting.progress import Progress
+from tagship.server import connection
 from tagship.server.session import Session
 from tagship.source import checkout, git
 from tagship.system.parallel import beside
@@ -51,6 +55,22 @@ class Shipment:
     def release(self, session: Session, pushed: Mapping[str, str]) -> Release:
         """The release, with every image by its digest."""
         return digests.release(self.found, session.engine, lambda: pushed or self.found.digests())
+
+    def preview(self, ordered: Callable[[Choice], Order], how: RunOptions) -> None:
+        """Print what `ship` would do: the suites, the images to build, and the plan of the deploy that is ordered."""
+        with connection.connect(self.settings) as opening:
+            session = reach(opening, how.progress)
+            both = (("test", self.config.test), ("lint", self.config.lint))
+            lines = [f"{kind}: {', '.join(suites)}" for kind, suites in both if suites]
+            known = digests_to_plan_with(self.settings, self.found)
+            there = known if self.found.registry else digests.local_ids(self.found, session.engine)
+            if lacking := self.found.lacking(there):
+                lines.append(f"{'build and push' if self.found.registry else 'build'}: {', '.join(lacking)}")
+            if not how.json:
+                print("\n".join(lines))
+            how = dataclasses.replace(how, before=tuple(lines) if how.json else ())
+            release = digests.release(self.found, session.engine, lambda: known, planned=True)
+            bring(session, ordered(just(release, self.resolved)), how, self.found.version.tag)
 
 
 def prepare(config: Config, settings: Environment, *, dirty: bool) -> Shipment:

@@ -98,7 +98,7 @@ def _perform(  # noqa: C901, PLR0912 - the complete list
             target.hold(release, seconds)
         case Canary(release, terms):
             listeners.tell(_decided(release))
-            listeners.tried(told(*target.canary(release, terms), terms))
+            listeners.tried(told(*target.canary(release, terms, listeners.tell), terms))
         case EndCanary():
             target.end_canary()
         case Cutover(release):

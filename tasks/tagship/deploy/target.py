@@ -141,12 +141,12 @@ class Target(Protocol):
         Raises RolloutError if one rejects it, or if nobody decides in time.
         """
 
-    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+    def canary(self, release: str, terms: Terms, tell: Callable[[str], object]) -> tuple[Answers, Answers]:
         """Send a share of all visitors to the candidate, each of them always to the same release, and watch it.
 
         Ends when the time is over or a person accepts it; the share stays until the cutover, or until `end_canary`.
-        Returns how the candidate and the live release answered. Raises RolloutError if the candidate does worse, or if
-        a person rejects it.
+        Tells once a minute how it goes. Returns how the candidate and the live release answered. Raises RolloutError
+        if the candidate does worse, or if a person rejects it.
         """
 
     def end_canary(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tagship.deploy.canary import Answers, Terms, told, worse
+from tagship.deploy.canary import Answers, Terms, lasting, told, worse
 from tagship.edge.canary import CANDIDATE, LIVE, LOG_FIELD, side
 from tagship.edge.state import ACCEPTED, REJECTED, WAITS
 from tagship.edge.traffic import Edge
@@ -19,6 +19,8 @@ from tagship.system.threads import Thread
 _FAILS = 500
 _GIVEN_UP = 0
 """The status in the log of a request whose client waited no longer."""
+_TOLD = 60.0
+"""Seconds between two lines about how it goes."""
 _PAUSE = 1.0
 """Seconds between two looks, and before a log is followed again."""
 
@@ -93,15 +95,22 @@ def _parsed(text: str) -> Mapping[str, Any]:
 
 
 def run(  # noqa: PLR0913, PLR0917 - a canary, and how to look at it
-    edge: Edge, release: str, terms: Terms, tally: Tally, look: Callable[[], object], words: Callable[[], str]
+    edge: Edge,
+    release: str,
+    terms: Terms,
+    tally: Tally,
+    look: Callable[[], object],
+    words: Callable[[], str],
+    tell: Callable[[str], object],
 ) -> None:
     """Give the candidate its share, and look about once a second until the time is over, or a person decides.
 
-    `words`: what the candidate printed last. Raises RolloutError if it does worse than the live release, or if it is
-    rejected.
+    `words`: what the candidate printed last. `tell`: called once a minute with how it goes. Raises RolloutError if it
+    does worse than the live release, or if it is rejected.
     """
     edge.begin_canary(secrets.token_hex(8), terms.share)
-    until = time.monotonic() + terms.seconds
+    began = time.monotonic()
+    until, next_told = began + terms.seconds, began + _TOLD
     while (decision := edge.renew_canary()) == WAITS and time.monotonic() < until:
         time.sleep(min(_PAUSE, max(0.0, until - time.monotonic())))
         look()
@@ -110,6 +119,9 @@ def run(  # noqa: PLR0913, PLR0917 - a canary, and how to look at it
                 "\n".join(filter(None, (f"The canary {release} fails too often: {why}.", words()))),
                 hint=f"read its requests in the edge's log, on the server: {tally.command}",
             )
+        if (now := time.monotonic()) >= next_told:
+            next_told += _TOLD
+            tell(f"{told(*tally.counts, terms)}; {lasting(round(max(0, until - now)))} left")
     if decision == REJECTED:
         raise rejected(release, tally.counts, terms)
     if decision not in {WAITS, ACCEPTED}:

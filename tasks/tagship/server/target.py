@@ -295,7 +295,7 @@ class Server:
             why = "was rejected" if decision == REJECTED else f"was not accepted within {seconds:g} s"
             raise RolloutError(f"{release} {why}.", hint="change it and deploy again, or deploy without --hold")
 
-    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+    def canary(self, release: str, terms: Terms, tell: Callable[[str], object]) -> tuple[Answers, Answers]:
         """Watch what a bake watches, and the edge's access log."""
         self._lease.confirm()  # another deploy may have stopped the candidate
         watch = Watch(self._engine, release, self._secrets)
@@ -306,7 +306,7 @@ class Server:
             self._look(watch, "during its canary", release, candidate=True)
 
         with self._deciding(release), contextlib.closing(tally):
-            canary.run(self._edge, release, terms, tally, look, watch.words)
+            canary.run(self._edge, release, terms, tally, look, watch.words, tell)
             counts = tally.counts
         if self._decided() == REJECTED:  # after the last look
             raise canary.rejected(release, counts, terms)

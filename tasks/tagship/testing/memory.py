@@ -1,6 +1,6 @@
 """An environment in memory, to test plans and their execution without an engine, an edge or waiting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from tagship.deploy.canary import Answers, Terms, UnderWay
@@ -237,7 +237,7 @@ class MemoryTarget:
         self.live, self.under_way = release, None
         self._changed("cutover", release)
 
-    def canary(self, release: str, terms: Terms) -> tuple[Answers, Answers]:
+    def canary(self, release: str, terms: Terms, tell: Callable[[str], object]) -> tuple[Answers, Answers]:  # noqa: ARG002 - required by the protocol
         """Give it its share, which stays, also if it fails; nobody asks for anything meanwhile."""
         self.under_way = UnderWay(release, terms.share)
         self._changed("canary", release)

@@ -95,9 +95,10 @@ class Hands:
         if before and before != new:
             self._town.in_flight.add(before)
 
-    def canary(self, new: str, terms: Terms) -> tuple[Answers, Answers]:
+    def canary(self, new: str, terms: Terms, tell: Any) -> tuple[Answers, Answers]:  # noqa: ANN401 - a function
         """Send it requests for a while, which are still in flight afterwards."""
-        answers: tuple[Answers, Answers] = self._perform("canary", lambda: self._town.target.canary(new, terms))
+        under_way = self._perform("canary", lambda: self._town.target.canary(new, terms, tell))
+        answers: tuple[Answers, Answers] = under_way
         self._town.in_flight.add(new)
         self._perform("watch", lambda: None)
         return answers

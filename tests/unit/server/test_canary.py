@@ -71,7 +71,7 @@ class OneEdge:
         return self._decisions.pop() if self._decisions else WAITS
 
 
-def go(decision: str, *counts: Answers, seconds: float = 0.01) -> OneEdge:
+def go(decision: str, *counts: Answers, seconds: float = 0.01, said: list[str] | None = None) -> OneEdge:
     """A canary with these answers."""
     edge, tally = OneEdge(decision), SimpleNamespace(counts=counts or (Answers(), Answers()), command="docker logs")
     canary.run(
@@ -81,6 +81,7 @@ def go(decision: str, *counts: Answers, seconds: float = 0.01) -> OneEdge:
         cast("Tally", tally),
         list,
         lambda: "  web | Traceback",
+        bool if said is None else said.append,
     )
     return edge
 
@@ -90,6 +91,16 @@ def test_it_goes_on_when_its_time_is_over_or_when_a_person_accepts_it(monkeypatc
 
     assert go(WAITS).share == 10
     go(ACCEPTED, seconds=600)
+
+
+def test_it_tells_from_time_to_time_how_it_goes_and_how_long_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "_PAUSE", 0.001)
+    monkeypatch.setattr(canary, "_TOLD", 0.001)
+    said: list[str] = []
+
+    go(ACCEPTED, Answers(20, 1), Answers(180, 3), seconds=600, said=said)
+
+    assert said == ["canary 10%: 1 of 20 requests failed; live: 3 of 180; 10 min left"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +194,7 @@ class Held:
 @pytest.mark.usefixtures("quiet")
 def test_a_rejection_after_the_last_look_is_obeyed(engine: Engine) -> None:
     with pytest.raises(RolloutError, match="was rejected; canary 10%: no request reached the candidate"):
-        target(engine, Waiting(REJECTED), Held()).canary("shop-staging-x", Terms(10, 0.005))
+        target(engine, Waiting(REJECTED), Held()).canary("shop-staging-x", Terms(10, 0.005), bool)
 
 
 @pytest.mark.usefixtures("quiet")
@@ -191,7 +202,7 @@ def test_without_the_lock_what_waits_is_another_deploys_and_stays(engine: Engine
     edge = Waiting()
 
     with pytest.raises(LockedError):
-        target(engine, edge, Held(lost=True)).canary("shop-staging-x", Terms(10, 5))
+        target(engine, edge, Held(lost=True)).canary("shop-staging-x", Terms(10, 5), bool)
     with pytest.raises(LockedError):
         target(engine, edge, Held(lost=True)).hold("shop-staging-x", 0.005)
 
