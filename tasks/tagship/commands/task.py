@@ -28,19 +28,19 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
     default; otherwise Invoke would take it for positional, and `deploy --help` for the environment "--help".
 
     An option given empty is refused: `--to "$SHA"` with an unset variable would else go back to another release. So
-    that it is known from one that was left out, Invoke is told of None where a task has "" as the default.
+    that it is known from one that was left out, Invoke is told of None where a task has a text as the default.
     """
 
     def declare(body: Body) -> Any:  # noqa: ANN401 - as Invoke types its own
         name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
         parameters = inspect.signature(body).parameters.values()
-        texts = frozenset(each.name for each in parameters if each.default == "")
+        texts = {each.name: each.default for each in parameters if isinstance(each.default, str)}
 
         @functools.wraps(body)
         def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the task's own
             if arguments and isinstance(arguments[0], Context) and arguments[0].config.run.dry:
                 raise UsageError("-R works only for shell commands, so this task would run.", hint="use --dry-run")
-            options = {name: _given(name, value) if name in texts else value for name, value in options.items()}
+            options = {name: _given(name, value, texts.get(name)) for name, value in options.items()}
             _refuse(options)
             from tagship.reporting import leaks, telemetry
             from tagship.system.signals import interruptible
@@ -67,12 +67,12 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
     return declare
 
 
-def _given(name: str, text: str | None) -> str:
-    """What an option says; empty if it was left out. Raises UsageError if it was given empty."""
-    if text is not None and not text.strip():
+def _given(name: str, said: Any, default: str | None) -> Any:  # noqa: ANN401 - as Invoke parses it
+    """What an option says; its default if it was left out. Raises UsageError if it, or one of many, was given empty."""
+    if said == "" or (isinstance(said, list) and "" in said):
         option = name.rstrip("_").replace("_", "-")
         raise UsageError(f"--{option} is empty.", hint="give it a value, or leave it out")
-    return text or ""
+    return default if said is None else said
 
 
 def _refuse(options: Mapping[str, Any]) -> None:

@@ -119,13 +119,18 @@ def run(  # noqa: PLR0913, PLR0917 - a canary, and how to look at it
                 "\n".join(filter(None, (f"The canary {release} fails too often: {why}.", words()))),
                 hint=f"read its requests in the edge's log, on the server: {tally.command}",
             )
-        if (now := time.monotonic()) >= next_told:
-            next_told += _TOLD
-            tell(f"{told(*tally.counts, terms)}; {lasting(round(max(0, until - now)))} left")
+        if next_told <= (now := time.monotonic()) < until:
+            next_told = now + _TOLD
+            tell(f"{told(*tally.counts, terms)}; {_left(until - now)} left")
     if decision == REJECTED:
         raise rejected(release, tally.counts, terms)
     if decision not in {WAITS, ACCEPTED}:
         raise RolloutError(f"Another deploy has ended the canary of {release}.", hint="look at `tagship history`")
+
+
+def _left(seconds: float) -> str:
+    """`9 min`, or `40 s` in the last two minutes."""
+    return lasting(60 * round(seconds / 60) if seconds > 2 * _TOLD else round(seconds))
 
 
 def rejected(release: str, counts: tuple[Answers, Answers], terms: Terms) -> RolloutError:

@@ -186,15 +186,20 @@ def test_a_hold_of_no_duration_is_refused(run: Run, duration: str) -> None:
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize(
-    "words", [(f"--{name}=",) for name in ("canary", "hold", "for")] + [("--canary", ""), ("--hold", " ")]
+    ("task", "option"),
+    [
+        *(("deploy", option) for option in ("canary", "hold", "for", "sha")),
+        ("rollback", "to"),
+        ("backup.restore", "part"),  # its default isn't empty
+        ("github.protect", "reviewer"),  # given once or more
+    ],
 )
-def test_an_option_given_empty_is_not_one_left_out(run: Run, words: tuple[str, ...]) -> None:
-    ran = run("deploy", "--env", "staging", *words)
+@pytest.mark.parametrize("joined", [True, False])
+def test_an_option_given_empty_is_not_one_left_out(run: Run, task: str, option: str, *, joined: bool) -> None:
+    ran = run(task, "--env", "staging", *([f"--{option}="] if joined else [f"--{option}", ""]))
 
     assert ran.code == 64
-    assert f"{words[0].rstrip('=')} is empty.\n  hint: " in ran.err, (
-        "an unset variable would send the release to everyone"
-    )
+    assert f"--{option} is empty.\n  hint: " in ran.err, "an unset variable would send the release to everyone"
 
 
 @pytest.mark.parametrize("task", ["candidate.url", "candidate.accept", "candidate.reject"])
