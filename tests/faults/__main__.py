@@ -32,6 +32,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--random", type=int, metavar="KILLS", help="SIGKILL at random moments, so often")
     words = parser.parse_args()
+    if unknown := set(words.kinds) - set(KINDS):
+        parser.error(f"no such kind: {', '.join(sorted(unknown))}")
     if words.random:
         return chaos.report(words.random, words.seed)
     commands = ["deploy"] if words.sample else words.commands
@@ -45,6 +47,8 @@ def main() -> int:
             special_run.run(rig, Path(folder), words.engine, words.special, matrix.done, matrix.note)
         done = matrix.done if words.special is not None else matrix.run(words.minutes * 60)
         versions = {host.number: host.version for host in rig.hosts}
+    if not done:
+        parser.error("no case fits these words")
     if words.write:
         page.write(done, versions)
     wrong = [result for result in done if result.problems]

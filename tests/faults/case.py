@@ -2,23 +2,28 @@
 
 import itertools
 import shutil
+import signal
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.faults.invariants import locks, releases
-from tests.faults.kinds import KINDS, Scene
+from tests.faults.invariants import brought, leaves, locks, releases
+from tests.faults.kinds import CODES, KINDS
 from tests.faults.points import Ended, Point
+from tests.faults.scene import NEW, Scene
 from tests.faults.site import COMMANDS, Site
 
-CODES = frozenset({0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 130})
-"""How a command may end to which something was done; documented in docs/reference.md."""
 SPECIAL = "special case"
 """The command of results of `tests.faults.special`, which have no point."""
-EXPIRES_EVERY = 40
-"""Every fortieth lock that a killed command left expires by itself, a minute later; of the others, every fifth is freed
-by a person's command, and the rest by removing it."""
-_BY_PERSON = 5
+EXPIRES_EVERY = 8
+"""Every eighth lock that a killed command left expires by itself, a minute later; every third of the others is freed by
+a person's command, and the rest are removed."""
+_BY_PERSON = 3
+_DEPLOYS = frozenset({"deploy", "configuration-only deploy", "deploy with a canary"})
+"""The commands that bring what is wanted, if they end with 0."""
+_OTHERS = frozenset({"lock freed, and another deploy"})
+"""The kinds after which something else may be live."""
 _TELLING = ("took over", "left unfinished", "recorded late", "can't be finished", "skipped", "was removed", "wasn't")
 
 
@@ -48,10 +53,14 @@ class Result:
     phase: str
     number: int
     reached: bool
+    did: bool = True
+    """Whether there was something to do it to."""
     code: int = 0
     serves: bool = True
     failed: int = 0
     requests: int = 0
+    outage: int = 0
+    """Seconds from the first failed request to the last."""
     after: str = ""
     """What the next deploy did."""
     seconds: float = 0.0
@@ -86,7 +95,10 @@ class Runner:
         """The points of a command, from a run to which nothing is done."""
         what = COMMANDS[command]
         what.prepare(self.site)
-        done = self.site.start(*what.words, asks=True).go()
+        before = self.site.live() if not what.first else ""
+        running = self.site.start(*what.words, asks=True)
+        scene = Scene(running, self.site.deployer, self.site.wanted, before)
+        done = running.go(facts=scene.facts)
         assert done.code == 0, f"{command}: {done.code}\n{done.err}"
         if what.words != ("ship",):  # which has brought what is wanted
             self.site.must("deploy")
@@ -98,40 +110,47 @@ class Runner:
         site, kind, what = self.site, KINDS[case.kind], COMMANDS[case.command]
         what.prepare(site)
         before = site.live() if not what.first else ""
-        seen = site.load.look() if site.load else {"requests": 0, "failures": []}
-        running = site.start(*what.words, asks=True)
-        scene = Scene(
-            running,
-            site.deployer,
-            site.wanted,
-            before,
-            serves=kind.serves and what.serves and not what.first,
-            point=case.point,
-        )
         result = Result(case.kind, case.command, case.point.step, case.point.phase, case.number, reached=True)
+        result.serves = kind.serves and what.serves and not what.first
+        result.problems += self._calm(ends=not result.serves or NEW in kind.needs)
+        running = site.start(*what.words, asks=True)
+        scene = Scene(running, site.deployer, site.wanted, before, serves=result.serves, point=case.point)
         ended = running.go(case.point, lambda: kind.do(scene))
         began = time.monotonic()
         result.parts = [round(ended.seconds, 1)]
+        result.code, result.serves, result.did = ended.code, scene.serves, scene.did
         result.reached = case.point in ended.points
-        result.code, result.serves = ended.code, scene.serves
-        result.problems += self._ended(ended, kills=kind.kills or ended.code == -9)
-        self._finish(result, seen, ended)
+        result.problems += scene.problems if result.reached else [f"it never came to {case.point}"]
+        others = case.kind in _OTHERS
+        result.problems += self._ended(ended, others=others)
+        if ended.code == 0 and case.command in _DEPLOYS and scene.serves and not others:
+            result.problems += brought(site.wanted, ended.err)
+        self._finish(result, ended)
         result.parts.append(round(time.monotonic() - began, 1))
         return result
 
-    def _finish(self, result: Result, seen: dict[str, Any], ended: Ended) -> None:
+    def _calm(self, *, ends: bool) -> list[str]:
+        """What failed since the last case. `ends`: also of what is in flight, because its failures count no more."""
+        load = self.site.load
+        if ends and load:
+            self.site.stop_load()
+            self.site.start_load()
+        _, failures = self.site.asked()
+        return [f"{len(failures)} requests had failed before it: {failures[:3]}"] if failures else []
+
+    def _finish(self, result: Result, ended: Ended) -> None:
         """The next deploy, and what is in order after it."""
         self._next(result)
         result.problems += self.site.violations() if not result.problems else []
-        self._count(result, seen)
+        self._count(result)
         if result.problems:
             result.problems.append(f"it had said:\n{ended.err}")
             self._start_anew()
 
-    def _ended(self, ended: Ended, *, kills: bool) -> list[str]:
-        """What is wrong with how the command ended, and with what it left."""
+    def _ended(self, ended: Ended, *, others: bool = False) -> list[str]:
+        """What is wrong with how the command ended, and with what it left. `others`: something else may be live."""
         site = self.site
-        if kills:
+        if ended.code == -signal.SIGKILL:
             number = next(self._killed)
             if number % EXPIRES_EVERY:
                 site.free_lock(by_person=number % _BY_PERSON == 0)
@@ -144,8 +163,7 @@ class Runner:
                 found.append("a lock is left")
             site.free_lock(by_person=True)
         # what is left, and that it knows; `_next` looks whether that deploy did it
-        said = any(words in ended.err for words in ("The next deploy will", "; the next deploy will"))
-        if ended.code and not said and len(set(releases(site.wanted))) > 1:
+        if (ended.code or not others) and not leaves(ended.err) and len(set(releases(site.wanted))) > 1:
             found.append(f"two releases run after it: {sorted(set(releases(site.wanted)))}")
         return found
 
@@ -159,13 +177,12 @@ class Runner:
         did = "nothing to do" if "nothing to do" in done.out else "deployed"
         result.after = "; ".join([*dict.fromkeys(told), did])
 
-    def _count(self, result: Result, seen: dict[str, Any]) -> None:
+    def _count(self, result: Result) -> None:
         site = self.site
-        now = seen
-        if site.load:  # what hangs counts here
-            now = site.load.look() if result.serves else site.stop_load()
-        failures = now["failures"][len(seen["failures"]) :]
-        result.requests, result.failed = now["requests"] - seen["requests"], len(failures)
+        if not result.serves:  # what hangs counts here; of the others it counts before the next case
+            site.stop_load()
+        result.requests, failures = site.asked()
+        result.failed, result.outage = len(failures), outage(failures)
         site.start_load()
         if result.serves and failures:
             result.problems.append(f"{len(failures)} requests failed: {failures[:3]}")
@@ -175,6 +192,12 @@ class Runner:
         for path in self.site.temporary.iterdir():
             shutil.rmtree(path, ignore_errors=True)
         self.site.settle()
+
+
+def outage(failures: Sequence[str]) -> int:
+    """Seconds from the first failed request to the last, by the clock in what the load says of them."""
+    at = [sum(int(part) * 60**power for power, part in enumerate(reversed(line[:8].split(":")))) for line in failures]
+    return (at[-1] - at[0]) % 86400 if at else 0  # they may be of two days
 
 
 def as_row(result: Result) -> dict[str, Any]:

@@ -37,8 +37,10 @@ _NAMES = (
     (re.compile(r"\b[a-z0-9-]+-[0-9a-f]{8}-[0-9a-f]{6}\b"), "a release"),
     (re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,40}\b"), "a commit"),
     (re.compile(r"\bssh://\S+"), "the server"),
-    (re.compile(r"\bfiles://\S+|\bs3://\S+"), "the store"),
-    (re.compile(r"\b(?=[0-9]*-)[0-9TZ:-]{15,}[a-z0-9-]*"), "a backup"),
+    (re.compile(r"\bfile://\S+|\bs3://\S+"), "the store"),
+    (re.compile(r"\bbackup \d{8}T\d{6}Z-[0-9a-f]+"), "a backup"),
+    (re.compile(r"\b\w+_restore_\w+"), "a new database"),
+    (re.compile(r"\bfaults\d-host\d\b"), "the environment"),
 )
 
 
@@ -101,7 +103,7 @@ class Points:
 
 
 def plain(text: str) -> str:
-    """A step's name without those of releases and commits."""
+    """A step's name without those of releases, commits and backups, which another run of the command doesn't have."""
     for pattern, name in _NAMES:
         text = pattern.sub(name, text)
     return text

@@ -14,6 +14,7 @@ from tagship.server.session import Session
 from tests.hello import Hello
 from tests.rig import Host
 
+EDGE = "tagship-edge"
 _PATIENCE = 6.0
 """Seconds for what ends by itself a moment later: a watcher of ssh, a session of sshd, a guard."""
 
@@ -45,6 +46,20 @@ def violations(wanted: Wanted) -> list[str]:
     checks = (_told, _answers, _on_the_server, _left)
     with ThreadPoolExecutor(len(checks)) as threads:
         return [problem for problems in threads.map(lambda check: list(check(wanted)), checks) for problem in problems]
+
+
+def leaves(said: str) -> bool:
+    """Whether a command says that it left something for the next deploy."""
+    return any(words in said for words in ("The next deploy will", "; the next deploy will"))
+
+
+def brought(wanted: Wanted, said: str) -> Iterator[str]:
+    """What is wrong after a deploy that ended with 0: it answers, and is recorded unless the deploy said otherwise."""
+    yield from (f"it ended with 0, but {problem}" for problem in _answers(wanted))
+    lines = wanted.host.docker("exec", EDGE, "cat", f"/tagship/{wanted.place}/ledger.jsonl").splitlines()
+    proven = [entry.release for entry in ledger.parse(tuple(lines)) if entry.proves][-1:]
+    if not leaves(said) and (not proven or wanted.sha[:8] not in proven[0]):
+        yield f"it ended with 0, but the ledger proves {proven}"
 
 
 def releases(wanted: Wanted) -> list[str]:
@@ -114,7 +129,7 @@ def _on_the_server(wanted: Wanted) -> Iterator[str]:
 
 def _files(wanted: Wanted) -> Iterator[str]:
     """No half-written file in the edge's volume."""
-    listed = wanted.host.docker("exec", "tagship-edge", "find", f"/tagship/{wanted.place}", "-type", "f")
+    listed = wanted.host.docker("exec", EDGE, "find", f"/tagship/{wanted.place}", "-type", "f")
     for path in listed.split():
         if path.endswith((".tmp", ".new", "~")) or "/." in path:
             yield f"file left on the server: {path}"
@@ -141,7 +156,7 @@ def _leftovers(wanted: Wanted) -> Iterator[str]:
 
 def shells(wanted: Wanted) -> list[str]:
     """The processes in the edge's container besides the edge."""
-    rows = wanted.host.docker("top", "tagship-edge", "-eo", "pid,args").splitlines()[1:]
+    rows = wanted.host.docker("top", EDGE, "-eo", "pid,args").splitlines()[1:]
     return [row for row in rows if "caddy" not in row]
 
 

@@ -11,46 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tagship.edge.shell import LIFE
-from tests.faults.invariants import Wanted, eventually, locks, shells, ssh_of
-from tests.faults.points import Deployer, Point, Running
+from tests.faults.invariants import EDGE, eventually, shells, ssh_of
+from tests.faults.scene import LIVE, LOCK, NEW, Scene
 
-EDGE = "tagship-edge"
+CODES = frozenset({0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 130})
+"""How a command may end to which something was done; documented in docs/reference.md."""
+REGISTRY_CODE = 7
 _MOMENT = 3.0
 """Seconds that what passes by itself takes."""
-
-
-@dataclass
-class Scene:
-    """A command that waits at a point, and where."""
-
-    running: Running
-    deployer: Deployer
-    wanted: Wanted
-    before: str
-    """The release that was live before it; empty for none."""
-    serves: bool = True
-    """Whether a release could serve all the while."""
-    point: Point | None = None
-
-    def docker(self, *words: str) -> str:
-        """Run docker on the server."""
-        return self.wanted.host.docker(*words)
-
-    def kill_containers(self, *ids: str) -> None:
-        """SIGKILL their first processes, as the kernel does when memory runs out: their restart policies hold."""
-        for each in ids:
-            with contextlib.suppress(Exception):  # it has just ended
-                process = self.docker("inspect", "-f", "{{.State.Pid}}", each).strip()
-                if process != "0":  # it doesn't run; for `kill`, 0 would be our own process group
-                    self.wanted.host.run(["kill", "-KILL", process])
-
-    def containers(self, *, live: bool) -> list[str]:
-        """The running containers of the release that was live, or of all others of the application."""
-        name = '{{.ID}} {{.Label "tagship.release"}}'
-        ours = ("--filter", f"label=tagship.app={self.wanted.app.name}", "--filter", "label=tagship.release")
-        rows = self.docker("ps", "--format", name, *ours).splitlines()
-        return [row.split()[0] for row in rows if (row.split()[-1] == self.before) == live]
-
 
 Deed = Callable[[Scene], Iterator[None]]
 
@@ -61,12 +29,12 @@ class Kind:
 
     name: str
     do: Deed
-    kills: bool = False
-    """Whether the command can't tidy up, so that its lock stays until it expires or somebody frees it."""
     serves: bool = True
     """Whether no request may fail, because a release can serve all the while."""
     slow: bool = False
     """Whether it takes a minute, so that it is tried at few points."""
+    needs: frozenset[str] = frozenset()
+    """What there must be at a point, so that something is done there."""
     apart: bool = False
     """Whether `nox -s tests` tries it elsewhere, in tests/e2e/test_power_cut.py, and so not in the sample."""
 
@@ -80,18 +48,18 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(
-    name: str, *, kills: bool = False, serves: bool = True, slow: bool = False, apart: bool = False
+    name: str, *needs: str, serves: bool = True, slow: bool = False, apart: bool = False
 ) -> Callable[[Deed], Deed]:
     """Name a fault, for the matrix."""
 
     def named(do: Deed) -> Deed:
-        KINDS[name] = Kind(name, do, kills=kills, serves=serves, slow=slow, apart=apart)
+        KINDS[name] = Kind(name, do, serves=serves, slow=slow, needs=frozenset(needs), apart=apart)
         return do
 
     return named
 
 
-@kind("SIGKILL", kills=True)
+@kind("SIGKILL")
 def _sigkill(scene: Scene) -> Iterator[None]:
     scene.running.signal(signal.SIGKILL)
     scene.running.wait(10)
@@ -154,7 +122,8 @@ def _ssh_gone(scene: Scene) -> Iterator[None]:
     with _dropping(scene):
         yield
         scene.running.wait(150)
-        eventually(lambda: not shells(scene.wanted), LIFE)  # which no connection's end ends
+        if not eventually(lambda: not shells(scene.wanted), LIFE):  # which no connection's end ends
+            scene.problems.append(f"its shell in the edge is still there after {LIFE:g} s")
 
 
 @contextlib.contextmanager
@@ -189,23 +158,20 @@ def _rebooted(scene: Scene) -> Iterator[None]:
     scene.wanted.host.engine.start()
 
 
-@kind("edge killed", serves=False)
+@kind("edge killed", EDGE, serves=False)
 def _edge_killed(scene: Scene) -> Iterator[None]:
     scene.kill_containers(EDGE)
     yield
 
 
-@kind("edge removed", serves=False)
+@kind("edge removed", EDGE, serves=False)
 def _edge_removed(scene: Scene) -> Iterator[None]:
     scene.docker("rm", "--force", EDGE)
     yield
 
 
-@kind("edge paused for 3 s")
+@kind("edge paused for 3 s", EDGE)
 def _edge_paused(scene: Scene) -> Iterator[None]:
-    if not scene.docker("ps", "-q", "--filter", f"name={EDGE}", "--filter", "status=running"):
-        yield  # a first deploy hasn't made it yet
-        return
     scene.docker("pause", EDGE)
     yield
     time.sleep(_MOMENT)
@@ -218,21 +184,22 @@ def _pruned(scene: Scene) -> Iterator[None]:
     yield
 
 
-@kind("lock removed")
+@kind("lock removed", LOCK)
 def _lock_removed(scene: Scene) -> Iterator[None]:
-    for lock in locks(scene.wanted):
-        scene.docker("rm", "--force", lock)
+    scene.remove_lock()
     yield
 
 
 @kind("lock freed, and another deploy")
 def _two_at_once(scene: Scene) -> Iterator[None]:
-    for lock in locks(scene.wanted):
-        scene.docker("rm", "--force", lock)
+    scene.remove_lock()
     color = {"COLOR": "another", "TMPDIR": str(scene.wanted.temporary)}
     other = scene.deployer.start(("deploy", "--env", scene.wanted.environment), color, asks=False)
     yield
-    other.go()
+    ended = other.go()
+    scene.did = ended.code != REGISTRY_CODE  # before the push, there is nothing that the other could deploy
+    if ended.code not in CODES or "Traceback" in ended.err:
+        scene.problems.append(f"the other deploy ended with {ended.code}:\n{ended.err}")
 
 
 @kind("registry unreachable for 3 s")
@@ -246,13 +213,13 @@ def _registry_gone(scene: Scene) -> Iterator[None]:
         scene.wanted.host.run(["iptables", "-D", *rule])
 
 
-@kind("live release killed", serves=False)
+@kind("live release killed", LIVE, serves=False)
 def _live_killed(scene: Scene) -> Iterator[None]:
     scene.kill_containers(*scene.containers(live=True))
     yield
 
 
-@kind("new release killed")
+@kind("new release killed", NEW)
 def _new_killed(scene: Scene) -> Iterator[None]:
     if scene.before:  # a first deploy may have no edge yet to ask
         folder = f"/tagship/{scene.wanted.place}"

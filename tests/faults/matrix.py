@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,12 @@ WHOLE = "deploy"
 """The command of which most kinds are tried at every step."""
 SERVERS = 2
 _LEFT_OUT = 5
-"""Every fifth kind is left out at a step, at the next one others."""
+"""Every fifth kind is left out at a step, at the next one others, if at least `_LEAST` stay."""
+_LEAST = 16
+POINTS_WITHIN = 300.0
+"""Seconds that a server may be behind the other when both have looked at their points."""
+_OWN_EVERY = 4
+"""Every fourth kind is tried at a step that only another command has."""
 _SLOW_EVERY = 7
 """A kind that takes a minute is tried at every seventh step."""
 
@@ -49,25 +54,35 @@ class Choice:
 def chosen(points: dict[str, list[Point]], choice: Choice, number: int) -> list[Case]:
     """The cases for a server, the most telling first.
 
-    First four of five kinds at every step of a deploy, each pair on one of the servers, and of the other commands as
-    many as let every kind and every step occur. With `all`, then the other pairs of a kind and a step, and then all
-    again at the other phases: which phase comes first changes from one pair to the next.
+    First four of five kinds at every step of a deploy, each pair on one of the servers; of the other commands as many
+    as let every kind and every step occur, and one of four kinds at each step that no deploy has. With `all`, then the
+    other pairs of a kind and a step, and then all again at the other phases: which phase comes first changes from one
+    pair to the next. A kind comes only where there is something to do it to.
     """
     kinds = [name for name in KINDS if not choice.kinds or name in choice.kinds]
     random.Random(choice.seed).shuffle(kinds)  # noqa: S311 - an order is no secret
     kinds.sort(key=lambda name: KINDS[name].slow)
     if choice.sample:
         return sample(kinds, points, number, len(choice.engines))
+    whole = {point.step for point in points.get(WHOLE, ())} or {
+        point.step for each in points.values() for point in each
+    }
     first: list[Case] = []
     rounds: list[list[Case]] = [[], [], []]
     for command, found in points.items():
         rounds_here = _rounds(kinds, command, found, choice, number)
         ours = _mixed(rounds_here[0], choice.seed)
         if command == WHOLE:
-            places = [(case, _place(case, kinds, found)) for case in ours]
-            first += [case for case, at in places if at % SERVERS == number % SERVERS and at % _LEFT_OUT]
+            first += [
+                case for case in _most(ours, kinds, found) if _place(case, kinds, found) % SERVERS == number % SERVERS
+            ]
         else:
-            first += [case for at, case in enumerate(covering(ours)) if at % SERVERS == number % SERVERS]
+            least = list(covering(ours))
+            own = [
+                case for case in ours if case.point.step not in whole and not _place(case, kinds, found) % _OWN_EVERY
+            ]
+            both = dict.fromkeys([*least, *own])
+            first += [case for at, case in enumerate(both) if at % SERVERS == number % SERVERS]
         rounds = [cases + more for cases, more in zip(rounds, rounds_here, strict=True)]
     first = _mixed(first, choice.seed + number)
     rest = [case for part in rounds for case in _mixed(part, choice.seed + number) if case not in set(first)]
@@ -84,12 +99,23 @@ def _rounds(
     for (at, kind), (to, step) in itertools.product(enumerate(kinds), enumerate(steps)):
         if KINDS[kind].slow and (at + to) % _SLOW_EVERY:
             continue
-        phases = [point.phase for point in points if point.step == step]
+        phases = [point.phase for point in points if point.step == step and KINDS[kind].needs <= point.has]
         for turn, cases in enumerate(rounds):
             if turn < len(phases):
                 phase = phases[(turn + at + to + number) % len(phases)]
                 cases.append(Case(kind, command, Point(step, phase), number))
     return rounds
+
+
+def _most(cases: Sequence[Case], kinds: Sequence[str], points: Sequence[Point]) -> Iterator[Case]:
+    """Four of five kinds at each step, and not less than `_LEAST` if so many can be done there."""
+    steps: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        steps[case.point.step].append(case)
+    for there in steps.values():
+        there.sort(key=lambda case: not _place(case, kinds, points) % _LEFT_OUT)  # those that may be left out, last
+        kept = sum(bool(_place(case, kinds, points) % _LEFT_OUT) for case in there)
+        yield from there[: max(kept, _LEAST)]
 
 
 def _place(case: Case, kinds: Sequence[str], points: Sequence[Point]) -> int:
@@ -101,18 +127,29 @@ def _place(case: Case, kinds: Sequence[str], points: Sequence[Point]) -> int:
 def sample(kinds: Sequence[str], points: dict[str, list[Point]], number: int, servers: int) -> list[Case]:
     """The share of one of the servers, 1 and up, in a sample."""
     quick = [kind for kind in kinds if KINDS[kind].sampled]
-    phases: dict[tuple[str, str], list[str]] = defaultdict(list)
+    there: dict[tuple[str, str], list[Point]] = defaultdict(list)
     for command, found in points.items():
         for point in found:
-            phases[command, point.step].append(point.phase)
-    steps = list(phases)
-    share = range((number - 1) % servers, max(len(quick), len(steps)), servers)
+            there[command, point.step].append(point)
     cases = []
-    for at in share:
-        command, step = steps[at % len(steps)]
-        there = phases[command, step]
-        cases.append(Case(quick[at % len(quick)], command, Point(step, there[at % len(there)]), number))
-    return cases
+    for at, (kind, (command, step)) in enumerate(_paired(quick, there)):
+        possible = [point for point in there[command, step] if KINDS[kind].needs <= point.has]
+        cases.append(Case(kind, command, possible[at % len(possible)], number))
+    return cases[(number - 1) % servers :: servers]
+
+
+def _paired(
+    kinds: Sequence[str], steps: Mapping[tuple[str, str], Sequence[Point]]
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each kind with a step where it can be done, and each step with a kind: the kinds that need something first."""
+    free = list(steps)
+    for kind in sorted(kinds, key=lambda name: not KINDS[name].needs):
+        able = [step for step, points in steps.items() if any(KINDS[kind].needs <= point.has for point in points)]
+        if at := next((step for step in free if step in able), next(iter(able), None)):
+            free = [step for step in free if step != at]
+            yield kind, at
+    undemanding = [kind for kind in kinds if not KINDS[kind].needs]
+    yield from zip(itertools.cycle(undemanding), free, strict=False)
 
 
 def _mixed(cases: list[Case], seed: int) -> list[Case]:
@@ -142,6 +179,8 @@ class Matrix:
         self._rig, self._folder, self._choice, self._say = rig, folder, choice, say
         self._results = results
         self._writing = threading.Lock()
+        self._points: dict[str, list[Point]] = {}
+        self._known = threading.Barrier(len(choice.engines))
         self._until = float("inf")
         self.done: list[Result] = read(results) if results else []
         self.requests = 0
@@ -165,7 +204,7 @@ class Matrix:
             runner = Runner(site)
             wanted = [name for name in COMMANDS if not self._choice.commands or name in self._choice.commands]
             points = {name: runner.points(name) for name in wanted}
-            cases = chosen(points, self._choice, number)
+            cases = chosen(self._same(points, number), self._choice, number)
             known = {result.key for result in self.done}
             left = [case for case in cases if case.key not in known]
             steps = len({(case.command, case.point.step) for case in cases})
@@ -180,6 +219,13 @@ class Matrix:
                 self.note(result)
         finally:
             site.remove()
+
+    def _same(self, points: dict[str, list[Point]], number: int) -> dict[str, list[Point]]:
+        """The first server's points, for both: each tries its share of the same cases."""
+        if number == self._choice.engines[0]:
+            self._points = points
+        self._known.wait(POINTS_WITHIN)
+        return self._points
 
     def note(self, result: Result) -> None:
         """Keep a result, and say it."""

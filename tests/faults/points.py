@@ -30,6 +30,8 @@ class Point:
 
     step: str
     phase: str
+    has: frozenset[str] = field(default=frozenset(), compare=False)
+    """What faults may be done to there, as seen when nothing was done."""
 
     def __str__(self) -> str:
         return f"{self.phase} {self.step!r}"
@@ -121,14 +123,23 @@ class Running:
         if not self.ended:
             os.kill(self._pid, number)
 
-    def go(self, at: Point | None = None, fault: Callable[[], Iterator[None]] | None = None) -> Ended:
-        """Let it run to its end. `fault` is begun at the point, while it waits, and finished while it goes on."""
+    def go(
+        self,
+        at: Point | None = None,
+        fault: Callable[[], Iterator[None]] | None = None,
+        facts: Callable[[], frozenset[str]] = frozenset,
+    ) -> Ended:
+        """Let it run to its end. `fault` is begun at the point, while it waits, and finished while it goes on.
+
+        `facts`: asked at each point, for `Point.has`.
+        """
         points: list[Point] = []
         doing: Iterator[None] = iter(())
         if connection := self._connected():
             with connection, connection.makefile() as asked, contextlib.suppress(ConnectionError):
                 for line in asked:
-                    points.append(Point(*line.rstrip("\n").split("\t")))
+                    step, phase = line.rstrip("\n").split("\t")
+                    points.append(Point(step, phase, facts()))
                     if fault and points[-1] == at:
                         doing = fault()
                         next(doing, None)

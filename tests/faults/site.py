@@ -58,6 +58,10 @@ class Site:
         self.accepted = ""
         """Words of a violation that is in order: a case was about it."""
         self.load: LoadRun | None = None
+        self._taken = 0, 0
+        """The requests and failures of the present load that `asked` has returned."""
+        self._rest: tuple[int, list[str]] = 0, []
+        """Those that it hasn't, of loads that have ended."""
         server.furnish(self.app)
         self.load_by = LOAD
         if number == SECURE:
@@ -124,11 +128,25 @@ class Site:
         url = self.app.settings["environments"][self.environment]["url"]
         self.load = self.load or self.app.load_at(url, self.load_by, pause=0.2, address=self.host.address)
 
-    def stop_load(self) -> dict[str, Any]:
-        """Ask no more. Returns what was seen."""
-        seen = self.load.stop() if self.load else {"requests": 0, "failures": []}
-        self.load = None
-        return seen
+    def stop_load(self) -> None:
+        """Ask no more, and wait for what is in flight."""
+        if self.load:
+            self._keep(self.load.stop())
+        self.load, self._taken = None, (0, 0)
+
+    def asked(self) -> tuple[int, list[str]]:
+        """How many requests ended since the last call, and what failed. Nothing falls between two calls."""
+        if self.load:
+            seen = self.load.look()
+            self._keep(seen)
+            self._taken = seen["requests"], len(seen["failures"])
+        found, self._rest = self._rest, (0, [])
+        return found
+
+    def _keep(self, seen: dict[str, Any]) -> None:
+        requests, failures = self._taken
+        before, failed = self._rest
+        self._rest = before + seen["requests"] - requests, failed + seen["failures"][failures:]
 
     def free_lock(self, *, by_person: bool) -> None:
         """Free the lock that a killed command left, by a person's command or at once."""

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.invariants import locks
-from tests.faults.kinds import EDGE
+from tests.faults.invariants import EDGE, locks
 from tests.faults.points import Ended, Point
 from tests.faults.stage import Stage
 
@@ -244,6 +243,7 @@ def _torn(stage: Stage) -> Ended:
 
 @special("the state volume is lost", 0, serves=False)
 def _state_lost(stage: Stage) -> Ended:
+    stage.site.accepted = ""
     stage.site.host.docker("rm", "--force", EDGE)
     stage.site.host.docker("volume", "rm", "tagship")
     stage.site.commit()
@@ -276,4 +276,4 @@ def _full_at(stage: Stage, point: Point) -> Ended:
             running.wait(60)
 
     running = stage.site.start("ship", asks=True)
-    return running.go(point, fill)
+    return stage.came(running.go(point, fill), point)

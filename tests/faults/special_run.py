@@ -23,8 +23,8 @@ class SpecialRunner(Runner):
     def try_out(self, what: Special) -> Result:
         """Set it up, do it, deploy what is wanted, and see what is in order."""
         site, stage = self.site, Stage(self.site)
-        seen = site.load.look() if site.load else {"requests": 0, "failures": []}
         result = Result(what.name, SPECIAL, "", "", site.host.number, reached=True, serves=what.serves)
+        result.problems += self._calm(ends=not what.serves)
         began = time.monotonic()
         try:
             ended = what.do(stage)
@@ -32,13 +32,13 @@ class SpecialRunner(Runner):
             ended = Ended(1, "", traceback.format_exc(), 0.0)
         stage.restore()
         result.code, result.parts = ended.code, [round(time.monotonic() - began, 1)]
-        result.problems += [*stage.problems, *self._ended(ended, kills=False)]
+        result.problems += [*stage.problems, *self._ended(ended)]
         if ended.code not in what.codes:
             result.problems.append(f"it ended with {ended.code}")
         if what.says not in ended.err:
             result.problems.append(f"it didn't say {what.says!r}")
         try:
-            self._finish(result, seen, ended)
+            self._finish(result, ended)
         except Exception:  # noqa: BLE001 - the same
             result.problems.append(traceback.format_exc())
         result.seconds = round(time.monotonic() - began, 1)

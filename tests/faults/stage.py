@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tagship.edge.caddy import NETWORK
-from tests.faults.invariants import eventually
-from tests.faults.kinds import EDGE, Scene
+from tests.faults.invariants import EDGE, eventually
 from tests.faults.points import Ended, Point
+from tests.faults.scene import Scene
 from tests.faults.site import Site
 from tests.rig import RigError
 
@@ -114,7 +114,13 @@ class Stage:
             deed(scene)
             yield
 
-        return running.go(point, fault)
+        return self.came(running.go(point, fault), point)
+
+    def came(self, ended: Ended, point: Point) -> Ended:
+        """The same; a problem if it never came to the point."""
+        if point not in ended.points:
+            self.problems.append(f"it never came to {point}")
+        return ended
 
     def beside(self, deed: Callable[[], bool], *words: str) -> Ended:
         """Run a command, and do something as soon as that is possible."""

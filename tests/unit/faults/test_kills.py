@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.kinds import Scene
+from tests.faults.scene import Scene
 from tests.rig.engine import Engine
 
 
