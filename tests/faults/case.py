@@ -102,6 +102,8 @@ class Runner:
         assert done.code == 0, f"{command}: {done.code}\n{done.err}"
         if what.words != ("ship",):  # which has brought what is wanted
             self.site.must("deploy")
+        failed = self._calm(ends=True)
+        assert not failed or not what.serves, f"{command}: {failed}"
         self.site.start_load()
         return done.points
 
