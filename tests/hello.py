@@ -11,7 +11,7 @@ from typing import Any
 
 from tests import reports
 from tests.load import PAUSE
-from tests.rig import Rig
+from tests.rig import Host, Rig
 
 TAGSHIP = str(Path(sys.executable).with_name("tagship"))
 
@@ -182,11 +182,14 @@ class Hello:
         self._loads.append(LoadRun(self, url, clients or SMALL_LOAD, pause, address))
         return self._loads[-1]
 
-    def remove(self) -> None:
-        """Remove what the application left on the hosts, its routes included; their edges stay. Ends its loads, too."""
+    def remove(self, *hosts: Host) -> None:
+        """Remove what the application left on the hosts, its routes included; their edges stay. Ends its loads, too.
+
+        Default: all hosts of the rig.
+        """
         for load in self._loads:
             load.kill()
-        for host in self.rig.hosts:
+        for host in hosts or self.rig.hosts:
             for kind, listing, remove in (
                 ("container", ("-a",), ("rm", "-fv")),
                 ("volume", (), ("rm",)),
