@@ -182,28 +182,29 @@ class Hello:
         self._loads.append(LoadRun(self, url, clients or SMALL_LOAD, pause, address))
         return self._loads[-1]
 
-    def remove(self, *hosts: Host) -> None:
-        """Remove what the application left on the hosts, its routes included; their edges stay. Ends its loads, too.
-
-        Default: all hosts of the rig.
-        """
+    def remove(self) -> None:
+        """Remove what the application left on the hosts, its routes included; their edges stay. Ends its loads, too."""
         for load in self._loads:
             load.kill()
-        for host in hosts or self.rig.hosts:
-            for kind, listing, remove in (
-                ("container", ("-a",), ("rm", "-fv")),
-                ("volume", (), ("rm",)),
-                ("network", (), ("rm",)),
-            ):
-                found = host.docker(kind, "ls", "-q", *listing, "--filter", f"label=tagship.app={self.name}").split()
-                if found:
-                    host.docker(kind, *remove, *found)
-            if host.docker("ps", "-q", "--filter", "label=tagship.edge"):
-                for environment in self.settings["environments"]:
-                    place = f"{self.name}-{environment}"
-                    forget = f"DELETE /id/{place} HTTP/1.1\\r\\nHost: 127.0.0.1:2019\\r\\nConnection: close\\r\\n\\r\\n"
-                    script = f"printf '{forget}' | nc 127.0.0.1 2019; rm -rf /tagship/{place}"
-                    host.docker("exec", "tagship-edge", "sh", "-c", script)
+        for host in self.rig.hosts:
+            self.remove_from(host)
+
+    def remove_from(self, host: Host) -> None:
+        """The same for one host. Its loads go on."""
+        for kind, listing, remove in (
+            ("container", ("-a",), ("rm", "-fv")),
+            ("volume", (), ("rm",)),
+            ("network", (), ("rm",)),
+        ):
+            found = host.docker(kind, "ls", "-q", *listing, "--filter", f"label=tagship.app={self.name}").split()
+            if found:
+                host.docker(kind, *remove, *found)
+        if host.docker("ps", "-q", "--filter", "label=tagship.edge"):
+            for environment in self.settings["environments"]:
+                place = f"{self.name}-{environment}"
+                forget = f"DELETE /id/{place} HTTP/1.1\\r\\nHost: 127.0.0.1:2019\\r\\nConnection: close\\r\\n\\r\\n"
+                script = f"printf '{forget}' | nc 127.0.0.1 2019; rm -rf /tagship/{place}"
+                host.docker("exec", "tagship-edge", "sh", "-c", script)
 
 
 class LoadRun:

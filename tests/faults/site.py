@@ -167,7 +167,9 @@ class Site:
     def remove(self) -> None:
         """Remove all of it."""
         self.deployer.close()
-        self.app.remove(self.host)  # something may be done to the other one
+        if self.load:
+            self.load.kill()
+        self.app.remove_from(self.host)  # something may be done to the other one
         self.host.engine.reset()
         shutil.rmtree(self.temporary, ignore_errors=True)
 
