@@ -1,6 +1,9 @@
 """Programs in a workbench, on real engines."""
 
 import io
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,7 +11,22 @@ import pytest
 from tagship.backups.workbench import Workbench
 from tagship.engine.client import Engine
 from tagship.errors import BackupError
+from tagship.names import Place
 from tests.rig import Rig
+
+PLACE = Place("contract", "host1")
+_COPIES = """
+import sys
+from pathlib import Path
+from tagship.backups import sources
+from tagship.engine.client import Engine
+from tagship.names import Place
+engine = Engine(Path(sys.argv[1]))
+engine.connect()
+with sources.volume(engine, Place("contract", "host1"), "films", sys.argv[2]) as tar:
+    print(len(tar.read()), flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.mark.parametrize("host", [0, 1], ids=["engine-28", "engine-20.10"])
@@ -18,7 +36,7 @@ def test_a_program_that_ends_while_a_long_stream_is_fed_to_it_is_noticed_with_it
     engine = Engine(rig.hosts[host].socket)
     engine.connect()
     script = "head -c 100000 > /dev/null; echo 'no space' >&2; exit 3"
-    with Workbench(engine, "tagship-contract-feed", image, {"NetworkMode": "none"}) as bench:
+    with Workbench(engine, PLACE, "tagship-contract-feed", image, {"NetworkMode": "none"}) as bench:
         began = time.monotonic()
         with bench.open(["sh", "-c", script]) as program, pytest.raises(BackupError, match="code 3:\nno space"):
             program.feed(io.BytesIO(bytes(100_000_000)))
@@ -36,7 +54,7 @@ def test_a_workbench_of_an_image_with_a_volume_has_no_volume_that_an_engine_whic
     rig.hosts[host].docker("pull", "--quiet", image)
     engine = Engine(rig.hosts[host].socket)
     engine.connect()
-    with Workbench(engine, "tagship-contract-volume", image, {"NetworkMode": "none"}) as bench:
+    with Workbench(engine, PLACE, "tagship-contract-volume", image, {"NetworkMode": "none"}) as bench:
         declared = engine.get(f"/images/{image}/json")["Config"]["Volumes"]
         mounted = engine.get(f"/containers/{bench.id}/json")["Mounts"]
         named = bench.run(["stat", "-f", "-c", "%T", *declared]).split()
@@ -45,3 +63,28 @@ def test_a_workbench_of_an_image_with_a_volume_has_no_volume_that_an_engine_whic
     assert declared
     assert [mount for mount in mounted if mount["Type"] == "volume"] == []
     assert set(named) == {"tmpfs"}
+
+
+@pytest.mark.parametrize("host", [0, 1], ids=["engine-28", "engine-20.10"])
+def test_a_copy_of_a_volume_that_is_killed_leaves_no_container(rig: Rig, host: int) -> None:
+    image, docker = rig.image("tiny"), rig.hosts[host].docker
+    volume = f"{PLACE}_films"
+    fill = ("sh", image, "-c", "head -c 50000000 /dev/urandom > /v/film")
+    docker("run", "--rm", "-v", f"{volume}:/v", "--entrypoint", *fill)
+    argv = [sys.executable, "-c", _COPIES, str(rig.hosts[host].socket), image]
+    copying = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert copying.stdout
+    read = int(copying.stdout.readline())
+    ours = ("ps", "-aq", "--filter", f"volume={volume}")
+    while_it_copies = docker(*ours).split()
+
+    copying.send_signal(signal.SIGKILL)
+    copying.communicate()
+
+    end = time.monotonic() + 10
+    while (left := docker(*ours).split()) and time.monotonic() < end:
+        time.sleep(0.1)
+    for each in left:
+        docker("rm", "--force", each)
+    docker("volume", "rm", volume)
+    assert (read > 0, len(while_it_copies), left) == (True, 1, [])

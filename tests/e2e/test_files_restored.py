@@ -116,6 +116,17 @@ def test_one_part_leaves_the_others_alone_and_one_that_isnt_there_is_refused(gal
     assert "volume:media" in refused.stderr
 
 
+def test_a_restore_that_fails_after_the_database_was_replaced_says_so(gallery: Gallery) -> None:
+    volume, image = f"{gallery.app.name}-host1_media", gallery.app.rig.image("tiny")
+    other = gallery.host.docker("run", "-d", "-v", f"{volume}:/v", "--entrypoint", "sleep", image, "60").strip()
+
+    failed = gallery.app.run("backup.restore", "--env", "host1", "--part", "database,volume:media")
+
+    gallery.host.docker("rm", "--force", other)
+    assert failed.returncode == 20
+    assert "the database had been replaced before" in " ".join(failed.stderr.split())
+
+
 @pytest.mark.thorough
 def test_a_restore_that_is_killed_before_it_exchanges_leaves_the_old_files_in_use(gallery: Gallery) -> None:
     gallery.web("echo newer > /media/a/one")
@@ -131,6 +142,19 @@ def test_a_restore_that_is_killed_before_it_exchanges_leaves_the_old_files_in_us
     gallery.tagship("backup.restore", "--part", "volume:media")
     assert gallery.web("cat /media/a/one; ls -A /media").split() == ["one", ".h", "a"]
     assert "hello" in gallery.app.get("host1")
+
+
+@pytest.mark.thorough
+def test_a_backup_that_is_killed_while_it_copies_a_volume_leaves_nothing_on_the_server(gallery: Gallery) -> None:
+    gallery.web("head -c 300000000 /dev/urandom > /media/film")
+    benches = ("ps", "-aq", "--filter", "label=tagship.workbench", "--filter")
+    backing_up = gallery.app.start("backup.create", "--env", "host1")
+    until(lambda: bool(gallery.host.docker(*benches, f"volume={gallery.app.name}-host1_media")))
+    backing_up.kill()
+    backing_up.communicate()
+
+    until(lambda: not gallery.host.docker(*benches, "label=tagship.workbench"))
+    gallery.web("rm /media/film")
 
 
 def until(true: Callable[[], bool]) -> None:

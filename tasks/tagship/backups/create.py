@@ -15,7 +15,7 @@ from tagship.backups.encryption import CHUNK, Counted
 from tagship.backups.manifest import MANIFEST, WAY_BACK, Manifest, Part
 from tagship.backups.program import Program
 from tagship.backups.store import ReadDeniedError, Source, Store
-from tagship.backups.workbench import Workbench
+from tagship.backups.workbench import Workbench, sweep
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, TagshipError
 from tagship.names import Place
@@ -52,7 +52,8 @@ def create(origin: Origin, store: Store, reason: str, *, migrating: bool = False
     """
     refuse_unfit(origin)
     name, database = f"tagship-backup-{origin.place}", origin.database
-    with Workbench(origin.engine, name, database.image, database.host) as bench:
+    with Workbench(origin.engine, origin.place, name, database.image, database.host) as bench:
+        sweep(origin.engine, origin.place)
         started = _now(origin.engine)
         with postgres.snapshot(bench, database.access) as snapshot:
             backup = manifest.new_id(datetime.fromisoformat(snapshot.at))

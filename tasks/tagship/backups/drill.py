@@ -162,6 +162,7 @@ class Drill:
         given = {"POSTGRES_USER": self.server.access.user, "POSTGRES_PASSWORD": secrets.token_urlsafe(24)}
         return Workbench(
             self.engine,
+            self.place,
             f"tagship-drill-{self.place}",
             self.server.image,
             {"NetworkMode": "none", "ExtraHosts": [f"{name}:{LOOPBACK}" for name in names]},
@@ -192,6 +193,7 @@ class Drill:
         kept = {key: config[key] for key in ("Env", "WorkingDir", "User") if config.get(key)}
         return Workbench(
             self.engine,
+            self.place,
             f"tagship-{name}",
             raw["Image"],
             {"NetworkMode": f"container:{bench.id}"},

@@ -16,7 +16,7 @@ from typing import Any
 from tagship.backups import parts
 from tagship.backups.manifest import Manifest, Part
 from tagship.backups.store import Store
-from tagship.backups.workbench import Workbench, in_memory_of
+from tagship.backups.workbench import WORKBENCH, Workbench, discard, in_memory_of
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError, TagshipError
@@ -26,7 +26,7 @@ from tagship.reporting.table import size
 STAGE = ".tagship-restore"
 """Where the new files are, and then the old ones, until they have a volume of their own."""
 MOUNTED, _KEPT = "/volume", "/kept"
-_CONFLICT, _MISSING = 409, 404
+_CONFLICT = 409
 _PAUSE = 0.1
 _LIKE = 'chmod "$(stat -c %a {0})" {1}; chown "$(stat -c %u:%g {0})" {1}'
 BEGUN = f'cat "$0/{STAGE}/kept" 2>/dev/null || true'
@@ -128,7 +128,7 @@ class Exchange:
             "Entrypoint": ["sh", "-c", EXCHANGE, self._folder.path, kept],
             "Cmd": [],
             "Healthcheck": {"Test": ["NONE"]},
-            "Labels": {f"{LABEL}.workbench": self._name},
+            "Labels": {WORKBENCH: str(self._place)},
             "HostConfig": {"NetworkMode": "none", "Mounts": mounts, "Tmpfs": in_memory},
         }
         with self._alone(settings) as container:
@@ -149,7 +149,7 @@ class Exchange:
     def _bench(self, *mounts: Mapping[str, Any]) -> Workbench:
         host = {"NetworkMode": "none", "Mounts": [{**self._folder.mount, "Target": MOUNTED}, *mounts]}
         name = f"tagship-restore-{self._name}-{secrets.token_hex(3)}"  # the one before may still be on its way out
-        return Workbench(self._engine, name, self._folder.image, host, config={"User": "0"})
+        return Workbench(self._engine, self._place, name, self._folder.image, host, config={"User": "0"})
 
     @contextmanager
     def _alone(self, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -161,12 +161,12 @@ class Exchange:
             if error.status != _CONFLICT:
                 raise
             self._ended(name)
-            self._remove(name)
+            discard(self._engine, name)
             container = str(self._engine.call("POST", "/containers/create", settings, name=name)["Id"])
         try:
             yield container
         finally:
-            self._remove(container)
+            discard(self._engine, container)
 
     def _ended(self, container: str) -> int:
         """Wait for its end. Returns its exit code."""
@@ -175,10 +175,3 @@ class Exchange:
             if state["Status"] in {"exited", "dead", "created"}:
                 return int(state["ExitCode"])
             time.sleep(_PAUSE)
-
-    def _remove(self, container: str) -> None:
-        try:
-            self._engine.call("DELETE", f"/containers/{container}", force=True, v=True)
-        except EngineError as error:
-            if error.status not in {_MISSING, _CONFLICT}:
-                raise

@@ -143,7 +143,7 @@ def unused(engine: Engine, place: Place, folder: Folder, within: float) -> Itera
     if others := [each for each in using if each not in {c.id for c in ours}]:
         raise BackupError(
             f"{len(others)} other containers use {source}: {', '.join(each[:12] for each in others)}.",
-            hint="stop them first; nothing was changed",
+            hint="stop them first, then restore again",
         )
     containers.stop(engine, ours)
     try:

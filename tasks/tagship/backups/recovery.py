@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tagship.backups import archive
 from tagship.backups.cluster import DATA, Cluster
 from tagship.backups.recovering import FETCH, NETWORK, Recovering, finished
-from tagship.backups.workbench import Workbench
+from tagship.backups.workbench import WORKBENCH, Workbench
 from tagship.engine import archives, volumes
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError
@@ -74,14 +74,16 @@ def can_take(engine: Engine, of: Cluster) -> bool:
     if _users(engine, of.volume):
         return False
     mount = {"Type": "volume", "Source": of.volume, "Target": of.target}
-    with Workbench(engine, f"tagship-look-{of.place}", of.image, {"Mounts": [mount], "NetworkMode": "none"}) as bench:
+    with Workbench(
+        engine, of.place, f"tagship-look-{of.place}", of.image, {"Mounts": [mount], "NetworkMode": "none"}
+    ) as bench:
         return not finished(bench, of.environment[DATA])
 
 
 def _users(engine: Engine, volume: str) -> list[str]:
     """The containers with a volume, running or not, except those that recover."""
     found = engine.get("/containers/json", all=True, filters={"volume": [volume]})
-    return [raw["Names"][0].lstrip("/") for raw in found if f"{LABEL}.workbench" not in (raw["Labels"] or {})]
+    return [raw["Names"][0].lstrip("/") for raw in found if WORKBENCH not in (raw["Labels"] or {})]
 
 
 def remove(engine: Engine, volume: str) -> None:
@@ -104,7 +106,9 @@ def _recovered(  # noqa: PLR0913, PLR0917 - the same
     config = {"User": archive.POSTGRES, "Env": [f"{name}={value}" for name, value in of.environment.items()]}
     host = {"Mounts": [mount], "NetworkMode": NETWORK}
     files = archives.pack([(tarfile.TarInfo("fetch"), FETCH.encode())])
-    with Workbench(engine, f"tagship-recovery-{of.place}", of.image, host, config=config, files=files) as bench:
+    with Workbench(
+        engine, of.place, f"tagship-recovery-{of.place}", of.image, host, config=config, files=files
+    ) as bench:
         recovery = Recovering(bench, of, at)
         with step("Look for a base backup"):
             base = recovery.prepare(volume)

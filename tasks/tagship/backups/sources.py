@@ -8,11 +8,11 @@ from typing import Any
 
 from tagship.backups.encryption import CHUNK
 from tagship.backups.store import Source
-from tagship.backups.workbench import Workbench, in_memory_of
+from tagship.backups.workbench import Workbench
 from tagship.engine import containers, volumes
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError
-from tagship.names import LABEL, Place
+from tagship.names import Place
 from tagship.reporting import redaction
 
 _RDB = ("redis-cli", "--rdb", "-")
@@ -79,7 +79,7 @@ def redis_server(engine: Engine, place: Place, service: str) -> Iterator[Redis]:
     password = next((after for word, after in itertools.pairwise(words) if word == "--requirepass"), "")
     redaction.conceal((password,) if password else ())
     host = {"NetworkMode": f"container:{raw['Id']}"}
-    with Workbench(engine, f"tagship-backup-{place}-{service}", raw["Image"], host) as bench:
+    with Workbench(engine, place, f"tagship-backup-{place}-{service}", raw["Image"], host) as bench:
         yield Redis(bench, raw, {"REDISCLI_AUTH": password} if password else {})
 
 
@@ -93,8 +93,19 @@ def redis(engine: Engine, place: Place, service: str) -> Iterator[Source]:
 
 @contextmanager
 def volume(engine: Engine, place: Place, name: str, image: str) -> Iterator[Source]:
-    """A volume's content, as a tar that the engine makes. Nothing runs in the container that mounts it."""
-    with mounted(engine, place, name, image) as container, engine.archive(container, f"{MOUNTED}/.") as tar:
+    """A volume's content, as a tar that the engine makes. Raises BackupError."""
+    whole = f"{place}_{name}"
+    try:
+        engine.get(f"/volumes/{whole}")
+    except EngineError as error:
+        if error.status != _MISSING:
+            raise
+        raise BackupError(f"The server has no volume {whole}.", hint="correct backups.volumes") from None
+    host = {"NetworkMode": "none", "Mounts": [{"Type": "volume", "Source": whole, "Target": MOUNTED}]}
+    with (
+        Workbench(engine, place, f"tagship-backup-{place}-volume-{name}", image, host) as bench,
+        engine.archive(bench.id, f"{MOUNTED}/.") as tar,
+    ):
         yield _Tar(tar)
 
 
@@ -115,27 +126,3 @@ class _Tar:
             raise BackupError("The volume's archive is cut off.", hint="try again while nothing changes its files")
         self._last = (self._last + data)[-len(_END) :]
         return data
-
-
-@contextmanager
-def mounted(engine: Engine, place: Place, name: str, image: str) -> Iterator[str]:
-    """A container that never starts, with the environment's volume at `MOUNTED`. Raises BackupError."""
-    whole = f"{place}_{name}"
-    try:
-        engine.get(f"/volumes/{whole}")
-    except EngineError as error:
-        if error.status != _MISSING:
-            raise
-        raise BackupError(f"The server has no volume {whole}.", hint="correct backups.volumes") from None
-    mounts = [{"Type": "volume", "Source": whole, "Target": MOUNTED}]
-    settings = {
-        "Image": image,
-        "Cmd": ["true"],
-        "Labels": {f"{LABEL}.workbench": f"{place}-{name}"},
-        "HostConfig": {"Mounts": mounts, "Tmpfs": in_memory_of(engine, image, mounts)},
-    }
-    container = str(engine.call("POST", "/containers/create", settings)["Id"])
-    try:
-        yield container
-    finally:
-        engine.call("DELETE", f"/containers/{container}", force=True, v=True)

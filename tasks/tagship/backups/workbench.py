@@ -8,8 +8,10 @@ from tagship.backups.program import Program
 from tagship.engine.client import Engine
 from tagship.engine.transport import Hijacked
 from tagship.errors import EngineError, LockedError
-from tagship.names import LABEL
+from tagship.names import LABEL, Place
 
+WORKBENCH = f"{LABEL}.workbench"
+"""Label of a container that works on an environment's data for a while: which environment's."""
 _CONFLICT, _MISSING = 409, 404
 _STARTS_WITHIN = 60.0
 """Seconds from a container's making to its start; after that, its maker is dead."""
@@ -26,6 +28,7 @@ class Workbench:
     def __init__(  # noqa: PLR0913 - what a container consists of
         self,
         engine: Engine,
+        place: Place,
         name: str,
         image: str,
         host: Mapping[str, Any],
@@ -36,8 +39,9 @@ class Workbench:
     ) -> None:
         """Start it. Raises LockedError if the name is in use.
 
-        `host`: the engine's HostConfig, such as the network. `runs`: a program to run in it meanwhile. `config`: what
-        else the engine's container configuration should say. `files`: a tar to unpack in /run.
+        `place`: whose data it works on. `host`: the engine's HostConfig, such as the network. `runs`: a program to run
+        in it meanwhile. `config`: what else the engine's container configuration should say. `files`: a tar to unpack
+        in /run.
         """
         self.engine = engine
         self.name = name
@@ -51,7 +55,7 @@ class Workbench:
             "StdinOnce": True,
             "AttachStdin": True,
             "Healthcheck": {"Test": ["NONE"]},
-            "Labels": {f"{LABEL}.workbench": name},
+            "Labels": {WORKBENCH: str(place)},
             "HostConfig": {"AutoRemove": True, **in_memory, **host},
         }
         self.id = self._created(settings)
@@ -102,17 +106,33 @@ class Workbench:
         """End and remove the container, with what runs in it."""
         if self._held:
             self._held.close()
-        try:
-            self.engine.call("DELETE", f"/containers/{self.id}", force=True, v=True)
-        except EngineError as error:
-            if error.status not in {_MISSING, _CONFLICT}:  # it is gone, or being removed
-                raise
+        discard(self.engine, self.id)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def discard(engine: Engine, container: str) -> None:
+    """Remove a container, whatever it does, unless it is gone or being removed."""
+    try:
+        engine.call("DELETE", f"/containers/{container}", force=True, v=True)
+    except EngineError as error:
+        if error.status not in {_MISSING, _CONFLICT}:
+            raise
+
+
+def sweep(engine: Engine, place: Place) -> None:
+    """Remove what killed backups and restores of an environment left: containers that have ended or never started.
+
+    One that runs ends by itself. The caller holds the environment's lock, or the name of its backups' workbench.
+    """
+    for raw in engine.get("/containers/json", all=True, filters={"label": [f"{WORKBENCH}={place}"]}):
+        stillborn = raw["State"] == "created" and engine.now() - raw["Created"] >= _STARTS_WITHIN
+        if stillborn or raw["State"] in {"exited", "dead"}:
+            discard(engine, raw["Id"])
 
 
 def in_memory_of(engine: Engine, image: str, mounts: Sequence[Mapping[str, Any]]) -> dict[str, str]:

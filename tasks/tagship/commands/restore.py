@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,9 @@ from tagship.backups.postgres import Server
 from tagship.backups.program import Program
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
-from tagship.backups.workbench import Workbench
+from tagship.backups.workbench import Workbench, sweep
 from tagship.commands.backup_inputs import IDENTITY, configured, database, identities, manifest_of
-from tagship.errors import CheckError, LockedError, TagshipError, UsageError
+from tagship.errors import CheckError, TagshipError, UsageError
 from tagship.github import deployments
 from tagship.project.schema import Environment
 from tagship.proof import ledger
@@ -123,6 +123,7 @@ def restored(order: RestoreOrder, progress: Progress) -> Restored:
             session.locked(lock.holder(f"backup.restore {settings.name}"), wait=order.wait) as environment,
             _bench(session, server) as bench,
         ):
+            sweep(session.engine, session.place)
             plan = _planned(session, server, bench, backup, order.into) if whole else None
             work = _Work(environment, server, bench, store, keys, progress)
             within = settings.release.ready_within
@@ -175,25 +176,18 @@ class _Work:
         with edge.held(environment.site(environment.observe()), on=hold) if swaps or files_ else nullcontext():
             self._load(what, files_)
             # without the lock, what is beside may be another's by now, so the next restore clears it
-            self._confirm([])
+            environment.lease.confirm()
             if plan and swaps:
                 self._swap(plan)
             kept: dict[str, str] = {}
             for each in files_:
-                self._confirm(["the database"] * swaps + list(kept))
-                kept[each.name] = self._exchange(each, what.backup)
+                with _named(["the database"] * swaps + list(kept)):
+                    environment.lease.confirm()
+                    kept[each.name] = self._exchange(each, what.backup)
         for each in files_:
             with self._progress.step(f"Move the old files of {each.name} into a volume"):
                 each.keep(kept[each.name])
         return replace(what, kept={name: volume for name, volume in kept.items() if volume}, seconds=self._seconds)
-
-    def _confirm(self, replaced: Sequence[str]) -> None:
-        try:
-            self._environment.lease.confirm()
-        except LockedError as error:
-            if replaced:
-                error.add_hint(f"{', '.join(replaced)} had been replaced before")
-            raise
 
     @property
     def _seconds(self) -> float:
@@ -238,13 +232,24 @@ class _Work:
             self._record({"why": why, "migrations": leaves, "backup": plan.backup.id})
 
 
+@contextmanager
+def _named(replaced: Sequence[str]) -> Iterator[None]:
+    """Let an error name what was replaced before it."""
+    try:
+        yield
+    except TagshipError as error:
+        if replaced:
+            error.add_hint(f"look at the data: {', '.join(replaced)} had been replaced before")
+        raise
+
+
 def _planned(session: Session, server: Server, bench: Workbench, backup: Manifest, into: str) -> restore.Plan:
     now = restore.observe(bench, server.access, _disk_free(session, server))
     return restore.plan(backup, session.place, server.access.database, now, into)
 
 
 def _bench(session: Session, server: Server) -> Workbench:
-    return Workbench(session.engine, f"tagship-backup-{session.place}", server.image, server.host)
+    return Workbench(session.engine, session.place, f"tagship-backup-{session.place}", server.image, server.host)
 
 
 def _disk_free(session: Session, server: Server) -> int | None:
