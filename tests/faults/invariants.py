@@ -123,8 +123,14 @@ def _on_the_server(wanted: Wanted) -> Iterator[str]:
     networks = docker("network", "ls", "--format", "{{.Name}}", *_ours(wanted)).split()
     yield from (f"network of nothing: {name}" for name in networks if name not in {*kept, place})
     volumes = docker("volume", "ls", "--format", "{{.Name}}").split()
-    yield from (f"volume of nothing: {name}" for name in volumes if len(name) == 64)
+    yield from (f"volume of nothing: {name}" for name in volumes if not _belongs(wanted, name))
     yield from _files(wanted)
+
+
+def _belongs(wanted: Wanted, volume: str) -> bool:
+    """Whether a volume is the edge's, in the Compose file, or the old files that a restore keeps."""
+    name = volume.removeprefix(f"{wanted.place}_").partition("_until_")[0]
+    return volume in {"tagship", f"{EDGE}_config", f"{EDGE}_data"} or name in wanted.app.compose["volumes"]
 
 
 def _files(wanted: Wanted) -> Iterator[str]:
@@ -152,6 +158,8 @@ def _leftovers(wanted: Wanted) -> Iterator[str]:
     yield from (f"process left in the edge: {line}" for line in shells(wanted))
     guards = wanted.host.docker("ps", "-aq", "--filter", "label=tagship.guard").split()
     yield from (f"guard left: {each}" for each in guards)
+    benches = wanted.host.docker("ps", "--filter", "label=tagship.workbench", "--format", "{{.Names}}").split()
+    yield from (f"container of a backup or a restore runs on: {each}" for each in benches)
 
 
 def shells(wanted: Wanted) -> list[str]:

@@ -54,7 +54,7 @@ class Site:
         self.temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=folder))
         self.color = 0
         self.sha = ""
-        self.backed_up = False
+        self.marks = data.Marks()
         self.accepted = ""
         """Words of a violation that is in order: a case was about it."""
         self.load: LoadRun | None = None
@@ -207,11 +207,14 @@ def _nothing_kept(site: Site) -> None:
     data.forget(site.wanted)
 
 
+def _changed(site: Site) -> None:
+    _nothing_kept(site)
+    data.before_backup(site.wanted, site.marks)
+
+
 def _backed_up(site: Site) -> None:
     _nothing_kept(site)
-    if not site.backed_up:
-        site.must("backup.create")
-        site.backed_up = True
+    data.before_restore(site.wanted, site.marks, lambda: site.must("backup.create"))
 
 
 COMMANDS = {
@@ -223,7 +226,7 @@ COMMANDS = {
         Command("rollback", ("rollback",), _something_newer),
         Command("migrate", ("migrate",), _new_color),
         Command("first deploy", ("ship",), _nothing_there, first=True),
-        Command("backup", ("backup.create",), _nothing_kept),
+        Command("backup", ("backup.create",), _changed),
         Command("restore", ("backup.restore", "--part", "all"), _backed_up, serves=False),
     )
 }
