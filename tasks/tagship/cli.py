@@ -64,7 +64,9 @@ class Console(Program):
             raise explained(error, self.argv) from None
         except ValueError as error:  # a word where an option expects a number
             word = str(error).rpartition(": ")[2]
-            raise UsageError(f"An option expects a number, not {word}.", hint="see tagship TASK --help") from None
+            counts = (name for name, value in _said(self.argv) if repr(value) == word and _counts(name))
+            option = next(counts, "An option")
+            raise UsageError(f"{option} expects a number, not {word}.", hint="see tagship TASK --help") from None
 
     def execute(self) -> None:
         """Run the tasks. An error's lines are broken between words if a person reads them in a terminal."""
@@ -154,6 +156,21 @@ def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
     if word == "--yes" and "--confirm" in context.flags:
         near = "pass --confirm APP-ENV, the name of what goes"
     return UsageError(f"{task} has no option {word}.", hint=near)
+
+
+def _said(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option and the word behind it."""
+    for word, after in itertools.pairwise([*argv, ""]):
+        if word.startswith("--"):
+            name, joined, value = word.partition("=")
+            yield name, value if joined else after
+
+
+def _counts(option: str) -> bool:
+    """Whether a task has an option of that name that is a number."""
+    name = option.removeprefix("--").replace("-", "_")
+    found = (inspect.signature(namespace[task].body).parameters.get(name) for task in namespace.task_names)
+    return any(parameter and type(parameter.default) is int for parameter in found)
 
 
 def _no_task(word: str, argv: Sequence[str]) -> UsageError:
