@@ -166,7 +166,9 @@ class Execution:
         undrained = ""
         for at, step in enumerate(plan):
             if isinstance(step, Stop) and step.release == undrained:
-                warnings.append(f"{step.release} may still answer requests, so it runs on until the next deploy")
+                warnings.append(
+                    f"{step.release} may still answer requests, so it runs on; the next deploy will stop it"
+                )
                 self.progress.note(warnings[-1])
                 continue
             try:
@@ -179,7 +181,7 @@ class Execution:
                 self.stopped = error
                 break
             except LockedError as error:  # what is left may be what another deploy has brought
-                warnings.append(f"{error.problem} Nothing more was cleaned up.")
+                warnings.append(f"{error.problem} Nothing more was cleaned up; the next deploy will do that.")
                 self.progress.note(warnings[-1])
                 break
             except TagshipError as error:

@@ -77,9 +77,8 @@ class Shell:
 
     def _ended(self) -> TagshipError:
         """The error: the connection broke, or the shell ended."""
-        return self._engine.cut() or EngineError(
-            f"The edge's shell ended: {self._errors.decode(errors='replace').strip()}."
-        )
+        why = self._errors.decode(errors="replace").strip()
+        return self._engine.cut() or EngineError(f"The edge's shell ended{f': {why}' if why else ''}.")
 
     def _late_errors(self) -> bytes:
         """Wait for the rest of stderr, whose last frames may arrive after the line that ends stdout."""

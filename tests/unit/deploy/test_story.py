@@ -286,7 +286,7 @@ def test_nothing_more_is_cleaned_up_once_the_lock_is_lost() -> None:
     outcome = under_way.carry_out(plan, NOTHING)
 
     assert target.observe().runs(OLD.name)
-    assert outcome.warnings == ("The lock was lost. Nothing more was cleaned up.",)
+    assert outcome.warnings == ("The lock was lost. Nothing more was cleaned up; the next deploy will do that.",)
 
 
 def test_a_release_is_not_recorded_without_the_lock() -> None:
