@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.faults import data
 from tests.faults.invariants import brought, leaves, locks, releases
 from tests.faults.kinds import CODES, KINDS
 from tests.faults.points import Ended, Point
@@ -143,6 +144,7 @@ class Runner:
     def _finish(self, result: Result, ended: Ended) -> None:
         """The next deploy, and what is in order after it."""
         self._next(result)
+        result.problems += data.check(self.site, result.command, result.kind, ended) if not result.problems else []
         result.problems += self.site.violations() if not result.problems else []
         self._count(result)
         if result.problems:

@@ -141,7 +141,7 @@ class Engine:
         """Remove all containers, volumes and networks, and images if told to."""
         with contextlib.suppress(RigError):  # most are in no swarm
             self.call("POST", "/swarm/leave?force=1")
-        remove = functools.partial(functools.partial, self.call, "DELETE")
+        remove = functools.partial(functools.partial, self._delete)
         containers = json.loads(self.call("GET", "/containers/json?all=1"))
         together(*(remove(f"/containers/{container['Id']}?force=1&v=1") for container in containers))
         volumes = json.loads(self.call("GET", "/volumes"))["Volumes"] or ()
@@ -152,6 +152,14 @@ class Engine:
         )
         if images:
             self.call("POST", '/images/prune?filters={"dangling":["false"]}')
+
+    def _delete(self, path: str) -> None:
+        """Remove something; after a power cut, an engine may list what it no longer has."""
+        try:
+            self.call("DELETE", path)
+        except RigError as error:
+            if f"{path}: 404" not in str(error):
+                raise
 
 
 def forget_restarts(store: Path) -> None:
