@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tagship.backups import workbench
 from tagship.backups.workbench import Workbench
 from tagship.engine.client import Engine
 from tagship.errors import BackupError
@@ -63,6 +64,29 @@ def test_a_workbench_of_an_image_with_a_volume_has_no_volume_that_an_engine_whic
     assert declared
     assert [mount for mount in mounted if mount["Type"] == "volume"] == []
     assert set(named) == {"tmpfs"}
+
+
+@pytest.mark.parametrize("image", ["tiny", "postgis"])
+@pytest.mark.parametrize("host", [0, 1], ids=["engine-28", "engine-20.10"])
+def test_a_workbench_lives_as_long_as_it_hears_from_us(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, host: int, image: str
+) -> None:
+    rig.hosts[host].docker("pull", "--quiet", rig.image(image))
+    engine = Engine(rig.hosts[host].socket)
+    engine.connect()
+    monkeypatch.setattr(workbench, "_LIFE", 2)
+    monkeypatch.setattr(workbench, "_BEAT", 0.5)
+    with Workbench(engine, PLACE, "tagship-contract-life", rig.image(image), {"NetworkMode": "none"}) as bench:
+        time.sleep(5)
+        assert bench.running
+
+        bench._ended.set()  # noqa: SLF001 - no word goes through from now on, and nothing is closed
+
+        end = time.monotonic() + 20
+        while bench.running and time.monotonic() < end:
+            time.sleep(0.2)
+        assert not bench.running
+    engine.close()
 
 
 @pytest.mark.parametrize("host", [0, 1], ids=["engine-28", "engine-20.10"])

@@ -26,6 +26,8 @@ _POWER = frozenset({"engine killed and restarted", "server rebooted"})
 _TOLD = re.compile("had been replaced|✓.*Swap it with")
 """How a restore that failed says that the database is restored: in its hint, or by its step."""
 _PATIENCE, _STARTS_WITHIN = 10.0, 60.0
+_LIFE = 130.0
+"""Seconds after which a workbench has ended whose network is gone; until then, the next run is refused."""
 
 
 @dataclass
@@ -108,6 +110,7 @@ def _after_backup(site: "Site", _: str, ended: "Ended") -> Iterator[str]:
     if ended.code > 0 and (parts := _unfinished(wanted) - marks.unfinished):
         yield f"left in the store: {sorted(map(str, parts))}"
     if ended.code:
+        eventually(lambda: not _benches(wanted), _LIFE)
         before = newest(wanted)
         site.must("backup.create")
         if newest(wanted) == before:
@@ -129,6 +132,7 @@ def _after_restore(site: "Site", kind: str, ended: "Ended") -> Iterator[str]:
     cut_off = kind in _POWER and f"{STAGE}/kept" in _staged(wanted)
     yield from wrong(site.marks, _rows(wanted), _files(wanted), ended.code, ended.err, cut_off=cut_off)
     if ended.code:
+        eventually(lambda: not _benches(wanted), _LIFE)
         site.must("backup.restore", "--part", "all", "--at", site.marks.backup)
         if (found := (_rows(wanted), _files(wanted))) != (new, new):
             yield f"the next restore ended with 0, and rows and files are {found}, not {new}"

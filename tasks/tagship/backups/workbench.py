@@ -1,6 +1,8 @@
 """A container that lives as long as our connection to it, in which a database's own programs run."""
 
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self
 
@@ -9,20 +11,38 @@ from tagship.engine.client import Engine
 from tagship.engine.transport import Hijacked
 from tagship.errors import EngineError, LockedError
 from tagship.names import LABEL, Place
+from tagship.system.threads import Thread
 
 WORKBENCH = f"{LABEL}.workbench"
 """Label of a container that works on an environment's data for a while: which environment's."""
 _CONFLICT, _MISSING = 409, 404
 _STARTS_WITHIN = 60.0
 """Seconds from a container's making to its start; after that, its maker is dead."""
-_WITH_PROGRAM = '"$@" </dev/null & cat >/dev/null'
-"""Runs a program until the shell's own stdin ends; the shell is the container's first process, so all ends with it."""
+_LIFE = 120
+"""Seconds after which it ends by itself if it hears nothing: a network that is gone without a word closes no stdin."""
+_BEAT = 30.0
+_HOLDS = """
+trap 'exit 0' TERM
+exec 3<&0 </dev/null
+{ [ $# = 0 ] || exec "$@"; } 3<&- &
+late() { sleep LIFE; kill -TERM 1; }
+{
+    late & watch=$!
+    while read -r _; do kill $watch; late & watch=$!; done
+    kill -TERM 1
+} <&3 3<&- &
+wait
+"""
+"""Runs a program until the shell's own stdin ends, or brings no line for long: each one starts another wait.
+
+The shell is the container's first process, so all ends with it.
+"""
 
 
 class Workbench:
     """A container of an image that waits for the end of its stdin, which is our connection.
 
-    So it ends with us, however we end, and its name keeps a second one away.
+    So it ends with us, however we end, and two minutes after the network is gone. Its name keeps a second one away.
     """
 
     def __init__(  # noqa: PLR0913 - what a container consists of
@@ -49,7 +69,7 @@ class Workbench:
         settings = {
             **(config or {}),
             "Image": image,
-            "Entrypoint": ["sh", "-c", _WITH_PROGRAM, "sh", *runs] if runs else ["cat"],
+            "Entrypoint": ["sh", "-c", _HOLDS.replace("LIFE", str(_LIFE)), "sh", *runs],
             "Cmd": [],
             "OpenStdin": True,
             "StdinOnce": True,
@@ -60,11 +80,13 @@ class Workbench:
         }
         self.id = self._created(settings)
         self._held: Hijacked | None = None
+        self._ended = threading.Event()
         try:
             if files:
                 engine.put_archive(self.id, "/run", files)
             self._held = engine.attach(self.id)
             engine.call("POST", f"/containers/{self.id}/start")
+            Thread(target=self._beat, args=(self._held,), name="tagship-workbench", daemon=True).start()
         except BaseException:
             self.close()
             raise
@@ -104,9 +126,15 @@ class Workbench:
 
     def close(self) -> None:
         """End and remove the container, with what runs in it."""
+        self._ended.set()
         if self._held:
             self._held.close()
         discard(self.engine, self.id)
+
+    def _beat(self, held: Hijacked) -> None:
+        while not self._ended.wait(_BEAT):
+            with suppress(OSError):  # the connection broke, so it ends
+                held.write(b"\n")
 
     def __enter__(self) -> Self:
         return self

@@ -167,9 +167,15 @@ class _Work:
         self._keys = keys
         self._progress = progress
         self._began = datetime.now(UTC)
+        self._replaced: list[str] = []
+        """What an error has to name, whatever it is about."""
 
     def carry_out(self, what: Restored, files_: Sequence[Replacement], *, hold: bool) -> Restored:
         """Load everything beside what is in use, then replace one after the other."""
+        with _named(self._replaced):
+            return self._carry_out(what, files_, hold=hold)
+
+    def _carry_out(self, what: Restored, files_: Sequence[Replacement], *, hold: bool) -> Restored:
         environment, plan = self._environment, what.plan
         swaps = plan is not None and plan.loading != plan.database
         edge = environment.edge
@@ -181,9 +187,8 @@ class _Work:
                 self._swap(plan)
             kept: dict[str, str] = {}
             for each in files_:
-                with _named(["the database"] * swaps + list(kept)):
-                    environment.lease.confirm()
-                    kept[each.name] = self._exchange(each, what.backup)
+                environment.lease.confirm()
+                kept[each.name] = self._exchange(each, what.backup)
         for each in files_:
             with self._progress.step(f"Move the old files of {each.name} into a volume"):
                 each.keep(kept[each.name])
@@ -215,6 +220,7 @@ class _Work:
     def _exchange(self, files_: Replacement, backup: Manifest) -> str:
         with uninterrupted(), self._progress.step(f"Exchange the files of {files_.name}"):
             kept = files_.swap()
+            self._replaced.append(files_.name)
             old = f"; old files kept in volume {kept}" if kept else ""
             # without the backup's id, which would mean its database
             self._record({"why": f"{files_.name} of backup {backup.id}{old}"})
@@ -227,6 +233,7 @@ class _Work:
     def _swap(self, plan: restore.Plan) -> None:
         with uninterrupted(), self._progress.step(f"Swap it with {plan.database}"):
             restore.swap(self._bench, self._server.access, plan)
+            self._replaced.append("the database")
             why = f"old database kept as {plan.kept}" if plan.kept else ""
             leaves = plan.backup.database.leaves if plan.backup.database else ()
             self._record({"why": why, "migrations": leaves, "backup": plan.backup.id})
