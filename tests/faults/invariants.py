@@ -134,8 +134,9 @@ def _belongs(wanted: Wanted, volume: str) -> bool:
 
 
 def _files(wanted: Wanted) -> Iterator[str]:
-    """No half-written file in the edge's volume."""
-    listed = wanted.host.docker("exec", EDGE, "find", f"/tagship/{wanted.place}", "-type", "f")
+    """No half-written file in the edge's volume that is so old that this deploy had to remove it."""
+    folder, old = f"/tagship/{wanted.place}", ("-type", "f", "-mmin", "+2")
+    listed = wanted.host.docker("exec", EDGE, "find", folder, *old)
     for path in listed.split():
         if path.endswith((".tmp", ".new", "~")) or "/." in path:
             yield f"file left on the server: {path}"

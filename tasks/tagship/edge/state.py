@@ -293,9 +293,10 @@ class State:
 
 
 def _made(folder: str) -> str:
-    """A script that creates an environment's folder and its keys, once."""
+    """A script that creates an environment's folder and keys, once, and removes what a power cut left half written."""
     return (
         f"mkdir -p {folder}/releases && chmod 700 {folder}\n"
+        f"find {folder} -maxdepth 2 -type f -name '*.new' -mmin +1 -delete 2>/dev/null\n"
         f"[ -s {routes.CONNECTION_FILE} ] || printf keep-alive > {routes.CONNECTION_FILE}\n"
         # a missing file would be an error in Caddy's log for every request
         f"[ -e {folder}/{routes.POOL} ] || : > {folder}/{routes.POOL}\n"

@@ -1,5 +1,6 @@
 """An environment's files in the edge's volume, read and replaced by a real `sh`."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_what_is_recorded_follows_what_somebody_else_wrote_meanwhile(state: Stat
     broken = list(ledger.breaks(state.lines()))
     assert len(state.lines()) == 4
     assert all(problem.startswith("Line 2 ") for problem in broken)
+
+
+def test_what_a_power_cut_left_half_written_is_removed_a_minute_later(state: State, tmp_path: Path) -> None:
+    folder = tmp_path / str(PLACE)
+    (folder / "releases").mkdir()
+    (folder / "assets" / "v1").mkdir(parents=True)
+    old, record, assets = folder / "canary.new", folder / "releases" / "a.json.new", folder / "assets" / "v1" / "a.new"
+    fresh = folder / "maintenance.new"  # somebody may be writing it
+    for each in (old, record, assets, fresh):
+        each.touch()
+    for each in (old, record, assets):
+        os.utime(each, (time.time() - 150, time.time() - 150))
+
+    state.read(prepare=True)
+
+    assert [each.exists() for each in (old, record, assets, fresh)] == [False, False, True, True]
 
 
 def test_neighbours_are_found_by_the_beginning_of_their_names(state: State, tmp_path: Path) -> None:
