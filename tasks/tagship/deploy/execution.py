@@ -190,7 +190,8 @@ class Execution:
                     again = f"`tagship rollback --to {self.entry.tag[:8]}`"
                     error.add_hint(f"{self.new.name} is serving, on the newer schema; {again} tries it again")
                     self.unreversed = error
-                warnings.append(f"{step}: {error.problem}")
+                later = "" if isinstance(step, Drain | Reverse) else " The next deploy will do what is left of it."
+                warnings.append(f"{step}: {error.problem}{later}")
                 self.progress.note(warnings[-1])
         return tuple(warnings)
 

@@ -249,15 +249,17 @@ def test_a_cancelled_deploy_is_undone() -> None:
     assert target.live == OLD.name
 
 
-@pytest.mark.parametrize("effect", ["stop", "drain"])
-def test_failing_to_tidy_up_is_a_warning_and_no_reason_to_go_back(effect: str) -> None:
+@pytest.mark.parametrize(
+    ("effect", "said"), [("stop", "busy. The next deploy will do what is left of it."), ("drain", "busy.")]
+)
+def test_failing_to_tidy_up_is_a_warning_and_no_reason_to_go_back(effect: str, said: str) -> None:
     target = MemoryTarget.running(OLD)
     under_way, plan = rollout(target)
-    target.fails = {effect: EngineError("busy")}
+    target.fails = {effect: EngineError("busy.")}
 
     outcome = under_way.carry_out(plan, NOTHING)
 
-    assert outcome.warnings[0].rpartition(": ")[2] == "busy"
+    assert outcome.warnings[0].rpartition(": ")[2] == said
     assert target.live == NEW.name
     assert last(target)["result"] == ledger.GOOD
 
