@@ -190,7 +190,7 @@ def _lock_removed(scene: Scene) -> Iterator[None]:
     yield
 
 
-@kind("lock freed, and another deploy")
+@kind("lock freed, and another deploy", LOCK)
 def _two_at_once(scene: Scene) -> Iterator[None]:
     scene.remove_lock()
     color = {"COLOR": "another", "TMPDIR": str(scene.wanted.temporary)}
