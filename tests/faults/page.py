@@ -1,6 +1,7 @@
 """Writes the verdict and the tables of docs/reliability.md from results."""
 
 import signal
+import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -64,6 +65,20 @@ def _verdict(done: Sequence[Result]) -> Iterator[str]:
     )
     if lacking := len(done) - len(tried):
         yield f"{lacking} more cases found nothing to do their fault to; they aren't counted."
+    yield from _outages(down)
+
+
+def _outages(down: Sequence[Result]) -> Iterator[str]:
+    """For how long requests failed, by what was down; a restore answers 503 whatever is done to it."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for result in down:
+        if result.failed:
+            found["any fault in a restore" if result.command == "restore" else result.kind].append(result.outage)
+    yield ""
+    yield "| what was down | cases with failed requests | seconds from the first to the last, median | longest |"
+    yield "|---|---|---|---|"
+    for what, seconds in sorted(found.items(), key=lambda each: -max(each[1])):
+        yield f"| {what} | {len(seconds)} | {statistics.median(seconds):g} | {max(seconds)} |"
 
 
 def _tables(done: Sequence[Result], versions: Mapping[int, str]) -> Iterator[str]:
