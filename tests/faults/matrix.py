@@ -180,7 +180,8 @@ class Matrix:
         self._rig, self._folder, self._choice, self._say = rig, folder, choice, say
         self._results = results
         self._writing = threading.Lock()
-        self._points: dict[str, list[Point]] = {}
+        self.points: dict[str, list[Point]] = {}
+        """Command → its points, once they are known."""
         self._known = threading.Barrier(len(choice.engines))
         self._until = float("inf")
         self.done: list[Result] = read(results) if results else []
@@ -219,14 +220,15 @@ class Matrix:
                 result.seconds = round(time.monotonic() - began, 1)
                 self.note(result)
         finally:
+            self._known.abort()  # the other one would wait, if this one failed before
             site.remove()
 
     def _same(self, points: dict[str, list[Point]], number: int) -> dict[str, list[Point]]:
         """The first server's points, for both: each tries its share of the same cases."""
         if number == self._choice.engines[0]:
-            self._points = points
+            self.points = points
         self._known.wait(POINTS_WITHIN)
-        return self._points
+        return self.points
 
     def note(self, result: Result) -> None:
         """Keep a result, and say it."""

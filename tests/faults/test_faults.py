@@ -15,8 +15,10 @@ def test_whatever_is_done_at_a_step_when_the_next_deploy_succeeds_and_nothing_is
         rig.reset(host)
     # of a short name: a socket's path has room for 108 bytes
     with tempfile.TemporaryDirectory(prefix="f-") as folder:
-        done = Matrix(rig, Path(folder), SAMPLE, print).run()
+        matrix = Matrix(rig, Path(folder), SAMPLE, print)
+        done = matrix.run()
 
     assert [result.line() for result in done if result.problems] == []
     assert {result.kind for result in done} == {name for name, kind in KINDS.items() if kind.sampled}
+    assert {result.step for result in done} == {point.step for point in matrix.points["deploy"]}
     assert sum(result.requests for result in done) > 0

@@ -46,11 +46,8 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
             from tagship.system.signals import interruptible
 
             with leaks.hidden(), telemetry.reported(name), interruptible():
-                if trusts and os.environ.get("GITHUB_ACTIONS"):  # elsewhere the user decides
-                    from tagship.github import gate
-                    from tagship.project import here
-
-                    gate.refuse_unreviewed(here.folder())
+                if trusts:
+                    _refuse_unreviewed()
                 try:
                     body(*arguments, **options)
                 except EOFError:
@@ -58,13 +55,23 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
                         "The question got no answer.", hint="pass the option that answers it; --help names it"
                     ) from None
 
-        shown = [each.replace(default=None) if each.name in texts else each for each in parameters]
-        run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [each.replace(default=None) if each.name in texts else each for each in parameters]
+        )
         declared: Any = _task(run, auto_shortflags=False, **how)
         declared.changes, declared.trusts = changes, trusts
         return declared
 
     return declare
+
+
+def _refuse_unreviewed() -> None:
+    """In GitHub Actions, raises ApprovalError for a commit that isn't on the run's branch; elsewhere users decide."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        from tagship.github import gate
+        from tagship.project import here
+
+        gate.refuse_unreviewed(here.folder())
 
 
 def _given(name: str, said: Any, default: str | None) -> Any:  # noqa: ANN401 - as Invoke parses it
