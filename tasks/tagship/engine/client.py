@@ -40,6 +40,9 @@ DETACH_KEYS = "ctrl-^,ctrl-^,ctrl-^"
 """Docker's own, Ctrl-P Ctrl-Q, would swallow the Ctrl-P of a shell."""
 CALL_TIMEOUT = 120.0
 """Seconds without a byte after which a call fails; a pull reports progress long before."""
+ENDING_TIMEOUT = 3600.0
+"""The same for a call that is answered when a container has ended: its `stop_grace_period` may be long."""
+_ENDING = ("/stop", "/wait")
 
 
 def prepare() -> None:
@@ -288,7 +291,8 @@ class Engine:
             version = f"/v{docker.api_version}" if self.api[0] else ""
             text = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in (query or {}).items()}
             url = f"{docker.base_url}{version}{path}{'?' if text else ''}{urlencode(text)}"
-            within = within if stream else CALL_TIMEOUT
+            if not stream:
+                within = ENDING_TIMEOUT if path.endswith(_ENDING) else CALL_TIMEOUT
             response = docker.request(
                 method, url, json=body, headers=headers, stream=stream, timeout=within, allow_redirects=False
             )

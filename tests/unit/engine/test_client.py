@@ -10,7 +10,7 @@ import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Barrier, Event, Timer
 from typing import BinaryIO
 
 import pytest
@@ -423,6 +423,20 @@ def test_an_engine_that_hangs_up_on_a_program_is_a_failed_connection(daemon: Ser
 
     with pytest.raises(ConnectionFailedError):
         engine.hijack("c1", ["sh"])
+
+
+@pytest.mark.parametrize("path", ["/containers/c1/stop", "/containers/c1/wait"])
+def test_a_container_may_take_longer_to_end_than_any_other_call(
+    daemon: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(client, "CALL_TIMEOUT", 0.05)
+    ended = Event()
+    daemon.answers[f"POST {path}"] = Answer(204, hang=ended)
+    Timer(0.3, ended.set).start()
+
+    engine.call("POST", path)
+
+    assert ended.is_set()
 
 
 def test_a_file_that_the_engine_never_sends_is_given_up(
