@@ -8,7 +8,7 @@ from tagship.engine.client import Engine
 from tagship.errors import EngineError, RegistryError
 from tagship.images.credentials import Credentials
 from tagship.images.registry import split
-from tagship.system.parallel import settled
+from tagship.system.parallel import together
 
 _BESIDE_US = "localhost"
 _OF_THE_ENGINE = (
@@ -57,7 +57,7 @@ def bring(
     found = known(engine, wanted, there)
     missing = [image for image in wanted if image not in found and "@" in image]
     names = {image: _reachable(engine, image) for image in missing}
-    settled(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)
+    together(lambda image: _pull(engine, names[image], credentials(split(image)[0])), missing)
     return found | names
 
 

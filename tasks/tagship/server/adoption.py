@@ -83,7 +83,7 @@ def pull(session: Session, release: Release, accessories: Resolution) -> None:
     """Bring all images to the server, while the old containers serve."""
     pulls.bring(session.engine, release.images.values(), session.credentials)
     images = {settings.get("image", "") for settings in accessories.model["services"].values()} - {""}
-    settled(lambda image: pulls.bring_tagged(session.engine, image, session.credentials), images)
+    together(lambda image: pulls.bring_tagged(session.engine, image, session.credentials), images)
 
 
 def serves(session: Session) -> str:

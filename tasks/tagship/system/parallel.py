@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from tagship.errors import StoppedError
 from tagship.system.signals import deferred
 from tagship.system.threads import Thread
 
+_AT_ONCE = 32
+"""The most that are done to one engine at once."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Other = TypeVar("Other")
@@ -74,13 +77,20 @@ def together(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
 
 
 def settled(work: Callable[[Item], object], items: Iterable[Item]) -> None:
-    """Do the same for several items in parallel; after all have ended, raise the first failure."""
+    """Do the same for several items in parallel; after all have ended, raise the first failure.
+
+    After a signal, it begins nothing more, and waits for what runs: what comes next may undo that.
+    """
     things = list(items)
     if len(things) == 1:
         work(things[0])
     elif things:
-        with ThreadPoolExecutor(min(8, len(things))) as threads:
-            with deferred():  # each starts a thread
-                running = [threads.submit(work, thing) for thing in things]
-            for done in running:
-                done.result()
+        with ThreadPoolExecutor(min(_AT_ONCE, len(things))) as threads:
+            try:
+                with deferred():  # each starts a thread
+                    running = [threads.submit(work, thing) for thing in things]
+                for done in running:
+                    done.result()
+            except StoppedError:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise

@@ -105,3 +105,20 @@ def test_little_to_do_is_done_as_well(things: list[int]) -> None:
     settled(works(done, bad=1), things)
 
     assert done == things
+
+
+def test_after_a_signal_nothing_more_is_begun_and_what_runs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tagship.system.parallel._AT_ONCE", 2)
+    told, begun, ended = threading.Event(), [], []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        told.wait(0.3)  # long enough for the signal to arrive
+        ended.append(number)
+
+    with pytest.raises(StoppedError), interruptible():
+        settled(work, range(8))
+
+    assert sorted(begun) == sorted(ended) == [0, 1]
