@@ -3,6 +3,7 @@
 import base64
 import secrets
 import shlex
+import threading
 import time
 
 from tagship.engine.client import Engine
@@ -26,6 +27,8 @@ class Shell:
     def __init__(self, engine: Engine, container: str) -> None:
         self._engine = engine
         self._container = container
+        self._running = threading.RLock()
+        """Held while a command runs: a thread that nobody waited for may still read its answer."""
         self._open()
 
     def run(self, script: str) -> bytes:
@@ -34,16 +37,17 @@ class Shell:
         Raises EngineError with its stderr if it fails, ConnectionFailedError if the connection breaks; then nobody
         knows how much of it ran.
         """
-        if self._stream.ended or time.monotonic() - self._since > LIFE / 2:
-            self._stream.close()
-            self._open()
-        self._engine.calls += 1
-        self._commands += 1
-        try:
-            return self._answer(script)
-        except OSError as error:
-            self._stream.close()
-            raise self._engine.unreachable(error) from error
+        with self._running:
+            if self._stream.ended or time.monotonic() - self._since > LIFE / 2:
+                self._stream.close()
+                self._open()
+            self._engine.calls += 1
+            self._commands += 1
+            try:
+                return self._answer(script)
+            except OSError as error:
+                self._stream.close()
+                raise self._engine.unreachable(error) from error
 
     def _open(self) -> None:
         self._since = time.monotonic()

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_an_answer_may_be_of_any_bytes_and_any_length(sh: Shell) -> None:
 
     assert sh.run(encoded(ANYTHING)) == ANYTHING
     assert sh.run(encoded(many)) == many
+
+
+def test_two_threads_that_use_it_at_once_get_their_own_answers(sh: Shell) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        said = list(threads.map(lambda number: sh.run(f"sleep 0.01; echo {number}"), range(12)))
+
+    assert said == [f"{number}\n".encode() for number in range(12)]
 
 
 def test_a_command_that_fails_says_what_it_wrote_to_stderr(sh: Shell) -> None:
