@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import tarfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from tagship.engine import archives
 from tagship.engine.client import Engine
@@ -48,7 +48,8 @@ def read(engine: Engine, place: Place) -> Lock | None:
             return None
         raise
     labels = found["Config"]["Labels"]
-    holder = Holder(**json.loads(labels[f"{LABEL}.holder"]))
+    said = json.loads(labels[f"{LABEL}.holder"])  # by any version, so perhaps with more than this one knows
+    holder = Holder(**{field.name: said[field.name] for field in fields(Holder) if field.name in said})
     since = float(labels[f"{LABEL}.since"])
     return Lock(found["Id"], holder, since, _expiry(engine, found["Id"]) or since + TTL)
 

@@ -7,7 +7,7 @@ from tagship.deploy.observed import Observed, Standing
 from tagship.edge import caddy
 from tagship.edge.addresses import Addresses
 from tagship.engine import containers
-from tagship.errors import EngineError
+from tagship.errors import ConnectionFailedError, TagshipError
 from tagship.proof.ledger import ON, Action
 from tagship.reporting.table import since
 from tagship.server import lock, observe
@@ -53,7 +53,9 @@ def read(session: Session) -> Overview:
                 observed = Reader(session.engine, files, session.place, at).observe()
                 found = Overview(session.settings.name, edge="running", held=observed.routing.held)
         locked = _lock(held(), session.engine.now())
-    except EngineError as error:
+    except ConnectionFailedError:
+        raise
+    except TagshipError as error:  # the server's other environments have nothing to do with it
         return Overview(session.settings.name, problem=error.problem)
     entry = next((e for e in reversed(observed.history) if e.release == observed.live and e.brings), None)
     return replace(

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from tagship.edge import routes
+from tagship.engine.client import Engine
+from tagship.errors import CheckError
+from tagship.names import Place
 from tagship.project.schema import Environment
 from tagship.proof import ledger
 from tagship.reporting import table
-from tagship.server import connection
+from tagship.server import connection, lock
+from tagship.server.lock import Lock
 from tests.fakes.builders import entry, rendered
 from tests.fakes.locks import OTHER, Locks
 from tests.fakes.servers import Answer, Request, Server
@@ -132,6 +136,27 @@ def test_environments_of_one_server_share_a_connection(run: Run, app: Path, monk
 
     assert "production  " in run("status").out
     assert connected == ["local"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_is_wrong_with_one_environment_hides_no_other_of_its_server(
+    run: Run, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (app / "tagship.yml").write_text(CONFIG.replace("ssh://deploy@nowhere.example", "local"))
+    read, refusals = lock.read, ["Somebody has changed its files."]
+
+    def refused(engine: Engine, place: Place) -> Lock | None:
+        if refusals:
+            raise CheckError(refusals.pop())
+        return read(engine, place)
+
+    monkeypatch.setattr(lock, "read", refused)
+
+    said = run("status").out
+
+    assert "unreachable: Somebody has changed its files." in said
+    assert said.count("Somebody") == 1
+    assert "locked by" in said
 
 
 @pytest.mark.parametrize("edge", [True, False])

@@ -1,10 +1,12 @@
 """The lock on an engine, and its holder."""
 
+import json
+
 import pytest
 
 from tagship.engine.client import Engine
 from tagship.errors import EngineError
-from tagship.names import Holder
+from tagship.names import Holder, Place
 from tagship.server import lock
 from tests.fakes.servers import Answer, Server
 
@@ -19,6 +21,19 @@ def test_knows_whether_a_lock_stands(daemon: Server, engine: Engine) -> None:
     assert not lock.stands(engine, "gone")
     with pytest.raises(EngineError):
         lock.stands(engine, "broken")
+
+
+def test_a_lock_that_a_newer_version_holds_is_read(daemon: Server, engine: Engine) -> None:
+    holder = {"who": "ada", "doing": "deploy shop-staging", "run": "", "since_version": "9.0"}
+    labels = {"tagship.holder": json.dumps(holder), "tagship.since": "5.0"}
+    daemon.answers["GET /containers/tagship-lock-shop-staging/json"] = Answer(
+        body={"Id": "l1", "Config": {"Labels": labels}}
+    )
+
+    found = lock.read(engine, Place("shop", "staging"))
+
+    assert found is not None
+    assert found.holder == Holder("ada", "deploy shop-staging")
 
 
 def test_a_person_is_a_user_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
