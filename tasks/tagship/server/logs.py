@@ -14,7 +14,7 @@ from tagship.engine import logs
 from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.logs import Line
-from tagship.errors import ConnectionFailedError, EngineError, TagshipError
+from tagship.errors import ConnectionFailedError, EngineError
 from tagship.names import LABEL, Place
 from tagship.system.threads import Thread
 
@@ -130,11 +130,9 @@ class _Following:
     def __init__(self, engine: Engine, place: Place, wants: Callable[[Container], bool]) -> None:
         self._engine = engine
         self._wants = wants
-        self._queue: queue.SimpleQueue[Told | Container | TagshipError] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Told | Container | Exception] = queue.SimpleQueue()
         labels = [f"{LABEL}.app={place.app}", f"{LABEL}.environment={place.environment}"]
-        self._events = engine.stream(
-            "GET", "/events", filters={"type": ["container"], "event": ["start"], "label": labels}
-        )
+        self._starts = {"type": ["container"], "event": ["start"], "label": labels}
         self._start(self._watch)
 
     def add(self, container: Container, since: str) -> None:
@@ -153,7 +151,7 @@ class _Following:
                     found(item)
                     self.add(item, since(item))
             yield from sorted((item for item in batch if isinstance(item, Told)), key=lambda told: told.line.at)
-            if failed := next((item for item in batch if isinstance(item, TagshipError)), None):
+            if failed := next((item for item in batch if isinstance(item, Exception)), None):
                 raise failed
 
     def _start(self, work: Callable[[], object]) -> None:
@@ -165,7 +163,7 @@ class _Following:
         except EngineError as error:
             if error.status != _MISSING:
                 self._queue.put(error)
-        except TagshipError as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for lines
             self._queue.put(error)
 
     def _read(self, container: Container, since: str) -> None:
@@ -173,10 +171,11 @@ class _Following:
             self._queue.put(Told(container, line))
 
     def _watch(self) -> None:
-        for event in self._events:
-            container = _started(event)
-            if self._wants(container):
-                self._queue.put(container)
+        with self._engine.opened("GET", "/events", filters=self._starts) as events:
+            for event in events:
+                container = _started(event)
+                if self._wants(container):
+                    self._queue.put(container)
         self._queue.put(ConnectionFailedError("The engine ended its events."))
 
 

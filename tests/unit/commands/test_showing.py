@@ -9,11 +9,13 @@ from typing import Any, cast
 import pytest
 
 from tagship.commands import showing
+from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.logs import Line
 from tagship.names import Place
-from tagship.server.logs import Told, Wanted
+from tagship.server.logs import Logs, Told, Wanted
 from tagship.server.session import Session
+from tests.fakes.servers import Answer, Server
 from tests.unit.engine.test_containers import container
 
 PLACE = Place("shop", "staging")
@@ -70,3 +72,11 @@ def test_a_raw_line_and_a_json_line_change_no_terminal(
     said = capsys.readouterr().out
     assert shown in said
     assert raw or json.loads(said)["text"] == SENT
+
+
+def test_what_goes_wrong_in_a_thread_that_follows_ends_the_wait(daemon: Server, engine: Engine) -> None:
+    daemon.answers["GET /events"] = Answer(lines=[{"Actor": "of no shape that an engine says"}])
+    followed = Logs(engine, [], Wanted()).following(PLACE, lambda _: True, print)
+
+    with pytest.raises(TypeError):
+        next(followed)
