@@ -1,5 +1,8 @@
 """Tagship takes a Docker Compose application from a commit to a proven release on a server, and back."""
 
+import atexit
+import gc
+
 from invoke.collection import Collection
 
 from tagship.commands import accessories as accessory_tasks
@@ -35,6 +38,11 @@ from tagship.commands.run import console, db_shell, exec_, run
 from tagship.commands.sentry import sentry_release, watch
 from tagship.commands.smoke import smoke_test
 from tagship.commands.status import history, status
+
+# A task lasts a second or two, a good part of which is imports, and what is imported stays. Python would search it for
+# garbage at every 700 new objects, and again at the end: a fifth of the processor's time that `status` takes.
+gc.set_threshold(50_000, 20, 20)
+atexit.register(gc.freeze)
 
 namespace = Collection(
     "tagship",
