@@ -15,6 +15,8 @@ from tagship.commands.task import BACKUP, DIRTY, DRY_RUN, ENV, EXPLAIN, JSON, VE
 from tagship.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tagship.deploy.canary import Terms
     from tagship.project.schema import Environment
 
@@ -65,6 +67,7 @@ def deploy(  # noqa: PLR0913 - its options
     settings, longest = here.config().brought(env), _seconds("hold", hold)
     terms = _terms(settings, canary, for_)
     with connection.connect(settings) as opening:
+        printed = None if sha else _printed(settings)
         from tagship.commands.orders import RunOptions, bring, just, meant, order, released  # while ssh connects
         from tagship.proof.ledger import Action
         from tagship.reporting.progress import Progress
@@ -72,8 +75,19 @@ def deploy(  # noqa: PLR0913 - its options
         how = RunOptions(Progress(quiet=json), wait, dry_run, json, backup, explain)
         with how.progress:
             version = meant(settings, sha, dirty=dirty)
-            session, release, resolved = released(opening, settings, version, how.progress, planned=dry_run)
+            session, release, resolved = released(
+                opening, settings, version, how.progress, planned=dry_run, printed=printed
+            )
             bring(session, order(settings, Action.DEPLOY, just(release, resolved), longest, terms), how, version.tag)
+
+
+def _printed(settings: Environment) -> Callable[[], str]:
+    """What Compose prints of the work tree's files. It runs while Python imports what a deploy needs."""
+    from tagship.project import here
+    from tagship.source import compose_file
+    from tagship.system.parallel import ahead
+
+    return ahead(partial(compose_file.merged, settings.compose, here.folder(), settings.app))
 
 
 def _seconds(option: str, said: str) -> float:
@@ -190,18 +204,21 @@ def ship(  # noqa: PLR0913 - its options
     json: bool = False,
 ) -> None:
     """Test, lint, build, push and deploy, as CI does."""
+    from tagship.project import here
+
+    config = here.config()
+    named = config.brought(env) if env else None
+    printed = _printed(named) if named else None
     from tagship.commands import checks, shipping
     from tagship.commands.orders import RunOptions, bring, just, of_branch, order, reach, tell
     from tagship.engine import local
-    from tagship.project import here
     from tagship.proof.ledger import Action
     from tagship.reporting.progress import Progress
     from tagship.server import connection
 
-    config = here.config()
-    settings = config.brought(env) if env else of_branch(config)
+    settings = named or of_branch(config)
     longest, terms = _seconds("hold", hold), _terms(settings, canary, for_)
-    shipment = shipping.prepare(config, settings, dirty=dirty)
+    shipment = shipping.prepare(config, settings, dirty=dirty, printed=printed)
     how = RunOptions(Progress(quiet=json, verbose=verbose), wait, dry_run, json, backup)
     ordered = partial(order, settings, Action.DEPLOY, hold=longest, canary=terms)
     tell(shipment.resolved, how.progress)

@@ -3,7 +3,7 @@
 import dataclasses
 import json as jsonlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -65,15 +65,25 @@ def meant(settings: Environment, sha: str, *, dirty: bool) -> Version:
     return found
 
 
-def released(
-    opening: Opening, settings: Environment, version: Version, progress: Progress, *, planned: bool
+def released(  # noqa: PLR0913 - a deploy's
+    opening: Opening,
+    settings: Environment,
+    version: Version,
+    progress: Progress,
+    *,
+    planned: bool,
+    printed: Callable[[], str] | None = None,
 ) -> tuple[Session, Release, Resolution]:
     """A commit's release with every image resolved to a digest, the session, and its resolved Compose file.
 
-    `planned`: use placeholders for images that aren't built yet.
+    `planned`: use placeholders for images that aren't built yet. `printed` gives what Compose prints of the work tree's
+    files, if it was asked before.
     """
-    with checkout.checkout(version, here.folder()) as folder:
-        found = commit.of(settings, version, folder, repository=here.folder())
+    work_tree = here.folder()
+    with checkout.checkout(version, work_tree) as folder:
+        found = commit.of(
+            settings, version, folder, repository=work_tree, printed=printed if folder == work_tree else None
+        )
         known = ahead(partial(digests_to_plan_with, settings, found) if planned else found.digests)
         resolved = commit.checked(found, settings, here.folder())
     tell(resolved, progress)

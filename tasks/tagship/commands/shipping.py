@@ -73,13 +73,18 @@ class Shipment:
             bring(session, ordered(just(release, self.resolved)), how, self.found.version.tag)
 
 
-def prepare(config: Config, settings: Environment, *, dirty: bool) -> Shipment:
-    """The checked-out commit, checked as far as that needs no server. Raises SourceError, ConfigError."""
+def prepare(
+    config: Config, settings: Environment, *, dirty: bool, printed: Callable[[], str] | None = None
+) -> Shipment:
+    """The checked-out commit, checked as far as that needs no server. Raises SourceError, ConfigError.
+
+    `printed` gives what Compose prints of its files, if it was asked before.
+    """
     client.prepare()  # while git and Compose run
     version = meant(settings, "", dirty=dirty)
     if not dirty:
         checkout.refuse_dirty(here.folder())
-    found = commit.of(settings, version, here.folder(), repository=here.folder())
+    found = commit.of(settings, version, here.folder(), repository=here.folder(), printed=printed)
     if settings.release.publish and found.registry:
         artifact.refuse(found)
     resolved, to_build = beside(

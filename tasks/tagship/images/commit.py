@@ -1,6 +1,6 @@
 """The images of a commit, and which of them the registry already has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,17 +81,26 @@ class Images:
         }
 
 
-def of(settings: Config | Environment, version: Version, folder: Path, *, repository: Path) -> Images:
+def of(
+    settings: Config | Environment,
+    version: Version,
+    folder: Path,
+    *,
+    repository: Path,
+    printed: Callable[[], str] | None = None,
+) -> Images:
     """The images of a commit with its files in a folder; `repository` is the project's folder in git.
 
-    Raises ConfigError if a server couldn't get them from anywhere.
+    `printed` gives what Compose prints of the files in the folder, if it was asked before. Raises ConfigError if a
+    server couldn't get them from anywhere.
     """
     if isinstance(settings, Environment) and settings.engine != "local" and not settings.registry:
         raise ConfigError(
             f"{settings.name} is on {settings.engine}, but tagship.yml has no registry for its images.",
             hint="set `registry`, or `registry: embedded`, which needs no account",
         )
-    sources = compose_file.sources(settings.compose, folder, lambda: git.files(version, repository), settings.app)
+    committed = partial(git.files, version, repository)
+    sources = compose_file.sources(settings.compose, folder, committed, settings.app, printed)
     at = partial(lines.where, settings)
     found = shape(settings, sources.model["services"], at)
     names = definition.image_names(sources.model, found.services)

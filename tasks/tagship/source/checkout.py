@@ -9,6 +9,7 @@ from tagship.names import Version
 from tagship.project.schema import Environment
 from tagship.source import git
 from tagship.system import scratch
+from tagship.system.parallel import beside
 
 
 def refuse_dirty(folder: Path) -> None:
@@ -22,7 +23,7 @@ def refuse_dirty(folder: Path) -> None:
 @contextmanager
 def checkout(version: Version, folder: Path) -> Iterator[Path]:
     """A folder with only the files of a commit: the work tree if it is that commit, otherwise a copy."""
-    if version.dirty or (version.sha == git.head(folder) and not git.changes(folder)):
+    if version.dirty or beside(lambda: git.head(folder), lambda: git.changes(folder)) == (version.sha, []):
         yield folder
         return
     with scratch.folder() as copy:
@@ -31,8 +32,11 @@ def checkout(version: Version, folder: Path) -> Iterator[Path]:
 
 def version(settings: Environment, sha: str, folder: Path, *, dirty: bool) -> Version:
     """The version to ship to an environment. Raises SourceError if uncommitted changes may not go there."""
-    found = git.version(sha, dirty=dirty, folder=folder)
-    if not dirty and (edited := git.edited(settings.variables, folder)):
+    found, edited = beside(
+        lambda: git.version(sha, dirty=dirty, folder=folder),
+        lambda: [] if dirty else git.edited(settings.variables, folder),
+    )
+    if edited:
         raise SourceError(
             f"{', '.join(edited)}, which holds variables of {settings.name}, has uncommitted changes.",
             hint="commit it, pass `--dirty`, or let git ignore the file",

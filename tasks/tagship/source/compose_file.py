@@ -35,16 +35,29 @@ for _tag, _form, _first in (
     _Printed.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), list(_first))
 
 
-def sources(files: tuple[str, ...], folder: Path, committed: Callable[[], frozenset[str]], name: str) -> Sources:
-    """The merged, uninterpolated Compose file of a work tree, and the content of the files that it names."""
+Committed = Callable[[], frozenset[str]]
+"""Asks git for the files of a commit."""
+
+
+def merged(files: tuple[str, ...], folder: Path, name: str) -> str:
+    """The Compose files of a work tree as Compose prints them in one, uninterpolated. Raises ConfigError."""
     given = [word for file in files for word in ("-f", file)]
     project = [] if any(_names_itself(folder / file) for file in files) else ["--project-name", name]
     argv = ["--env-file", "/dev/null", "--profile", "*", *project, *given, "config", *_READ]
     try:
-        done = programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError)
+        return programs.run([*command(), *argv], cwd=folder, env={"PWD": str(folder)}, fails_as=ConfigError).out
     except ConfigError as error:
         raise compose_error.explained(error, files, folder) from None
-    model = yaml.load(done.out, Loader=_Printed) or {}  # noqa: S506 - a safe loader
+
+
+def sources(
+    files: tuple[str, ...], folder: Path, committed: Committed, name: str, printed: Callable[[], str] | None = None
+) -> Sources:
+    """The merged, uninterpolated Compose file of a work tree, and the content of the files that it names.
+
+    `printed` gives what `merged` returns for the same files, if it was asked before.
+    """
+    model = yaml.load(printed() if printed else merged(files, folder, name), Loader=_Printed) or {}  # noqa: S506 - a safe loader
     if not model.get("services"):
         raise ConfigError(f"{', '.join(files)} has no services.", hint="add them, or correct `compose` in tagship.yml")
     paths = [

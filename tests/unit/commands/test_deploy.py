@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tagship.source import compose_file
 from tests.fakes.builders import entry, rendered
 from tests.fakes.repositories import Repository
 from tests.fakes.servers import Answer, Server
@@ -210,3 +211,18 @@ def test_without_a_candidate_that_waits_there_is_none_to_see_or_decide(run: Run,
 
     assert ran.code == 9
     assert "No candidate waits in staging" in ran.err
+
+
+@pytest.mark.parametrize("task", ["deploy", "ship"])
+def test_the_compose_files_that_are_read_ahead_are_those_of_the_environment(
+    run: Run, app: Path, reach: Reach, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    text = CONFIG.replace("branch: main", "branch: main, compose: [compose.yml, compose.staging.yml]")
+    (app / "tagship.yml").write_text(text)
+    read: list[tuple[str, ...]] = []
+    monkeypatch.setattr(compose_file, "merged", lambda files, *_: read.append(files))
+
+    run(task, "--env", "staging")
+
+    assert reach.settings is None
+    assert read == [("compose.yml", "compose.staging.yml")]
