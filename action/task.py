@@ -16,7 +16,8 @@ from invoke.program import Program
 
 from action import pull_request, secret_values, words
 from action.errors import ActionError
-from tagship import cli, namespace
+from tagship import namespace
+from tagship.commands.mistyped import CommandLine
 from tagship.errors import TagshipError
 from tagship.github import gate as approval
 from tagship.project import here
@@ -51,10 +52,12 @@ class _Program(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            said = cli.explained(error, self.argv)
+            said = CommandLine(self.argv, namespace).explained(error)
             raise ActionError(f"`run` is invalid: {said.problem}", said.hint) from None
         except ValueError as error:
-            raise ActionError(f"`run` is invalid: an option expects a number: {error}.", "") from None
+            if not (wrong := CommandLine(self.argv, namespace).no_number(error)):
+                raise
+            raise ActionError(f"`run` is invalid: {wrong.problem}", wrong.hint) from None
 
     def execute(self) -> None:
         try:

@@ -1,31 +1,33 @@
 """The console command `tagship`: the same tasks as under `inv`, in any folder with a tagship.yml."""
 
+from __future__ import annotations
+
 import inspect
 import itertools
 import os
-import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from tagship import JOURNEY, namespace
 from tagship.commands.completion import CANDIDATES, candidates
-from tagship.errors import TagshipError, UsageError
+from tagship.errors import TagshipError
 from tagship.version import VERSION
+
+if TYPE_CHECKING:
+    from tagship.commands.mistyped import CommandLine
 
 BROKEN_PIPE = 141
 """The exit code of a program that SIGPIPE ends, as the shell shows it."""
 WIDEST = 100
 """The most columns that the overview uses."""
 _MARGIN = 2
-_VALUELESS = re.compile(r"Flag <Argument: (\w[\w-]*).*needed value")
-_ABSENT = re.compile(r"'(.+)' did not receive required positional arguments: (.+)")
-_WITH_COMMANDS = ("run", "exec")
-_UNKNOWN = re.compile(r"No idea what '(.*)' is")
 
 
 def main() -> None:
@@ -52,31 +54,49 @@ def stand_in() -> None:
 class Console(Program):
     """Invoke's program with our own overview; suggests the nearest name for an unknown task or option."""
 
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Parse Invoke's own options. Raises UsageError."""
+        with self._explained():
+            super().parse_core(argv)
+
     def parse_tasks(self) -> None:
         """Parse the command line. Raises UsageError."""
         for name, word in itertools.pairwise(self.core.unparsed):
             if word in {"--help", "-h"} and name in namespace.task_names:  # Invoke would take it for a missing word
                 self.core[0].args.help.value, self.core.unparsed = name, []
                 break
-        try:
+        with self._explained():
             super().parse_tasks()
-        except ParseError as error:
-            raise explained(error, self.argv) from None
-        except ValueError as error:  # a word where an option expects a number
-            word = str(error).rpartition(": ")[2]
-            counts = (name for name, value in _said(self.argv) if repr(value) == word and _counts(name))
-            option = next(counts, "An option")
-            raise UsageError(f"{option} expects a number, not {word}.", hint="see tagship TASK --help") from None
+
+    def parse_cleanup(self) -> None:
+        """Do what `--help` or `--list` asks for. Raises UsageError for a word behind them that isn't known."""
+        with self._explained():
+            super().parse_cleanup()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in our own words what Invoke finds wrong with the command line."""
+        with _folded():
+            try:
+                yield
+            except ParseError as error:
+                raise self._typed().explained(error) from None
+            except ValueError as error:
+                raise self._typed().no_number(error) or error from None
+            except Exit as error:
+                if not error.message:  # it has shown what was asked for
+                    raise
+                raise self._typed().not_shown(error.message) from None
+
+    def _typed(self) -> CommandLine:
+        from tagship.commands.mistyped import CommandLine  # noqa: PLC0415 - only for errors
+
+        return CommandLine(self.argv, namespace)
 
     def execute(self) -> None:
-        """Run the tasks. An error's lines are broken between words if a person reads them in a terminal."""
-        try:
+        """Run the tasks."""
+        with _folded():
             super().execute()
-        except TagshipError as error:
-            from tagship.reporting import table  # noqa: PLC0415 - only for errors
-
-            error.message = table.folded(str(error))
-            raise
 
     def no_tasks_given(self) -> None:
         """Show our overview for `tagship` alone."""
@@ -87,7 +107,7 @@ class Console(Program):
         """Show the overview with Invoke's options below it."""
         print("\n".join(_screen()))
         print("\nOptions before the task, Invoke's own:\n")
-        self.print_columns(self.initial_context.help_tuples())
+        _print_options(self.initial_context.help_tuples())
 
     def print_task_help(self, name: str) -> None:
         """Show a task's help, wrapped to the terminal; Invoke doesn't wrap the description."""
@@ -95,10 +115,7 @@ class Console(Program):
         print(f"Usage: tagship {name}{words} [--option …]\n")
         for paragraph in (inspect.getdoc(self.collection[name]) or "").split("\n\n"):
             print("\n".join(_wrapped(" ".join(paragraph.split()))), end="\n\n")
-        options = self.parser.contexts[name].help_tuples()
-        column = max((len(flags) for flags, _ in options), default=0) + 2 * _MARGIN
-        for flags, text in options:
-            print("\n".join(_wrapped(f"{'':{_MARGIN}}{flags}".ljust(column) + text, column)))
+        _print_options(self.parser.contexts[name].help_tuples())
 
     def list_flat(self) -> None:
         """List all tasks by purpose; the tasks of one collection as Invoke lists them."""
@@ -106,6 +123,25 @@ class Console(Program):
             super().list_flat()
         else:
             print("\n".join(_listed()))
+
+
+@contextmanager
+def _folded() -> Iterator[None]:
+    """Break an error's lines between words if a person reads them in a terminal; what continues a line is indented."""
+    try:
+        yield
+    except TagshipError as error:
+        from tagship.reporting import table  # noqa: PLC0415 - only for errors
+
+        error.message = table.folded(str(error), _MARGIN)
+        raise
+
+
+def _print_options(options: Sequence[tuple[str, str | None]]) -> None:
+    """Show options and what they mean, in as many columns as the terminal has."""
+    column = max((len(flags) for flags, _ in options), default=0) + 2 * _MARGIN
+    for flags, text in options:
+        print("\n".join(_wrapped(f"{'':{_MARGIN}}{flags}".ljust(column) + (text or ""), column)))
 
 
 def _screen() -> Iterator[str]:
@@ -133,63 +169,3 @@ def _listed() -> Iterator[str]:
 def _wrapped(text: str, indent: int = 0) -> list[str]:
     columns = min(shutil.get_terminal_size().columns, WIDEST)
     return textwrap.wrap(text, max(columns, indent + 20), subsequent_indent=" " * indent, break_on_hyphens=False)
-
-
-def explained(error: ParseError, argv: Sequence[str]) -> UsageError:
-    """What is wrong with the command line, and the nearest word that would be right."""
-    context = error.context if error.context and error.context.name else None
-    task = context.name if context else ""
-    unknown = _UNKNOWN.search(str(error))
-    if absent := _ABSENT.search(str(error)):
-        words = absent[2].replace("'", "").replace(",", "").upper()
-        return UsageError(f"{absent[1]} needs {words}.", hint=f"see tagship {absent[1]} --help")
-    if lacking := _VALUELESS.search(str(error)):
-        return UsageError(f"--{lacking[1]} needs a value.", hint=f"see tagship {task} --help")
-    if not unknown:
-        return UsageError(f"{str(error).rstrip('.!')}.", hint=f"see tagship {task} --help")
-    word = unknown[1]
-    if not word.startswith("-"):
-        return _no_task(word, argv)
-    if context is None:
-        return UsageError(f"There is no option {word} before a task.", hint="see tagship --help")
-    near = _nearest(word.partition("=")[0], context.flags, f"{task} --help")
-    if word == "--yes" and "--confirm" in context.flags:
-        near = "pass --confirm APP-ENV, the name of what goes"
-    return UsageError(f"{task} has no option {word}.", hint=near)
-
-
-def _said(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each option and the word behind it."""
-    for word, after in itertools.pairwise([*argv, ""]):
-        if word.startswith("--"):
-            name, joined, value = word.partition("=")
-            yield name, value if joined else after
-
-
-def _counts(option: str) -> bool:
-    """Whether a task has an option of that name that is a number."""
-    name = option.removeprefix("--").replace("-", "_")
-    found = (inspect.signature(namespace[task].body).parameters.get(name) for task in namespace.task_names)
-    return any(parameter and type(parameter.default) is int for parameter in found)
-
-
-def _no_task(word: str, argv: Sequence[str]) -> UsageError:
-    before = next((earlier for earlier, later in itertools.pairwise(argv) if later == word), "")
-    if before == "-e":
-        return UsageError(f"-e is Invoke's --echo, and {word} is no task.", hint=f"write --env {word}")
-    if before in namespace.task_names and "env" in _options(before):
-        return UsageError(f"{before} takes no word, and {word} is no task.", hint=f"write {before} --env {word}")
-    if taker := next((name for name in argv if name in _WITH_COMMANDS), ""):
-        return UsageError(f"{taker} takes a command after --.", hint=f"write {taker} --env NAME -- {word}")
-    return UsageError(f"There is no task {word!r}.", hint=_nearest(word, namespace.task_names, "--list"))
-
-
-def _options(task: str) -> Iterable[str]:
-    return inspect.signature(namespace[task].body).parameters
-
-
-def _nearest(word: str, known: Iterable[str], help_: str) -> str:
-    import difflib  # noqa: PLC0415 - only needed after a typo
-
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"did you mean {near[0]}?" if near else f"see tagship {help_}"

@@ -105,14 +105,14 @@ _ANY = 10_000
 def folded(text: str, hanging: int = 0) -> str:
     """Text for people on stderr, in a terminal broken between words; indented lines, such as a program's, stay whole.
 
-    `hanging`: columns by which later lines of the first paragraph are indented. A hint's are below its own words.
+    `hanging`: columns by which what continues a line is indented. A hint goes on below its own words.
     """
     if not sys.stderr.isatty():
         return text
     room = shutil.get_terminal_size().columns
     lines: list[str] = []
     for at, line in enumerate(text.split("\n")):
-        indent = len(_HINT) if line.startswith(_HINT) else hanging if at == 0 else 0
+        indent = len(_HINT) if line.startswith(_HINT) else hanging if at == 0 or not line.startswith(" ") else 0
         whole = len(line) <= room or (line.startswith(" ") and not indent)
         start = line[: len(line) - len(line.lstrip())]
         lines += (

@@ -69,6 +69,23 @@ def test_a_tasks_help_fits_60_columns(name: str, run: Run, monkeypatch: pytest.M
     assert [line for line in said.splitlines() if len(line) > 60] == []
 
 
+def test_invokes_own_help_fits_60_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert [line for line in run("--help").out.splitlines() if len(line) > 60] == []
+
+
+def test_an_error_in_a_narrow_terminal_goes_on_below_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    assert run("rollback", "staging").err.splitlines() == [
+        "rollback takes no positional argument, and staging isn't a",
+        "  task.",
+        "  hint: write tagship rollback --env staging",
+    ]
+
+
 def test_invokes_own_options_are_below_the_tasks_and_only_under_help(run: Run) -> None:
     assert "--prompt-for-sudo-password" not in run().out
     assert "--prompt-for-sudo-password" in run("--help").out.partition("lock.release")[2]
@@ -142,19 +159,39 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
         (["accessories.pu"], "There is no task 'accessories.pu'.\n  hint: did you mean accessories.up?"),
         (
             ["deploy", "-e", "staging"],
-            "-e is Invoke's --echo, and staging is no task.\n  hint: write --env staging",
+            "-e isn't an option of Tagship; --env is, after a task.\n  hint: write tagship deploy --env staging",
         ),
         (
-            ["rollback", "staging"],
-            "rollback takes no word, and staging is no task.\n  hint: write rollback --env staging",
+            ["rollback", "qa"],
+            "rollback takes no positional argument, and qa isn't a task.\n  hint: write tagship rollback --env qa",
         ),
+        (["-e", "staging"], "hint: write tagship TASK --env staging"),
+        (["db"], "db is a group of tasks.\n  hint: run one of: db.shell\n"),
+        (["lock", "--help"], "lock is a group of tasks.\n  hint: run one of: lock.release, lock.status\n"),
+        (["--help", "lock"], "lock is a group of tasks."),
+        (["--help", "deply"], "There is no task 'deply'.\n  hint: did you mean deploy?"),
+        (["--list", "--bogus"], "There is no group of tasks '--bogus'.\n  hint: see tagship --list"),
+        (["--list", "backups"], "There is no group of tasks 'backups'.\n  hint: did you mean backup?"),
+        (["--list-depth", "x", "--list"], "An option expects a number, not 'x'.\n  hint: see tagship --help"),
+        (["--command-timeout"], "--command-timeout needs a value.\n  hint: see tagship --help"),
+        (["--list", "--list-format=json", "--list-depth=2"], "is not supported with JSON format.\n"),
         (["deploy", "--env"], "--env needs a value.\n  hint: see tagship deploy --help"),
         (["deploy", "--evn", "staging"], "deploy has no option --evn.\n  hint: did you mean --env?"),
         (["deploy", "--dryrun"], "deploy has no option --dryrun.\n  hint: did you mean --dry-run?"),
         (["deploy", "--qqq"], "deploy has no option --qqq.\n  hint: see tagship deploy --help"),
         (["--evn", "deploy"], "There is no option --evn before a task.\n  hint: see tagship --help"),
+        (["-z", "deploy"], "There is no option -z before a task.\n  hint: see tagship --help"),
+        (
+            ["--env", "staging", "deploy"],
+            "There is no option --env before a task.\n  hint: write tagship deploy --env staging",
+        ),
+        (["--dry-run", "deploy"], "hint: write tagship deploy --dry-run\n"),
         (["deploy", "--env"], "needs a value"),
-        (["history", "--env", "staging", "--limit", "x"], "--limit expects a number, not 'x'"),
+        (
+            ["history", "--env", "staging", "--limit", "x"],
+            "--limit expects a number, not 'x'.\n  hint: see tagship history --help",
+        ),
+        (["ps", "--env=x", "history", "--limit=x"], "hint: see tagship history --help"),
         (["deploy", "--env", "x", "--wait=x"], "--wait expects a number, not 'x'"),
         (["history", "--env", "staging", "--limit", "-1"], "--limit -1 is negative"),
         (["-R", "deploy", "--env", "staging"], "-R works only for shell commands"),

@@ -122,6 +122,12 @@ def test_an_error_breaks_between_words_with_its_hint_below_itself_and_a_programs
         f"  {'word ' * 7}".rstrip(),
         f"  {'word ' * 3}".rstrip(),
     ]
+    assert table.folded(f"{'first ' * 8}\n{'other ' * 8}", 2).split("\n") == [
+        f"{'first ' * 6}".rstrip(),
+        "  first first",
+        f"{'other ' * 6}".rstrip(),
+        "  other other",
+    ]
 
 
 def test_a_cell_of_only_spaces_is_left_out_of_a_narrow_terminal(terminal: pytest.MonkeyPatch) -> None:
