@@ -66,7 +66,7 @@ EXIT_CODES = """\
 
 OTHER_CODES = (
     ("0", "Success."),
-    ("1", "Invoke can't parse the command line, or Tagship has a bug and shows its traceback."),
+    ("1", "Tagship has a bug, and shows its traceback."),
 )
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes or no", Any: "anything"}

@@ -8,7 +8,7 @@ TagshipError                1   any error below
 ├── BuildError              6   an image can't be built
 ├── RegistryError           7   the registry refuses, lacks the image, or has another digest for it
 ├── ConnectionFailedError   8   the server or its engine can't be reached
-├── CheckError              9   the server doesn't meet this deploy's needs; nothing was changed
+├── CheckError              9   the server doesn't meet this deploy's needs; whatever was changed has been undone
 ├── LockedError            10   another deploy holds the lock, or this one lost it
 ├── MigrationError         11   a migration failed; the old release is still serving
 ├── RolloutError           12   the new release didn't start, wasn't ready or failed as a canary; the old one serves on
@@ -24,8 +24,8 @@ TagshipError                1   any error below
 ├── SecretsError           22   a secret store can't be reached, refuses, or holds something else than secrets
 ├── HookError              23   a command in `hooks` failed (before-deploy: nothing was changed), or `previews.seed`
 ├── GitHubError            24   GitHub refuses or doesn't answer, and the task needs it
-├── UsageError             64   the command line names an unknown task or option
-└── StoppedError          130   Ctrl-C, or the run was cancelled; the task has undone its changes
+├── UsageError             64   the command line is wrong: an unknown task or option, or a value that it can't take
+└── StoppedError          130   Ctrl-C, or the run was cancelled; a deploy says which release serves now
 """
 
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class ConnectionFailedError(TagshipError):
 
 
 class CheckError(TagshipError):
-    """The server doesn't meet this deploy's needs; nothing was changed."""
+    """The server doesn't meet this deploy's needs; nothing was changed, or the deploy has undone its changes."""
 
     exit_code = 9
 
@@ -119,9 +119,9 @@ class MigrationError(TagshipError):
 
 
 class RolloutError(TagshipError):
-    """The new release didn't start or become ready, was rejected, or failed while held or a canary; an old one serves.
+    """The new release didn't start or become ready, was rejected, or failed during a hold or a canary.
 
-    So ends `dev.up` if a service doesn't become ready.
+    The old release serves. `dev.up` also ends this way if a service doesn't become ready.
     """
 
     exit_code = 12
@@ -202,7 +202,7 @@ class GitHubError(TagshipError):
 
 
 class UsageError(TagshipError):
-    """The command line names an unknown task or option (sysexits.h, EX_USAGE)."""
+    """The command line is wrong: an unknown task or option, or a value that it can't take (sysexits.h, EX_USAGE)."""
 
     exit_code = 64
 
