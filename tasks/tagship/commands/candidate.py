@@ -26,8 +26,8 @@ _WOULD = "Say what would be decided, and decide nothing."
 def url(_: Context, env: str = "", json: bool = False) -> None:
     """Print the link to the candidate that waits.
 
-    Of `deploy --hold` or `--canary`. It sets a cookie with which the URL leads to the candidate. Both end with it.
-    Whoever has the link sees the candidate.
+    Works while `deploy --hold` or `--canary` waits. The link sets a cookie, with which the URL leads to the candidate;
+    both end with the wait. Anyone who has the link sees the candidate.
     """
     from tagship.names import CANDIDATE_COOKIE
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LEAST, _MOST = 0.1, 99.9
 """The shares, in percent, that a canary may have."""
 
-HOLD = "Wait before the cutover, so long at most, e.g. `30m`, for `candidate.accept` or `candidate.reject`."
+HOLD = "Wait up to this long (e.g. `30m`) before the cutover, until `candidate.accept` or `candidate.reject` is run."
 CANARY = "Let `0.1%` to `99.9%` of all visitors try the new release before the cutover, and watch its errors."
 FOR = "How long the canary lasts, e.g. `10m`. Default: `release.canary.for`, 5 minutes."
 
@@ -59,7 +59,8 @@ def deploy(  # noqa: PLR0913 - its options
 ) -> None:
     """Deploy a commit to an environment.
 
-    Drops no request: starts the new release beside the old one, smoke-tests it, then switches traffic.
+    Drops no request, unless a service must stop first, which `--dry-run` says: starts the new release beside the old
+    one, smoke-tests it, then switches traffic.
     """
     from tagship.project import here
     from tagship.server import connection
@@ -120,8 +121,8 @@ def _terms(settings: Environment, said: str, lasts: str) -> Terms | None:
         share = 0
     if not _LEAST <= share <= _MOST:
         raise UsageError(
-            f"--canary {said} is no share of visitors.",
-            hint=f"write one from {_LEAST}% to {_MOST}%, like --canary 10%",
+            f"--canary {said} isn't a percentage from {_LEAST}% to {_MOST}%.",
+            hint="write it like --canary 10%",
         )
     how = settings.release.canary
     return Terms(share, _seconds("for", lasts) or how.for_, how.errors)

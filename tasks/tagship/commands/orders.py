@@ -94,7 +94,7 @@ def released(  # noqa: PLR0913 - a deploy's
 
 
 def tell(resolved: Resolution, progress: Progress) -> None:
-    """Show what is wrong with the variables and secrets, but refuses no deploy."""
+    """Print what is wrong with the variables and secrets; never refuse the deploy."""
     for line in resolved.notes:
         progress.note(line)
 
@@ -247,4 +247,7 @@ def of_branch(config: Config) -> Environment:
     for settings in config.environments.values():
         if branch and settings.branch == branch:
             return settings
-    raise ConfigError(f"No environment has the branch {branch!r}.", hint="pass --env NAME")
+    raise ConfigError(
+        f"No environment has the branch {branch!r}.",
+        hint=f"pass --env NAME; use one of: {', '.join(config.environments)}",
+    )

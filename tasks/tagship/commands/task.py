@@ -27,8 +27,8 @@ def task(*, changes: bool = True, trusts: bool = True, **how: Any) -> Callable[[
     Options have no short forms, because -d would mean --dirty in one task and --dry-run in another. Every option has a
     default; otherwise Invoke would take it for positional, and `deploy --help` for the environment "--help".
 
-    An option given empty is refused: `--to "$SHA"` with an unset variable would else go back to another release. So
-    that it is known from one that was left out, Invoke is told of None where a task has a text as the default.
+    An option given empty is refused: `--to "$SHA"` with an unset variable would otherwise go back to the wrong release.
+    To tell an empty option from a missing one, Invoke gets None as the default of text options.
     """
 
     def declare(body: Body) -> Any:  # noqa: ANN401 - as Invoke types its own
@@ -87,7 +87,9 @@ def _refuse(options: Mapping[str, Any]) -> None:
     if (wait := options.get("wait", 0)) < 0:
         raise UsageError(f"--wait {wait} is negative.", hint="pass 0 or more seconds")
     if (backup := options.get("backup", "")) not in {"", SKIP}:
-        raise UsageError(f"--backup {backup} means nothing.", hint=f"pass --backup {SKIP}, or leave it out")
+        raise UsageError(
+            f"--backup accepts only `{SKIP}`, not {backup}.", hint=f"pass --backup {SKIP}, or leave it out"
+        )
 
 
 SKIP = "skip"
@@ -97,6 +99,6 @@ EXPLAIN = "Print the plan as a shell script of docker commands and change nothin
 DRY_RUN = "Print the plan and change nothing."
 CHECK_IN = "Report this run to Sentry's monitor APP-{}-ENV; its schedule as five cron fields, in UTC."
 VERBOSE = "Print all that the build prints, while it builds."
-WAIT = "Seconds to wait for another deploy to end."
+WAIT = "Seconds to wait for another deploy to end. Default: 0, fail at once."
 DIRTY = "Use the uncommitted work tree, tagged SHA-dirty-HASH. Refused with `promote-from` or `approval: required`."
-BACKUP = "`skip`: make no backup before migrating, although `backups` is configured."
+BACKUP = "Only `skip`: migrate without the backup that `backups` would make."

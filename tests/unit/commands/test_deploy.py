@@ -73,7 +73,7 @@ def test_shipping_a_branch_of_no_environment_says_so(run: Run, monkeypatch: pyte
     ran = run("ship", "--json")
 
     assert (ran.code, ran.out) == (2, "")
-    assert "No environment has the branch 'feature/--x'" in ran.err
+    assert "No environment has the branch 'feature/--x'.\n  hint: pass --env NAME; use one of: staging, production" in ran.err
 
 
 def test_json_alone_is_on_stdout(run: Run, reach: Reach) -> None:
@@ -154,14 +154,17 @@ def test_a_migration_is_refused_where_none_is_configured(run: Run, committed: st
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--canary", "some"), "--canary some is no share of visitors"),
-        (("--canary", "0%"), "--canary 0% is no share"),
-        (("--canary", "100%"), "--canary 100% is no share of visitors.\n  hint: write one from 0.1% to 99.9%"),
-        (("--canary", "nan"), "--canary nan is no share"),
-        (("--canary", "nan%"), "--canary nan% is no share"),
-        (("--canary", "1e1%"), "--canary 1e1% is no share"),
-        (("--canary", "\u0661\u0660%"), "--canary \u0661\u0660% is no share"),
-        (("--canary", "0.1"), "--canary 0.1 is no share"),
+        (("--canary", "some"), "--canary some isn't a percentage"),
+        (("--canary", "0%"), "--canary 0% isn't a percentage"),
+        (
+            ("--canary", "100%"),
+            "--canary 100% isn't a percentage from 0.1% to 99.9%.\n  hint: write it like --canary 10%",
+        ),
+        (("--canary", "nan"), "--canary nan isn't a percentage"),
+        (("--canary", "nan%"), "--canary nan% isn't a percentage"),
+        (("--canary", "1e1%"), "--canary 1e1% isn't a percentage"),
+        (("--canary", "\u0661\u0660%"), "--canary \u0661\u0660% isn't a percentage"),
+        (("--canary", "0.1"), "--canary 0.1 isn't a percentage"),
         (("--canary", "10%", "--for", "0"), "--for 0 is no duration"),
         (("--canary", "10%", "--for", "\u0661\u0660m"), "--for \u0661\u0660m is no duration"),
         (("--canary", "10%", "--for", "long"), "--for long is no duration"),
