@@ -33,7 +33,7 @@ def cluster(place: Place, model: Mapping[str, Any], service: str) -> Cluster:
     if missing := [name for name in ("PGBACKREST_STANZA", DATA) if not given.get(name)]:
         raise ConfigError(
             f"Accessory {service} has no {', '.join(missing)}.",
-            hint="set up pgBackRest in its variables, as docs/point-in-time.md says",
+            hint="set up pgBackRest in its variables, as Tagship's docs/point-in-time.md says",
         )
     mounts = [
         (mount["target"], model["volumes"][mount["source"]]["name"])

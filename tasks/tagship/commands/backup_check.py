@@ -40,7 +40,7 @@ def check(_: Context, env: str = "", dry_run: bool = False, json: bool = False) 
     print(f"{store.url} takes backups.")
     for line in (
         "This identity can read backups." if readable else "This identity can't read backups; it needn't.",
-        "It can delete backups for good: see docs/backups.md for how to prevent that."
+        "It can delete backups for good: see Tagship's docs/backups.md for how to prevent that."
         if found.erases
         else "It can delete backups, but their old versions stay."
         if found.hides

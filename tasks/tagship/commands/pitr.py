@@ -177,7 +177,8 @@ def _service(session: Session, services: Mapping[str, Any]) -> str:
     if len(found) != 1:
         raise ConfigError(
             f"Accessories with PGBACKREST_STANZA: {', '.join(found) or 'none'}.",
-            hint="set it in the database's variables, as docs/point-in-time.md says, or set backups.database.service",
+            hint="set it in the database's variables, as Tagship's docs/point-in-time.md says, or set "
+            "backups.database.service",
         )
     return found[0]
 

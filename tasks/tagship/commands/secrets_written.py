@@ -72,7 +72,7 @@ def rotate(  # noqa: PLR0913 - its options
     """Give a secret a new value in its store.
 
     Says which services need a deploy. The running release keeps the old value until then, so the old value has to work
-    until then: docs/secrets.md says how.
+    until then: Tagship's docs/secrets.md says how.
     """
     from tagship.variables import secrets, writing
 

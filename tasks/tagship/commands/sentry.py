@@ -180,7 +180,7 @@ class _Printer:
 def _configured(config: Config, env: str) -> tuple[Environment, SentrySettings]:
     settings = config.environment(env)
     if settings.sentry is None:
-        raise ConfigError("tagship.yml has no `sentry`.", hint="add it; docs/sentry.md shows how")
+        raise ConfigError("tagship.yml has no `sentry`.", hint="add it; Tagship's docs/sentry.md shows how")
     return settings, settings.sentry
 
 

@@ -24,7 +24,8 @@ def findings(new: Rendered, observed: Observed, plan: Plan = ()) -> Iterator[str
     if running and observed.live and observed.standing(observed.live) is None and observed.live != new.name:
         yield (
             f"{observed.live!r} is live according to the edge's file but has no containers; {', '.join(running)} runs. "
-            "Decide which is right: stop the running one, or write its name into `live` (docs/how-a-deploy-goes.md)."
+            "Decide which is right: stop the running one, or write its name into `live`, as Tagship's "
+            "docs/how-a-deploy-goes.md says."
         )
     if observed.routing.taken and shape.routes:
         yield f"{observed.routing.taken} on this server: change `url`, so that this environment has its own host name."

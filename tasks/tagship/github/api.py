@@ -28,7 +28,7 @@ _MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
 
 _HINTS = {
     401: "check the token in GITHUB_TOKEN",
-    403: "give the token the rights that docs/github-action.md lists",
+    403: "give the token the rights that Tagship's docs/github-action.md lists",
     404: "check GITHUB_REPOSITORY, the name, and that the token may see it",
 }
 

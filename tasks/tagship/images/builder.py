@@ -77,7 +77,7 @@ def problems(
         known.get(GITHUB_CACHE[0]) and (known.get(GITHUB_CACHE[1]) or known.get(GITHUB_CACHE[2]))
     ):
         text = "build.cache: gha needs ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL, which this process doesn't have."
-        yield text, "pass them to the step, as docs/builds.md shows, or use build.cache: registry"
+        yield text, "pass them to the step, as Tagship's docs/builds.md shows, or use build.cache: registry"
     if settings.attests and not builder.containerd:
         keys = " and ".join(
             f"build.{key}" for key in ("provenance", "sbom") if getattr(settings, key) not in {"none", False}

@@ -33,7 +33,7 @@ def load(path: Path = Path(FILE)) -> Config:
     except FileNotFoundError:
         raise ConfigError(
             f"There is no {path} here{' or in a folder above' if path == Path(FILE) else ''}.",
-            hint="run this in your project, or set TAGSHIP_CONFIG",
+            hint="run `tagship init` here, or change to the project's folder; TAGSHIP_CONFIG names another file",
         ) from None
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.", hint="check what TAGSHIP_CONFIG names") from None
@@ -48,7 +48,7 @@ def load(path: Path = Path(FILE)) -> Config:
         lines = (f"{path}:{line}: {key} already appears at line {first}." for line, key, first in doubled)
         raise ConfigError("\n".join(lines), hint="keep one of them")
     if other := list(_no_texts(node)):
-        lines = (f"{path}:{line}: {key} is no text for YAML." for line, key in other)
+        lines = (f"{path}:{line}: YAML doesn't read the key {key} as text." for line, key in other)
         raise ConfigError("\n".join(lines), hint="put it in quotes")
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}:1: expected a mapping.", hint="start with `app: NAME`")
@@ -58,7 +58,7 @@ def load(path: Path = Path(FILE)) -> Config:
         raise _explained(path, node, error) from None
     if wrong := list(preview_rules.findings(config)):
         lines = (f"{path}:{yaml_lines.line(node, keys)[0]}: {'.'.join(keys)}: {said}." for keys, said in wrong)
-        raise ConfigError("\n".join(lines), hint="see docs/previews.md")
+        raise ConfigError("\n".join(lines), hint="see Tagship's docs/previews.md")
     return config
 
 
@@ -105,7 +105,7 @@ def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str, int]]:
 
 
 def _no_texts(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    """Keys that YAML takes for a truth, a number or a time, such as `on`: line and key."""
+    """Keys that YAML reads as a boolean, a number or a time, such as `on`: line and key."""
     for mapping in _mappings(node):
         for key, _ in mapping.value:
             if key.tag not in _TEXTS:
@@ -142,7 +142,11 @@ def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> Co
             text = f"{'.'.join(map(str, location))}: {_said(problem, location)}"
             problems[yaml_lines.line(node, location)[0], text] = None
     lines = [f"{path}:{line}: {text}" for line, text in sorted(problems)]
-    return ConfigError("\n".join(lines), hint="see docs/reference.md for every key")
+    clear = all(_MEANT in line for line in lines)
+    return ConfigError("\n".join(lines), hint="" if clear else "see Tagship's docs/reference.md for every key")
+
+
+_MEANT = "; did you mean "
 
 
 _SHAPES = {
@@ -170,7 +174,7 @@ _LIMITS = {
     "literal_error": "write {expected}",
     "finite_number": "write a number",
 }
-"""The same of what is out of bounds."""
+"""The same for values out of range."""
 
 
 def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
@@ -179,9 +183,7 @@ def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
     match problem["type"]:
         case "extra_forbidden":
             near = difflib.get_close_matches(key, known, 1)
-            return (
-                f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known: {', '.join(sorted(known))}"
-            )
+            return f"unknown key{_MEANT}{near[0]}?" if near else f"unknown key; known: {', '.join(sorted(known))}"
         case "missing":
             return "is missing"
         case "string_pattern_mismatch":
@@ -196,7 +198,7 @@ def _said(problem: Mapping[str, Any], location: list[Any]) -> str:
 def _wanted(kind: str, problem: Mapping[str, Any]) -> str:
     """What to write instead; empty if pydantic's message says it."""
     if kind == "string_type" and isinstance(problem["input"], int | float):
-        return "write a text, in quotes if YAML takes it for something else"
+        return "write a text, in quotes if YAML reads it as something else"
     if kind in _SHAPES:
         return f"write {_SHAPES[kind]}"
     return _LIMITS[kind].format(**problem.get("ctx", {})) if kind in _LIMITS else ""

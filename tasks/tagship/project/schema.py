@@ -263,7 +263,7 @@ class Config(Settings):
 
     app: Slug = Field(description="The application's name: a-z, 0-9 and -.")
     build: BuildSettings = Field(
-        default_factory=BuildSettings, description="Caches and attestations of builds: docs/builds.md."
+        default_factory=BuildSettings, description="Caches and attestations of builds: Tagship's docs/builds.md."
     )
     test: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its tests.")
     lint: dict[Slug, Suite] = Field(default_factory=dict, description="Component → its linters.")
@@ -273,7 +273,7 @@ class Config(Settings):
     dev: DevSettings = Field(default_factory=DevSettings, description="The application on the developer's machine.")
     environments: dict[Word, Environment] = Field(min_length=1, description="Where releases run.")
     previews: PreviewSettings | None = Field(
-        default=None, description="Throw-away environments of pull requests: docs/previews.md."
+        default=None, description="Throw-away environments of pull requests: Tagship's docs/previews.md."
     )
 
     def environment(self, name: str) -> Environment:

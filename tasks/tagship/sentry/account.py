@@ -44,7 +44,7 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
     if lacking:
         raise ConfigError(
             f"Sentry is configured, but {', '.join(lacking)} is not set.",
-            hint="set it; docs/sentry.md says where to get it",
+            hint="set it; Tagship's docs/sentry.md says where to get it",
         )
     if not re.fullmatch(r"[!-~]+", token):
         raise ConfigError(f"{TOKEN} has invalid characters.", hint="paste it again")

@@ -169,7 +169,7 @@ class SentryApi:
 
 _HINTS = {
     401: "check SENTRY_AUTH_TOKEN, which must be from this server",
-    403: "add the missing scope to the token; docs/sentry.md lists the scopes",
+    403: "add the missing scope to the token; Tagship's docs/sentry.md lists the scopes",
     404: "check that the organization and the projects are spelt as in Sentry's URLs, and that the token may see them",
 }
 

@@ -100,7 +100,7 @@ def _paired(settings: SourceMaps, folder: Path) -> tuple[str, ...]:
     if not ids & known:
         raise SentryError(
             f"No bundle in {settings.served} has a source map in {settings.maps} with the same debug id.",
-            hint="inject debug ids when the image is built; docs/sentry.md shows how",
+            hint="inject debug ids when the image is built; Tagship's docs/sentry.md shows how",
         )
     return (
         *([f"{len(ids - known)} bundles of {settings.served} have no source map"] if ids - known else ()),

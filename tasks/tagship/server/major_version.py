@@ -34,7 +34,7 @@ def refuse_jump(engine: Engine, there: Iterable[Container], image: str) -> None:
         if before and before != after:
             raise CheckError(
                 f"{container.service} has the data of PostgreSQL {before}, but {image} is PostgreSQL {after}.",
-                hint=f"keep it on {before}; a dump moves the data to {after}, as docs/everyday.md shows",
+                hint=f"keep it on {before}; a dump moves the data to {after}, as Tagship's docs/everyday.md shows",
             )
 
 

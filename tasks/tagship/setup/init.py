@@ -187,10 +187,11 @@ def _migrations(project: Project, placed: Places) -> tuple[tuple[str, Migrations
                 return None, [
                     f"{name} has Django's migrations, but no service is a database. If it is managed, add {managed}."
                 ]
-            untried = "" if how.name in {"Django", "Alembic"} else " Its commands are untried: docs/migrations.md."
+            tried = how.name in {"Django", "Alembic"}
+            untried = "" if tried else " Its commands are untried: Tagship's docs/migrations.md."
             return (name, how), [f"{name} has {how.name}'s migrations, which a deploy applies.{untried}"]
         if other := toolchains.unknown_migrations(context):
-            return None, [f"{name} has {other}'s migrations: docs/migrations.md says which commands to give."]
+            return None, [f"{name} has {other}'s migrations: Tagship's docs/migrations.md says which commands to give."]
     return None, []
 
 

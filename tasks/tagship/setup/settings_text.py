@@ -9,7 +9,7 @@ from tagship.setup.toolchains import Migrations, Suite
 
 _HEAD = """\
 # How to ship {title}. The Compose file describes the application; this file says where it runs.
-# Every key: docs/reference.md of Tagship.
+# Every key: Tagship's docs/reference.md.
 app: {app}
 registry: embedded # needs no account; or REGISTRY/NAME
 compose: {compose}

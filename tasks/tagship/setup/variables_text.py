@@ -91,7 +91,7 @@ def files(values: Values, needed: Mapping[str, Need], given: Given) -> tuple[dic
     if secrets:
         todo.append(
             f"Give each server's deploy its secrets, {', '.join(secrets)}: as variables of the process that deploys, "
-            "or from a store (docs/secrets.md)."
+            "or from a store (Tagship's docs/secrets.md)."
         )
     return written, todo
 

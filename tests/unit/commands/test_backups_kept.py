@@ -179,7 +179,7 @@ def test_checks_what_protects_the_backups(store: Path, run: Run) -> None:
     said = run("backup.check", "--env", "staging").out
 
     assert "This identity can read backups." in said
-    assert "It can delete backups for good: see docs/backups.md" in said
+    assert "It can delete backups for good: see Tagship's docs/backups.md" in said
     assert list(store.parent.iterdir()) == []
 
 

@@ -96,7 +96,7 @@ def loaded(path: Path, text: str) -> Config | None:
         return config_file.load(path)
     except ConfigError as error:
         assert error.problem.startswith(str(path))
-        assert error.hint
+        assert error.hint or "did you mean " in error.problem
         return None
 
 

@@ -98,6 +98,16 @@ def test_an_unknown_key_names_line_and_nearest_key(load: Load) -> None:
     assert problem(load, LEAST + "regsitry: x\n") == "tagship.yml:4: regsitry: unknown key; did you mean registry?"
 
 
+def test_the_reference_is_named_unless_every_key_has_a_nearest_one(load: Load) -> None:
+    with pytest.raises(ConfigError) as clear:
+        load(LEAST + "regsitry: x\nkepe: 3\n")
+    with pytest.raises(ConfigError) as unclear:
+        load(LEAST + "regsitry: x\nkeep: 0\n")
+
+    assert clear.value.hint == ""
+    assert unclear.value.hint == "see Tagship's docs/reference.md for every key"
+
+
 def test_an_unknown_key_deep_inside_names_its_own_line(load: Load) -> None:
     said = problem(
         load,
@@ -255,7 +265,7 @@ def test_no_file_says_where_to_run() -> None:
     with pytest.raises(ConfigError, match=r"There is no nowhere/tagship\.yml here") as caught:
         config_file.load(Path("nowhere/tagship.yml"))
 
-    assert "run this in your project" in caught.value.hint
+    assert "run `tagship init` here" in caught.value.hint
 
 
 def test_a_registry_is_named_without_its_scheme(load: Load) -> None:
