@@ -28,9 +28,17 @@ TagshipError                1   any error below
 └── StoppedError          130   Ctrl-C, or the run was cancelled; a deploy says which release serves now
 """
 
+import re
 from collections.abc import Callable
 
 from invoke.exceptions import Exit
+
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
+
+
+def plain(error: BaseException) -> str:
+    """What an error says, without the system's number for it; its kind if it says nothing."""
+    return _NUMBER.sub("", str(error)) or type(error).__name__
 
 
 class TagshipError(Exit):

@@ -31,6 +31,12 @@ def test_what_is_known_only_later_is_said_too() -> None:
     assert (error.status, error.code) == (500, 14)
 
 
+def test_what_the_system_says_is_told_without_its_number() -> None:
+    assert errors.plain(FileNotFoundError(2, "No such file or directory")) == "No such file or directory"
+    assert errors.plain(OSError("Proxy: [Errno -2] Name not known")) == "Proxy: Name not known"
+    assert errors.plain(TimeoutError()) == "TimeoutError"
+
+
 def test_every_kind_has_an_exit_code_of_its_own() -> None:
     codes = [kind.exit_code for kind in KINDS]
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tagship.errors import SmokeTestError
+from tagship.errors import SmokeTestError, plain
 from tagship.names import MAINTENANCE, RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
 from tagship.system import direct
@@ -66,7 +66,7 @@ def _problem(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
     except TimeoutError:
         return f"{check.method} {check.path}: no answer within {within:.3g} s"
     except (OSError, http.client.HTTPException) as error:
-        return f"{check.method} {check.path}: {error or type(error).__name__}"
+        return f"{check.method} {check.path}: {plain(error)}"
     except ValueError as error:  # a path that isn't ASCII, or an unclosed quote
         return f"{check.run or f'{check.method} {check.path}'}: {error}"
 

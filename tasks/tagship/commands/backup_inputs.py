@@ -12,7 +12,7 @@ from tagship.backups.manifest import MANIFEST, Manifest
 from tagship.backups.postgres import Server
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
-from tagship.errors import ConfigError, LockedError
+from tagship.errors import ConfigError, LockedError, plain
 from tagship.images import pulls
 from tagship.project import here
 from tagship.project.backup_settings import BackupSettings
@@ -89,7 +89,9 @@ def identities(path: str) -> list[Any]:
         try:
             text = Path(path).expanduser().read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} can't be read: {error}.", hint="pass a file that age-keygen wrote") from None
+            raise ConfigError(
+                f"{path} can't be read: {plain(error)}.", hint="pass a file that age-keygen wrote"
+            ) from None
     if not text:
         raise ConfigError("No private key is given.", hint=f"pass --identity FILE, or set {IDENTITY} to the key")
     redaction.conceal(line for line in text.splitlines() if line and not line.startswith("#"))

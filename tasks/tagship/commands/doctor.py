@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,13 +31,15 @@ def doctor(_: Context, env: str = "", json: bool = False) -> None:
     from tagship.setup.report import Mark
 
     found: list[Check] = []
+    before: Check | None = None
     for title, checks in _parts(env):
         if not json:
             print(f"{chr(10) if found else ''}{title}")
         for check in checks:
             found.append(check)
             if not json:
-                _say(check)
+                _say(check, before)
+            before = check
     failed = [check for check in found if check.mark is Mark.BAD]
     unknown = sum(check.mark is Mark.UNKNOWN for check in found)
     if json:
@@ -73,15 +76,17 @@ def _parts(env: str) -> Iterator[tuple[str, Iterator[Check]]]:
         yield f"{env}, {chosen[0].engine}", server_checks.checks(chosen[0], folder)
 
 
-def _say(check: Check) -> None:
+def _say(check: Check, before: Check | None) -> None:
+    """Print a check. What to do stands once for several lines of one error, and a file's name isn't repeated."""
     from tagship.reporting import table
 
-    indent = " " * 17
+    indent, same = " " * 17, before is not None and (before.name, before.todo) == (check.name, check.todo)
+    text = re.sub(rf"^{re.escape(check.name)}:(\d+): ", r"line \1: ", check.text)
     lines = textwrap.wrap(
-        check.text, table.width(), initial_indent=f"  {check.mark} {check.name:12} ", subsequent_indent=indent,
+        text, table.width(), initial_indent=f"  {check.mark} {check.name:12} ", subsequent_indent=indent,
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip
-    if check.todo and check.mark != "✓":
+    if check.todo and check.mark != "✓" and not same:
         lines += textwrap.wrap(
             f"→ {check.todo}", table.width(), initial_indent=indent, subsequent_indent=f"{indent}  ",
             break_on_hyphens=False, break_long_words=False,

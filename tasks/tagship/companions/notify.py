@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
+from tagship.errors import plain
 from tagship.project.beside_settings import Receiver
 from tagship.reporting import redaction
 from tagship.system import web
@@ -76,7 +77,7 @@ def tell(receivers: Sequence[Receiver], news: News) -> tuple[str, ...]:
         except TooLateError:
             remarks.append(f"{receiver.to} was not told: no answer within {WITHIN:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, the deploy is done
-            remarks.append(f"{receiver.to} was not told: {redaction.hide_secrets(str(error) or type(error).__name__)}")
+            remarks.append(f"{receiver.to} was not told: {redaction.hide_secrets(plain(error))}")
     return tuple(remarks)
 
 

@@ -4,7 +4,7 @@ import socket as sockets
 from pathlib import Path
 from typing import Protocol
 
-from tagship.errors import ConnectionFailedError
+from tagship.errors import ConnectionFailedError, plain
 
 _DIAL_WITHIN = 10.0
 
@@ -52,6 +52,6 @@ class Here:
     def explain(self, error: Exception) -> ConnectionFailedError:
         """The error: nothing listens on the socket, or the user may not use it."""
         return ConnectionFailedError(
-            f"The engine at {self._path} doesn't answer: {str(error) or type(error).__name__}.",
+            f"The engine at {self._path} doesn't answer: {plain(error)}.",
             hint="check that Docker runs there and that you may use its socket",
         )

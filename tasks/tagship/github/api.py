@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tagship.errors import ConfigError, GitHubError
+from tagship.errors import ConfigError, GitHubError, plain
 from tagship.system import web
 
 PUBLIC = "https://api.github.com"
@@ -164,7 +164,7 @@ class Repository:
             try:
                 reply = self._request(method, where, body)
             except OSError as error:
-                problem = str(error) or type(error).__name__
+                problem = plain(error)
                 if method == "POST":  # GitHub may already have done it
                     break
                 self._sleep(2.0**attempt / 2)

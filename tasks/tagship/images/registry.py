@@ -14,7 +14,7 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tagship.errors import RegistryError
+from tagship.errors import RegistryError, plain
 from tagship.images.credentials import credentials
 from tagship.names import Digest
 from tagship.system import web
@@ -141,7 +141,7 @@ class Registry:
             raise RegistryError(f"{self.host} can't be reached over HTTPS: {error}.", hint=_INSECURE) from error
         except OSError as error:
             raise UnreachableRegistryError(
-                f"The registry {self.host} doesn't answer: {error}.",
+                f"The registry {self.host} doesn't answer: {plain(error)}.",
                 hint="check `registry` in tagship.yml, and that it runs",
             ) from error
 
@@ -179,7 +179,8 @@ class Registry:
             ) from error
         except OSError as error:
             raise UnreachableRegistryError(
-                f"{where} doesn't answer: {error}.", hint="check that it runs: the registry sends everybody there"
+                f"{where} doesn't answer: {plain(error)}.",
+                hint="check that it runs: the registry sends everybody there",
             ) from error
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tagship.errors import SentryError
+from tagship.errors import SentryError, plain
 from tagship.sentry.account import Account
 from tagship.sentry.health import Sessions
 from tagship.source.git import Commit
@@ -156,7 +156,7 @@ class SentryApi:
             within = min(WITHIN, self._until.left)
             reply = web.request(method, f"{self._account.url}/api/0{path}", headers, data, within=within)
         except (OSError, ValueError) as error:
-            raise SentryError(f"Sentry doesn't answer: {error or type(error).__name__} ({asked}).") from None
+            raise SentryError(f"Sentry doesn't answer: {plain(error)} ({asked}).") from None
         if reply.status >= http.client.MULTIPLE_CHOICES:  # what changes something follows no redirect
             message = self._account.hide(reply.body[:200].decode(errors="replace").strip())
             hint = _HINTS.get(reply.status, "")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from tagship.errors import ConnectionFailedError
+from tagship.errors import ConnectionFailedError, plain
 from tagship.server.ssh import Connection
 
 RECONNECT_WITHIN = 20.0
@@ -75,7 +75,7 @@ class Tunnel:
                 hint=f"check that Docker is running; `sudo usermod -aG docker {user}` lets {user} use it",
             )
         return ConnectionFailedError(
-            f"Docker at {self.engine} doesn't answer: {str(error) or type(error).__name__}.",
+            f"Docker at {self.engine} doesn't answer: {plain(error)}.",
             hint="check that it is running there",
         )
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from tagship.errors import CheckError
+from tagship.errors import CheckError, plain
 from tagship.names import LABEL
 from tagship.project.schema import Environment
 from tagship.setup.report import Check, bad, good, unknown
@@ -72,7 +72,7 @@ def certificate(settings: Environment, *, edge: bool) -> Iterator[Check]:
         return
     except (OSError, KeyError, UnicodeError) as error:
         if edge:
-            text = f"{host}:{port} doesn't answer: {error}."
+            text = f"{host}:{port} doesn't answer: {plain(error)}."
             yield bad("certificate", text, "open the port in the firewall", CheckError)
         else:
             yield unknown("certificate", "There is no edge yet; it gets a certificate with the first deploy.")

@@ -59,6 +59,8 @@ def test_a_faulty_tagship_yml_is_a_failed_check_for_each_of_its_lines(run: Run, 
 
     assert ran.code == ConfigError.exit_code
     assert ran.out.count("✗ tagship.yml") == 2
+    assert "✗ tagship.yml  line 2: keep: 0 isn't valid" in ran.out
+    assert ran.out.count("→ see Tagship's docs/reference.md") == 1
 
 
 def test_json_has_every_check_and_nothing_else_on_stdout(run: Run, checks: list[Check]) -> None:
