@@ -136,7 +136,7 @@ class Exchange:
             code = self._ended(container)
             words = containers.last_words(self._engine, container)
         if code:
-            raise BackupError(f"The files of {self._folder.part.name} can't be exchanged ({code}):\n{words}")
+            raise BackupError(f"The files of {self._folder.part.name} can't be swapped ({code}):\n{words}")
         return bool(words)
 
     def keep(self, kept: str) -> None:

@@ -78,7 +78,7 @@ def most(keep: Keep) -> int:
 
 
 def _unfinished(backup: Backup, counted: Sequence[Backup], now: datetime) -> Decision:
-    """It goes once it can't be running: by the clock, and because a later one has succeeded since, should that lie."""
+    """It goes when it is a day old and a later backup has succeeded; the second test guards against a wrong clock."""
     if now - backup.at < MAY_RUN:
         return Decision(backup, stays=True, why="unfinished, may still run")
     if not counted or counted[0].at < backup.at:

@@ -134,7 +134,7 @@ def restore(  # noqa: PLR0913 - its options
     """Restore a backup beside the old data, then swap.
 
     Loads it into a new database, compares it with the backup, then swaps both; the site answers 503 meanwhile. The old
-    database is kept under another name. The files of volumes and Redis are exchanged likewise, and the old ones kept.
+    database is kept under another name. The files of volumes and Redis are swapped likewise, and the old ones kept.
     """
     from tagship.commands.restore import RestoreOrder, restored
     from tagship.project import here

@@ -1,4 +1,4 @@
-"""Builds the orders for `rollback`: which release it goes to, and what it asks before data is lost."""
+"""Builds the orders for `rollback`, for the release that deploy/rollback.py chooses; asks before data is lost."""
 
 import dataclasses
 import sys

@@ -87,7 +87,7 @@ class Restored:
         for part in self.parts:
             lines += [
                 f"Lay the files of {part} beside the old ones",
-                f"Stop what uses {part}, exchange its files, and start it again",
+                f"Stop what uses {part}, swap its files, and start it again",
                 f"Move the old files of {part} into a volume of their own",
             ]
         return "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
@@ -218,7 +218,7 @@ class _Work:
             raise
 
     def _exchange(self, files_: Replacement, backup: Manifest) -> str:
-        with uninterrupted(), self._progress.step(f"Exchange the files of {files_.name}"):
+        with uninterrupted(), self._progress.step(f"Swap the files of {files_.name}"):
             kept = files_.swap()
             self._replaced.append(files_.name)
             old = f"; old files kept in volume {kept}" if kept else ""

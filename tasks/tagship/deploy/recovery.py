@@ -60,8 +60,8 @@ class Recovery:
     def _good(self, now: Observed) -> GoodRelease:
         """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs.
 
-        Or is only stopped, if the other one failed: a killed deploy may have been replacing a service that never runs
-        twice.
+        If the other one failed, the proven one may also be stopped: a killed deploy may have been replacing a service
+        that never runs twice.
         """
         before = self.before
         proven = now.standing(before.good)

@@ -34,7 +34,7 @@ class Former:
 
 
 FIRST = Former()
-"""There is none."""
+"""No former release: the first deploy."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def way_back(
     record = environment.release(plan.of)
     if plan.way is Way.RESTORE or record is None:
         why = "; ".join(plan.why) if plan.way is Way.RESTORE else f"the record of {plan.of} can't be read"
-        problem = f"Going back to {to} needs the database of before {plan.since}: {why}."
+        problem = f"Going back to {to} needs the database as it was before {plan.since}: {why}."
         if plan.backup.startswith("rds:"):
             snapshot = f"restore the snapshot {plan.backup.removeprefix('rds:')} in RDS"
             raise CheckError(problem, hint=f"{snapshot}, which loses what was written since, then {keep}")

@@ -91,7 +91,7 @@ class State:
             disk_free, memory_free = int(disk.split()[3]) * 1024, int(memory.split()[1]) * 1024
         except (ValueError, IndexError):
             raise EngineError(
-                "The edge's container doesn't say what it should.", hint="run `docker logs tagship-edge` on the server"
+                "The edge's state can't be parsed.", hint="run `docker logs tagship-edge` on the server"
             ) from None
         self._http = application(answered(served.encode()))
         return Files(

@@ -94,8 +94,8 @@ class Edge(State):
         `own`: the routes to serve afterwards if it was held already, by a restore that was killed. With `on`, and
         without an error, it stays so afterwards, until a deploy or a rollback cuts over.
 
-        Whoever is killed in here leaves the answer in place, and the next deploy or rollback restores the routes. So
-        does one that runs in here; then they are left as it set them.
+        If the process is killed in this block, the 503 stays until the next deploy or rollback. If a deploy inside the
+        block sets routes, they stay.
         """
         before = sites.served(application(self._admin("GET", SERVED)), self.place)
         held = sites.held(before)

@@ -180,7 +180,7 @@ class Settings(Table):
     registry: Prefix = Field(default="", description="Repository prefix, or `embedded`; the tag is always the SHA.")
     registry_insecure: bool = Field(
         default=False,
-        description="Whether to use HTTP, with passwords in clear. A registry on this machine may always use it.",
+        description="Whether to use HTTP, with passwords unencrypted. A registry on this machine may always use it.",
     )
     registry_image: str = Field(default="registry:2", description="Image of the embedded registry.")
     compose: Strings = Field(default=("docker-compose.yml",), description="Compose files, merged in this order.")
@@ -236,7 +236,7 @@ class Environment(Settings):
     app: Slug = Field(default="unnamed", exclude=True, description="The application's name, as the top level says.")
     engine: Reachable = Field(
         pattern=r"^(local|ssh://\S+)$",
-        description="`local`, or ssh://[USER@]HOST[:PORT][/SOCKET], which is /var/run/docker.sock by itself.",
+        description="`local`, or ssh://[USER@]HOST[:PORT][/SOCKET]; default socket: /var/run/docker.sock.",
     )
     url: Reachable = Field(
         pattern=r"^https?://[^/\s]+/?$", description="The URL where people reach it, http:// or https://HOST[:PORT]."
@@ -248,7 +248,8 @@ class Environment(Settings):
     branch: str = Field(default="", description="Pushes to this branch are deployed here.")
     promote_from: str = Field(
         default="",
-        description="Where a release must be proven first. So far this only refuses uncommitted changes.",
+        description="The environment where releases go first. It isn't checked yet whether they did; so far, this only "
+        "refuses uncommitted changes.",
     )
     approval: Literal["none", "required"] = Field(default="none", description="Whether a person must approve deploys.")
 

@@ -21,7 +21,7 @@ class Watch:
         self._before = {c.id: containers.restarts(engine, c.id) for c in containers.of(engine, release)}
 
     def look(self, when: str) -> None:
-        """Raises RolloutError with the last words of a container with which something is wrong. `when`: for that."""
+        """Raises RolloutError with the last log lines of a failing container; `when` completes the sentence."""
         for container in containers.of(self._engine, self._release):
             if wrong := self._wrong(container):
                 words = redaction.hide(containers.last_words(self._engine, container.id), self._secrets)

@@ -41,12 +41,12 @@ class Where:
 
     @classmethod
     def of(cls, uri: str) -> "Where":
-        """Read a URI. Raises ConfigError, also for an address that would send tokens in clear over a network."""
+        """Read a URI. Raises ConfigError, also for an address that would send tokens unencrypted over a network."""
         parts = urlsplit(uri)
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         path = f"{parts.netloc}{parts.path}".strip("/")
         if "@" in parts.netloc or parts.fragment or "/" not in path or given.keys() - _OPTIONS:
-            raise ConfigError(f"secrets: {_harmless(uri)!r} names no secret of Vault.", hint=f"write {FORM}")
+            raise ConfigError(f"secrets: {_harmless(uri)!r} isn't a Vault URI.", hint=f"write {FORM}")
         address = (given.pop("address", "") or os.environ.get("VAULT_ADDR", "")).rstrip("/")
         if not address:
             raise ConfigError(
@@ -56,7 +56,7 @@ class Where:
         if host.scheme not in {"http", "https"} or not host.hostname or "@" in host.netloc:
             raise ConfigError("Vault's address isn't a URL of http or https.", hint="write https://HOST:8200")
         if host.scheme == "http" and not web.is_loopback(address):
-            raise ConfigError(f"{address} would get Vault's token in clear.", hint="use https://")
+            raise ConfigError(f"{address} would get Vault's token unencrypted.", hint="use https://")
         given.setdefault("namespace", os.environ.get("VAULT_NAMESPACE", ""))
         return cls(path, address, **given)
 
