@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagship.project.schema import Config, Settings
-from tagship.release import references
+from tagship.source import references
 from tagship.variables import files as variables
 from tagship.variables.stores import environment as environment_store
 from tagship.variables.stores.environment import SHELLS_OWN

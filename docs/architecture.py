@@ -27,7 +27,6 @@ REASONS = {
     ("deploy", "time"): "the monotonic clock, for how long something took",
     ("migrations.ask_django", "django"): "the file runs in the application's container",
     ("migrations.inspection", "importlib.resources"): "reads that file",
-    ("release.references", "pathlib"): "reads the Compose files of the folder that its caller gives",
 }
 """A folder or file of them, another module that it may import, and why."""
 

@@ -172,7 +172,7 @@ def _pair(variable: str) -> tuple[str, str]:
 def _secrets(settings: Environment, root: Path) -> list[str]:
     """The names in an environment's Compose files that its variables don't define."""
     from tagship.github import workflows as starters
-    from tagship.release import references
+    from tagship.source import references
     from tagship.variables import files as variables
 
     known = variables.read([name for name in settings.variables if (root / name).is_file()], root)
@@ -181,7 +181,7 @@ def _secrets(settings: Environment, root: Path) -> list[str]:
 
 def _rendered(config: Config, action: starters.Action, root: Path) -> dict[str, str]:
     from tagship.github import workflows as starters
-    from tagship.release import references
+    from tagship.source import references
 
     secrets = {name: _secrets(each, root) for name, each in config.environments.items()}
     if config.previews:
@@ -195,8 +195,8 @@ def _lacking(repo: Repository, environments: Iterable[str]) -> dict[str, list[st
     from tagship.errors import GitHubError
     from tagship.github import workflows as starters
     from tagship.project import here
-    from tagship.release import references
     from tagship.release.references import Need
+    from tagship.source import references
 
     config, root = here.config(), here.folder()
     if not any(settings.branch for settings in config.environments.values()):

@@ -1,21 +1,16 @@
 """Finds the variables that Compose files refer to, and whether each needs a value.
 
-`of` reads the merged model; `in_files` reads the files themselves, where Compose may be missing. Both count `${NAME}`
-wherever Compose interpolates it, bare names in `environment` and `args`, and `environment:` of secrets and configs.
+It counts `${NAME}` wherever Compose interpolates it, bare names in `environment` and `args`, and `environment:` of
+secrets and configs.
 """
 
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import yaml
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE = re.compile(rf"\$(?:\{{(?P<braced>{_NAME})(?P<operator>:?[-?+]\}}?)?|(?P<plain>{_NAME}))")
-_LINKS = 100
-"""The most files to follow, so that two files that include each other come to an end."""
 
 
 class Need(enum.IntEnum):
@@ -50,52 +45,15 @@ def of(model: Mapping[str, Any], files: Mapping[str, str]) -> Needs:
     Compose interpolates the content of env_files, but not that of configs.
     """
     found: Needs = {}
-    for path in _env_files(model):
-        _add(found, _in_text(files.get(path, "")))
+    for path in env_files(model):
+        add(found, _in_text(files.get(path, "")))
     for name, need in (*_mentioned(model), *_passed_on(model), *_sources(model)):
-        _add(found, {name: need})
+        add(found, {name: need})
     return found
 
 
-def in_files(compose: Iterable[str], folder: Path) -> Needs:
-    """The variables of Compose files, and of every file that they name in `include`, `extends` and `env_file`.
-
-    This may be more than `of` finds, because nothing is merged. A missing file counts as empty; in a file that isn't
-    YAML, every `${NAME}` counts.
-    """
-    found: Needs = {}
-    for path, model in _models(compose, folder):
-        _add(found, of(model, {name: _text(path.parent / name) for name in _env_files(model)}))
-    return found
-
-
-def build_secrets(compose: Iterable[str], folder: Path) -> list[str]:
-    """The variables of build secrets in the same files."""
-    known, used = dict[str, str](), set[str]()
-    for _, model in _models(compose, folder):
-        items = (model.get("secrets") or {}).items()
-        known |= {key: str(item["environment"]) for key, item in items if item and item.get("environment")}
-        for service in _services(model):
-            build = service.get("build")
-            wanted = build.get("secrets") if isinstance(build, Mapping) else None
-            used |= {str(item.get("source")) if isinstance(item, Mapping) else str(item) for item in wanted or ()}
-    return sorted({variable for key, variable in known.items() if key in used})
-
-
-def _models(compose: Iterable[str], folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Each document of Compose files and of those that they include or extend, with its file."""
-    waiting, seen = [folder / name for name in compose], set[Path]()
-    while waiting and len(seen) < _LINKS:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        for model in _documents(path):
-            yield path, model
-            waiting += [path.parent / name for name in _linked(model)]
-
-
-def _add(found: Needs, more: Mapping[str, Need]) -> None:
+def add(found: Needs, more: Mapping[str, Need]) -> None:
+    """Add variables to those found; the stricter need counts."""
     for name, need in more.items():
         found[name] = max(need, found.get(name, need))
 
@@ -107,7 +65,7 @@ def _in_text(text: str) -> Needs:
         need = _NEEDS[operator.removesuffix("}")]
         if need is Need.DEFAULTED and operator.endswith("}"):
             need = Need.OPTIONAL  # `${NAME:-}`
-        _add(found, {match["braced"] or match["plain"]: need})
+        add(found, {match["braced"] or match["plain"]: need})
     return found
 
 
@@ -118,7 +76,7 @@ def _mentioned(model: Mapping[str, Any]) -> Iterator[tuple[str, Need]]:
 
 def _passed_on(model: Mapping[str, Any]) -> Iterator[tuple[str, Need]]:
     """`environment: [NAME]` and `args: {NAME: }`: passed on if they have a value."""
-    for service in _services(model):
+    for service in services(model):
         build = service.get("build")
         for given in (service.get("environment"), build.get("args") if isinstance(build, Mapping) else None):
             if isinstance(given, Mapping):
@@ -135,18 +93,21 @@ def _sources(model: Mapping[str, Any]) -> Iterator[tuple[str, Need]]:
                 yield str(item["environment"]), Need.SET
 
 
-def _services(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def services(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The services of a model that are tables."""
     return (service for service in (model.get("services") or {}).values() if isinstance(service, Mapping))
 
 
-def _env_files(model: Mapping[str, Any]) -> Iterator[str]:
-    for service in _services(model):
+def env_files(model: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of `env_file`."""
+    for service in services(model):
         yield from _paths(service.get("env_file"))
 
 
-def _linked(model: Mapping[str, Any]) -> Iterator[str]:
+def linked(model: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of the Compose files that a model includes or extends."""
     yield from _paths(model.get("include"))
-    for service in _services(model):
+    for service in services(model):
         if isinstance(extends := service.get("extends"), Mapping):
             yield from _paths(extends.get("file"))
 
@@ -171,36 +132,3 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-class _Loader(yaml.CSafeLoader):
-    """Reads Compose files with their `!reset` and `!override`; dates and the like stay text."""
-
-
-def _tagged(loader: _Loader, _suffix: str, node: yaml.Node) -> object:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)  # type: ignore[arg-type] # nothing else is left
-
-
-_TEXT = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in resolvers if tag not in _TEXT]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_multi_constructor("!", _tagged)
-
-
-def _documents(path: Path) -> list[Mapping[str, Any]]:
-    text = _text(path)
-    try:
-        found = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.YAMLError:
-        return [{"x-unreadable": text}]
-    return [document for document in found if isinstance(document, Mapping)]
-
-
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.is_file() else ""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagship.release import references
 from tagship.release.references import Need
 from tagship.setup.compose import Compose
 from tagship.setup.draft import Project
 from tagship.setup.values import Values
+from tagship.source import references
 from tagship.system import scratch
 from tagship.variables.check import SECRET
 

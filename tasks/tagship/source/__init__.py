@@ -1,1 +1,1 @@
-"""The commit on this machine: git, and the Compose file in that commit."""
+"""The commit on this machine: git, the Compose file in that commit, and what Compose files refer to."""

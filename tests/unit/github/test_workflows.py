@@ -15,7 +15,7 @@ from tagship.project.backup_settings import BackupSettings, DatabaseSettings
 from tagship.project.beside_settings import Receiver
 from tagship.project.schema import Config, Environment
 from tagship.project.sentry_settings import SentrySettings
-from tagship.release import references
+from tagship.source import references
 from tests.action.lint import with_backups
 
 ROOT = Path(__file__).resolve().parents[3]
