@@ -17,6 +17,8 @@ from tagship import JOURNEY
 from tagship.commands.reports import LINES, REPORTS
 
 Schema = Mapping[str, Any]
+Types = Mapping[str, Schema]
+"""The types that schemas refer to by name."""
 
 INTRODUCTION = """\
 # What `--json` prints
@@ -44,41 +46,43 @@ def page() -> str:
     types: dict[str, Schema] = {}
     for made in found.values():
         types |= made.get("$defs", {})
-    sections = [f"## tagship {task}\n\n{_told(task, made)}" for task, made in found.items()]
-    parts = [f"### {name}\n\n{_table(each)}" for name, each in sorted(types.items()) if "properties" in each]
+    sections = [f"## tagship {task}\n\n{_told(task, made, types)}" for task, made in found.items()]
+    parts = [f"### {name}\n\n{_table(each, types)}" for name, each in sorted(types.items()) if "properties" in each]
     return "\n".join((INTRODUCTION, *sections, "## Parts of several\n", *parts))
 
 
-def _told(task: str, made: Schema) -> str:
+def _told(task: str, made: Schema, types: Types) -> str:
     link = f"[{task}.schema.json](reports/{task}.schema.json)"
     if "properties" in made:
-        return f"{link}\n\n{_table(made)}"
-    return f"{link}: {_words(made)}\n"
+        return f"{link}\n\n{_table(made, types)}"
+    return f"{link}: {_words(made, types)}\n"
 
 
-def _table(made: Schema) -> str:
+def _table(made: Schema, types: Types) -> str:
     rows = [("key", "value", "meaning"), ("---", "---", "---")]
     for name, each in made["properties"].items():
-        rows.append((f"`{name}`", _words(each), each.get("description", "")))
+        rows.append((f"`{name}`", _words(each, types), each.get("description", "")))
     lines = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
     return f"{made['description']}\n\n{lines}" if "description" in made else lines
 
 
-def _words(made: Schema) -> str:
-    """A schema's type in words."""
+def _words(made: Schema, types: Types) -> str:
+    """A schema's type in words: a link to a type that has a section, and any other in full."""
     if "$ref" in made:
         name = made["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        return f"[{name}](#{name.lower()})" if "properties" in types[name] else _words(types[name], types)
     if "anyOf" in made:
-        return " or ".join(_words(each) for each in made["anyOf"])
+        return " or ".join(_words(each, types) for each in made["anyOf"])
     if "enum" in made or "const" in made:
         return " or ".join(f"`{json.dumps(each)}`" for each in made.get("enum", [made.get("const")]))
     match made.get("type"):
         case "array":
-            return f"list of {_words(made['items'])}" if "items" in made else f"{len(made['prefixItems'])} values"
+            return (
+                f"list of {_words(made['items'], types)}" if "items" in made else f"{len(made['prefixItems'])} values"
+            )
         case "object":
             more = made.get("additionalProperties")
-            return f"text → {_words(more)}" if isinstance(more, Mapping) else "object"
+            return f"text → {_words(more, types)}" if isinstance(more, Mapping) else "object"
         case kind:
             return _KINDS.get(str(kind), "anything")
 
