@@ -11,19 +11,26 @@ ORDER = (
     "reporting", "system",
 )  # fmt: skip
 """Highest first: a folder imports only those below it. The package's own modules stand below them all."""
+SHARED = ("names", "errors", "secret", "version")
+"""The package's own modules that every folder may import."""
 PURE = {
-    "deploy": ("migrations", "proof", "release", "reporting", "system.signals"),
+    "deploy": ("migrations", "proof", "release", "reporting.progress"),
     "migrations": ("release",),
     "proof": ("release",),
     "release": ("project",),
 }
-"""Folders that touch nothing of the world, and what else of the package than themselves they may import."""
+"""Folders that touch nothing of the world, and what else of the package than themselves and SHARED they may import."""
 HARMLESS = (
     "collections", "collections.abc", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac",
     "itertools", "json", "math", "re", "shlex", "typing", "yaml",
 )  # fmt: skip
 """What else they may import: modules that compute, and reach no file, network, process or variable."""
 REASONS = {
+    (
+        "deploy",
+        "tagship.reporting.events",
+    ): "tells listeners, such as the GitHub Action, which release serves after a failure",
+    ("deploy", "tagship.system.signals"): "ignores signals, such as Ctrl-C, while a deploy is recorded or undone",
     ("deploy", "time"): "the monotonic clock, for how long something took",
     ("migrations.ask_django", "django"): "the file runs in the application's container",
     ("migrations.inspection", "importlib.resources"): "reads that file",
@@ -36,19 +43,20 @@ _TEXT = """\
 `nox -s docs` writes this page from the docstrings of the folders and from the imports. tests/unit/test_architecture.py
 checks the order: imports go only downward, between folders and between files, without circles. `deploy/`,
 `migrations/`, `proof/` and `release/` have no access to the outside world: their callers pass in everything that acts
-on it. The same test checks [what they import](#what-the-pure-folders-may-import).
+on it, except for [what the last table lists](#what-the-pure-folders-may-import). The same test checks what they import.
 
 `deploy/story.py` runs a deploy: with the environment's lock held, it observes the server, chooses a candidate, makes a
-plan, and applies the plan to a target. `commands/deploy.py` puts the parts together: the connection and the target come
-from `server/`, the release from `images/`, its variables from `variables/`. Work that runs in parallel with a rollout
-is a companion; `sentry/` has one, and `companions/` has the others.
+plan, and applies the plan to a target. `commands/orders.py` puts the parts together, for `ship` and previews with
+`commands/shipping.py`: the connection and the target come from `server/`, the release from `images/`, its variables
+from `variables/`. Work that runs in parallel with a rollout is a companion; `sentry/` has one, and `companions/` has
+the others.
 
 | folder | what it holds | modules |
 | --- | --- | --- |
 {rows}
 Every folder may import `names.py` (how containers, networks and volumes are named), `errors.py` (one class for each
-exit code) and `version.py`. `cli.py` (the program `tagship`) and `__init__.py` (the tasks, as Invoke lists them) may
-import every folder.
+exit code), `secret.py` (a secret's value, which nothing prints) and `version.py`. `cli.py` (the program `tagship`) and
+`__init__.py` (the tasks, as Invoke lists them) may import every folder.
 
 ```mermaid
 graph TD
@@ -56,10 +64,11 @@ graph TD
 
 ## What the pure folders may import
 
-| folder | of the package, beside itself, `names.py`, `errors.py` and `version.py` |
+| folder | of the package, beside itself, {shared} |
 | --- | --- |
 {pure}
-Of other packages, they may import {harmless}; and, for a reason:
+Of other packages, they may import {harmless}.
+They may import these, too, each for a reason:
 
 | file or folder | module | why |
 | --- | --- | --- |
@@ -98,8 +107,10 @@ def page() -> str:
     rows = "".join(_row(name) for name in ORDER)
     pure = "".join(f"| `{name}/` | {_code(may)} |\n" for name, may in PURE.items())
     reasons = "".join(f"| `{who.replace('.', '/')}` | `{what}` | {why} |\n" for (who, what), why in REASONS.items())
+    *most, last = (f"`{name}.py`" for name in SHARED)
+    shared = f"{', '.join(most)} and {last}"
     graph = "".join(f"  {a} --> {b}\n" for a, b in _direct())
-    return _TEXT.format(rows=rows, graph=graph, pure=pure, harmless=_code(HARMLESS), reasons=reasons)
+    return _TEXT.format(rows=rows, graph=graph, pure=pure, harmless=_code(HARMLESS), reasons=reasons, shared=shared)
 
 
 def _code(names: Iterable[str]) -> str:
