@@ -1,4 +1,4 @@
-"""pyproject names the libraries that Tagship imports, and nothing else; docs/dependencies.md explains each."""
+"""pyproject names the packages that Tagship imports or runs, and nothing else; docs/dependencies.md explains each."""
 
 import ast
 import re
