@@ -30,7 +30,7 @@ def init(_: Context, yes: bool = False, diff: bool = False, dry_run: bool = Fals
     """Write the first files, from a Compose file.
 
     Reads the current folder's Compose file, or only its Dockerfile. Writes tagship.yml, tasks.py and an overlay with
-    what a server needs otherwise, and says why, what it guessed, and what is left to fill in. Overwrites no file.
+    what a server needs differently. Says why, what it guessed, and what is left to fill in. Overwrites no file.
     """
     from tagship.setup import init as setup
 
