@@ -32,7 +32,7 @@ class HookSettings(Table):
 
 
 class Receiver(Table):
-    """Who is told, and of what."""
+    """Whom Tagship notifies, and of what."""
 
     to: Literal["slack", "teams", "discord", "webhook", "email"] = Field(description="The kind of receiver.")
     url: str = Field(
@@ -42,7 +42,7 @@ class Receiver(Table):
     )
     on: tuple[Literal["deployed", "failed", "rolled-back", "maintenance-on", "maintenance-off"], ...] = Field(
         default=("deployed", "failed", "rolled-back", "maintenance-on", "maintenance-off"),
-        description="What it is told of. Default: everything.",
+        description="Of what to notify it. Default: everything.",
     )
     text: str = Field(
         default="",

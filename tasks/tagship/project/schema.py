@@ -225,7 +225,7 @@ class Settings(Table):
     hooks: HookSettings = Field(
         default_factory=HookSettings, description="Commands of your own, before and after the stages of a deploy."
     )
-    notify: tuple[Receiver, ...] = Field(default=(), description="Who is told of deploys, failures and maintenance.")
+    notify: tuple[Receiver, ...] = Field(default=(), description="Whom to notify of deploys, failures and maintenance.")
     backups: BackupSettings | None = Field(default=None, description="Backups of the database and other data.")
 
 
