@@ -100,7 +100,7 @@ def _diff(folder: Path, files: dict[str, str]) -> Iterator[str]:
 def _say(proposal: Proposal) -> None:
     print(proposal.read)
     if proposal.changes:
-        print("\nWhat a deploy needs otherwise, and why:")
+        print("\nWhat a deploy needs differently, and why:")
         for service in dict.fromkeys(change.service for change in proposal.changes):
             print(f"  {service}")
             for change in proposal.changes:

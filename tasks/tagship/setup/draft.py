@@ -1,4 +1,4 @@
-"""A draft of what a deploy needs otherwise than a Compose file has it."""
+"""A draft of what a deploy needs that differs from the Compose file."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tagship.setup.dockerfile import Dockerfile
 
 @dataclass(frozen=True)
 class Change:
-    """One key of one service that a deploy needs otherwise."""
+    """One key of one service that a deploy needs differently."""
 
     service: str
     key: str
