@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tagship.errors import ConfigError, GitHubError, plain
+from tagship.secret import Secret
 from tagship.system import web
 
 PUBLIC = "https://api.github.com"
@@ -24,7 +25,6 @@ _PAGE, _VARIABLES = 100, 30
 """The most items of a page, and the most of a page of variables."""
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MISSING, _FORBIDDEN, _TOO_MANY, _SERVER = 404, 403, 429, 500
-
 
 _HINTS = {
     401: "check the token in GITHUB_TOKEN",
@@ -52,7 +52,7 @@ class Repository:
         self, name: str, token: str, api: str = PUBLIC, sleep: Callable[[float], object] | None = None
     ) -> None:
         self.name = name
-        self._token = token
+        self._token = Secret(token)
         self._api = api.rstrip("/")
         self._sleep = sleep or time.sleep
 
@@ -192,7 +192,7 @@ class Repository:
     def _request(self, method: str, path: str, body: object) -> web.Reply:
         headers = {
             "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self._token.reveal()}",
             "User-Agent": "tagship",
             "X-GitHub-Api-Version": VERSION,
         }
@@ -232,7 +232,7 @@ def _message(data: bytes) -> str:
 
 def repository(environment: Mapping[str, str]) -> Repository | None:
     """The repository in GITHUB_REPOSITORY, with the token in GITHUB_TOKEN; None unless both are set."""
-    name, token = environment.get("GITHUB_REPOSITORY", ""), environment.get("GITHUB_TOKEN", "")
+    name, token = environment.get("GITHUB_REPOSITORY", ""), web.token("GITHUB_TOKEN", environment)
     return Repository(name, token, environment.get("GITHUB_API_URL") or PUBLIC) if name and token else None
 
 

@@ -1,6 +1,5 @@
 """The Sentry server and account, with the names that Sentry's own tools use."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,6 +7,7 @@ from tagship.errors import ConfigError
 from tagship.project.sentry_settings import SentrySettings
 from tagship.reporting import redaction
 from tagship.secret import Secret
+from tagship.system import web
 
 TOKEN, URL, ORG, PROJECT = "SENTRY_AUTH_TOKEN", "SENTRY_URL", "SENTRY_ORG", "SENTRY_PROJECT"
 
@@ -35,7 +35,7 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
     org = environment.get(ORG) or settings.org
     named = environment.get(PROJECT, "")
     projects = (named,) if named else settings.projects
-    token = environment.get(TOKEN, "").strip()  # a pasted token often ends in a newline
+    token = web.token(TOKEN, environment)
     lacking = [
         *(() if org else (f"sentry.org (or {ORG})",)),
         *(() if projects else (f"sentry.projects (or {PROJECT})",)),
@@ -46,6 +46,4 @@ def of(settings: SentrySettings, environment: Mapping[str, str]) -> Account:
             f"Sentry is configured, but {', '.join(lacking)} is not set.",
             hint="set it; Tagship's docs/sentry.md says where to get it",
         )
-    if not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError(f"{TOKEN} has invalid characters.", hint="paste it again")
     return Account(url.rstrip("/"), org, projects, token)

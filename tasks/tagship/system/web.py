@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
+
+from tagship.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 _PART = 65536
 _HOPS = 5
+_SENDABLE = re.compile(r"(?! )[ -~\x80-\xff]*")
+"""A header's value that can be sent."""
 _LIBRARIES = ("docker", "requests", "urllib3")
 _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOLLOWED = ("GET", "HEAD")
@@ -58,6 +63,14 @@ def close() -> None:
         _sessions.popitem()[1].close()
 
 
+def token(name: str, environment: Mapping[str, str]) -> str:
+    """The token in a variable, without the newline that a pasted one often ends in. Raises ConfigError."""
+    found = environment.get(name, "").strip()
+    if not re.fullmatch(r"[!-~]*", found):
+        raise ConfigError(f"{name} has invalid characters.", hint="paste it again")
+    return found
+
+
 def request(  # noqa: PLR0913 - one door
     method: str,
     url: str,
@@ -76,6 +89,9 @@ def request(  # noqa: PLR0913 - one door
     """
     end = time.monotonic() + within
     sent, data = dict(headers), None if body is None else body.encode()
+    for name, value in sent.items():
+        if not _SENDABLE.fullmatch(value):  # requests would put the value, which may be a token, into its error
+            raise OSError(f"the header {name} has invalid characters")
     try:
         for _ in range(_HOPS):
             reply, elsewhere = _once(session(authority, again=again), method, url, sent, data, end, auth)

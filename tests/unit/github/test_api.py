@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tagship.errors import GitHubError
+from tagship import secret
+from tagship.errors import ConfigError, GitHubError
 from tagship.github import gate as approval
 from tagship.github import protection
 from tagship.github.api import TRIES, Repository
+from tagship.github.api import repository as found
 from tests.action import github as fake
 from tests.openapi import ContractError
 
@@ -108,6 +110,24 @@ def test_a_wrong_token_is_told_at_once_and_never_printed(github: fake.GitHub) ->
 
     assert "wrong-token" not in str(caught.value)
     assert len(github.requests) == 1
+
+
+def test_a_token_that_was_pasted_with_a_newline_is_used_without_it_and_hidden(github: fake.GitHub) -> None:
+    given = {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": f"{fake.TOKEN}\n", "GITHUB_API_URL": f"{github.url}/api/v3"}
+
+    repo = found(given)
+
+    assert repo is not None
+    assert repo.environment("production") is None
+    assert fake.TOKEN in secret.known()
+
+
+@pytest.mark.parametrize("wrong", ["ghp_S3CRET…", "ghp_S3CRET\nghp_S3CRET"])
+def test_a_token_that_no_header_can_have_is_said_and_not_printed(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="GITHUB_TOKEN has invalid characters") as caught:
+        found({"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": wrong})
+
+    assert "S3CRET" not in str(caught.value)
 
 
 def test_a_name_with_a_slash_stays_one_name(github: fake.GitHub) -> None:

@@ -80,6 +80,15 @@ def test_a_failure_is_said_in_the_systems_words_without_the_address() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["Bearer s3cret\n", "Bearer s3cret…", " s3cret", "s3cret\0"])
+def test_a_header_that_cannot_be_sent_is_named_without_its_value(web: Server, value: str) -> None:
+    with pytest.raises(OSError, match="header Authorization has invalid characters") as caught:
+        client.request("GET", f"http://localhost:{web.port}/x", {"Authorization": value}, within=5)
+
+    assert "s3cret" not in str(caught.value)
+    assert web.requests == []
+
+
 def test_an_answer_that_trickles_is_given_up(web: Server) -> None:
     def trickle(_: BinaryIO, out: BinaryIO) -> None:
         for _n in range(40):

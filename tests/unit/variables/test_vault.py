@@ -57,6 +57,14 @@ def test_the_mount_is_as_long_as_vault_says_and_the_rest_is_the_path(vault: Serv
     assert token(vault) == "left"
 
 
+def test_a_token_that_was_pasted_with_a_newline_is_used_without_it(
+    vault: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "given\n")
+
+    assert token(vault) == "given"
+
+
 def test_a_token_goes_before_an_approle_before_a_job_before_what_was_left(
     vault: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -146,7 +146,7 @@ class Client:
 
         Within such a job, AppRole's variables may be another Vault's, so a role in the URI goes before them.
         """
-        if token := os.environ.get("VAULT_TOKEN"):
+        if token := web.token("VAULT_TOKEN", os.environ):
             return Secret(token)
         if self._where.role and os.environ.get("GITHUB_ACTIONS") == "true":
             return self._by_job()
