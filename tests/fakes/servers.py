@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -186,6 +187,36 @@ def on_socket(path: Path, answers: Mapping[str, Said] | None = None) -> Iterator
     server.headers = {"Api-Version": "1.51"}
     with _Unix(str(path), _handler(server)) as listening, _serving(listening):
         yield server
+
+
+_PAUSE = 0.01
+_PARTS = 2000
+"""Twenty seconds at least: more than any test allows."""
+
+
+def endless(_: BinaryIO, out: BinaryIO) -> None:
+    """A body that comes byte by byte, as long as somebody reads it."""
+    with contextlib.suppress(OSError):
+        for _n in range(_PARTS):
+            out.write(b"x")
+            out.flush()
+            time.sleep(_PAUSE)
+
+
+@contextmanager
+def trickling() -> Iterator[int]:
+    """The port of a server whose answer's head comes byte by byte, as long as somebody reads it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as client, client.makefile("rwb") as file:
+                file.write(b"HTTP/1.1 200 OK\r\nX: ")
+                endless(file, file)  # type: ignore[arg-type]
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
 
 
 def _handler(server: Server) -> type[_Handler]:

@@ -13,7 +13,7 @@ from typing import Any
 from tagship.errors import SmokeTestError, plain
 from tagship.names import MAINTENANCE, RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
-from tagship.system import direct
+from tagship.system import direct, limited
 from tagship.system.programs import environment
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
@@ -80,8 +80,12 @@ def _request(check: SmokeCheck, url: str, release: str, headers: Mapping[str, st
         except socket.gaierror as error:
             raise OSError(f"{connection.host} has no address: {error.strerror}; point it to the server") from None
         connection.request(check.method, check.path, headers={"User-Agent": "tagship-smoke-test", **headers})
+        connection.sock.settimeout(max(limited.LEAST, began + within - time.monotonic()))
         response = connection.getresponse()
-        body = response.read()
+        try:
+            body = response.read()
+        except TimeoutError:
+            raise OSError(f"status {response.status}, but the answer doesn't end within {within:.3g} s") from None
         took = time.monotonic() - began
         problem = _unlike(check, response, body, took) or _wrong_release(release, response)
         if not problem and check.tls_days and isinstance(connection.sock, ssl.SSLSocket):

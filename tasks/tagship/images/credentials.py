@@ -10,12 +10,15 @@ from typing import Any
 
 from tagship.errors import ConfigError, RegistryError, TagshipError, ToolError
 from tagship.project.values import ecr_region
+from tagship.system.deadline import Deadline
 from tagship.system.programs import run
 
 USERNAME, PASSWORD = "TAGSHIP_REGISTRY_USERNAME", "TAGSHIP_REGISTRY_PASSWORD"
 DOCKER_HUB = "https://index.docker.io/v1/"
 """The key for Docker Hub's credentials in Docker's config.json."""
 
+HELPER_WITHIN = 30.0
+"""Seconds that a credential helper may take: one may ask a password manager, or a cloud."""
 _AGAIN = "run `docker login` again"
 Credentials = Callable[[str], Mapping[str, str]]
 """A registry's host → `{username, password, serveraddress}`; empty if unknown."""
@@ -113,14 +116,18 @@ def _is_config(kept: object) -> bool:
 
 def _helped(helper: str, host: str) -> dict[str, str]:
     """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
+    until = Deadline()
+    until.move(HELPER_WITHIN)
+    argv = [f"docker-credential-{helper}", "get"]
     try:
-        answer = _answer(run([f"docker-credential-{helper}", "get"], stdin=host, fails_as=RegistryError).out)
+        answer = _answer(run(argv, stdin=host, fails_as=RegistryError, until=until).out)
     except ToolError as error:
         error.add_hint("install it, or remove it from Docker's config.json")
         raise
     except TagshipError as error:
         if "not found" in error.problem:
             return {}
+        error.add_hint("check that what it asks is reachable and unlocked, or run `docker login` again")
         raise
     try:
         return {"username": str(answer["Username"]), "password": str(answer["Secret"]), "serveraddress": host}

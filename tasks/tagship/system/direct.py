@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from tagship.system.limited import Response
+
 _OURS = ".localhost"
 """Names that always mean this machine (RFC 6761, 6.3), as browsers and curl have it."""
 
@@ -16,9 +18,15 @@ _OURS = ".localhost"
 def connection(url: str, within: float) -> http.client.HTTPConnection:
     """A connection to the host of a URL, not opened yet; it checks certificates.
 
-    It uses the proxy in the environment, except for this machine, private addresses and NO_PROXY.
+    It uses the proxy in the environment, except for this machine, private addresses and NO_PROXY. `within`: seconds for
+    connecting, and again for an answer.
     """
-    address = urlsplit(url)
+    made = _to(urlsplit(url), within)
+    made.response_class = Response
+    return made
+
+
+def _to(address: SplitResult, within: float) -> http.client.HTTPConnection:
     host = address.hostname or ""
     port = address.port or (http.client.HTTPS_PORT if address.scheme == "https" else http.client.HTTP_PORT)
     if address.scheme == "http" and host.endswith(_OURS):

@@ -2,20 +2,54 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import SSLError
 from urllib3.exceptions import TimeoutError as TooLate
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry
+from urllib3.util import Retry, Timeout
+
+from tagship.system.limited import LEAST, Response
 
 AGAIN = 2
 """How often a read is repeated after its connection broke, and any request after no connection could be made."""
+
+
+class Until(Timeout):
+    """The time that is left until a moment of the monotonic clock, for each try and each part of one."""
+
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self._end = end
+
+    def clone(self) -> Timeout:
+        """For a new try."""
+        return Until(self._end)
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds for a connection."""
+        return max(LEAST, self._end - time.monotonic())
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds for an answer."""
+        return self.connect_timeout
+
+
+class _Connection(HTTPConnection):
+    response_class = Response
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = Response
 
 
 class _Retry(Retry):
@@ -56,6 +90,12 @@ class _Adapter(HTTPAdapter):
         if not self._trust and proxy.lower().startswith("https:"):
             self._trust = ssl.create_default_context()
         return super().proxy_manager_for(proxy, ssl_context=self._trust, **more)
+
+    def get_connection_with_tls_context(self, *about: Any, **more: Any) -> Any:  # noqa: ANN401 - as requests calls it
+        """Make connections whose answers must end in time."""
+        pool: Any = super().get_connection_with_tls_context(*about, **more)
+        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
+        return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401 - as requests calls it
         """Also trust the certificates in REQUESTS_CA_BUNDLE."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import requests
     from requests.auth import AuthBase
 
-_PART = 65536
 _HOPS = 5
 _SENDABLE = re.compile(r"(?! )[ -~\x80-\xff]*")
 """A header's value that can be sent."""
@@ -82,7 +81,7 @@ def request(  # noqa: PLR0913 - one door
     authority: str = "",
     again: bool = True,
 ) -> Reply:
-    """Ask. Raises OSError; `within`: seconds for everything, redirects included. Others: as `session` has them.
+    """Ask. Raises OSError; `within`: seconds for everything, all tries and redirects. Others: as `session` has them.
 
     Only what is read follows redirects, and credentials don't go along to another host. With `auth`, which has
     credentials to give when it is asked for them, nothing does.
@@ -117,18 +116,15 @@ def _once(  # noqa: PLR0913, PLR0917 - one request
     """The answer of one address, and the URL that it redirects to, if it does. `end`: on the monotonic clock."""
     # a proxy is never meant for this machine itself
     proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
-    left = max(0.001, end - time.monotonic())
+    from tagship.system.requesting import Until  # noqa: PLC0415 - `session` has imported it
+
     with over.request(
-        method, url, headers=headers, data=data, timeout=left, stream=True, proxies=proxies, auth=auth,
+        method, url, headers=headers, data=data, timeout=Until(end), stream=True, proxies=proxies, auth=auth,  # type: ignore[arg-type]
         allow_redirects=False,
     ) as response:  # fmt: skip
-        read = bytearray()
-        while part := response.raw.read1(_PART, decode_content=True):
-            read += part
-            if time.monotonic() > end:
-                raise TimeoutError("the answer didn't end in time")
+        read = response.raw.read(decode_content=True)
         target = over.get_redirect_target(response)
-        reply = Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(read))
+        reply = Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, read)
         return reply, urljoin(url, target) if target else ""
 
 

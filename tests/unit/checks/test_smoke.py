@@ -10,7 +10,7 @@ import pytest
 from tagship.checks import smoke
 from tagship.errors import SmokeTestError
 from tagship.project.schema import SmokeCheck
-from tests.fakes.servers import Answer, Server
+from tests.fakes.servers import Answer, Server, endless, trickling
 
 RELEASE = "shop-staging-aaaaaaaa-c0ffee"
 
@@ -138,6 +138,19 @@ def test_an_app_that_never_answers_is_given_up_in_time(web: Server) -> None:
 
     never.set()
     assert said == "GET /: no answer within 0.01 s"
+
+
+def test_an_answer_that_never_ends_is_given_up_in_time(web: Server) -> None:
+    web.answers["GET /"] = Answer(headers={"Content-Type": "text/event-stream"}, hijack=endless)
+
+    assert problem(web, check(within=0.1)) == "GET /: status 200, but the answer doesn't end within 0.1 s"
+
+
+def test_an_answer_whose_head_never_ends_is_given_up_in_time(web: Server) -> None:
+    port = web.port
+    with trickling() as web.port:
+        assert problem(web, check(within=0.1)) == "GET /: no answer within 0.1 s"
+    web.port = port
 
 
 def test_nothing_there_is_a_failure_in_one_line(web: Server) -> None:

@@ -124,6 +124,15 @@ def test_a_helper_that_fails_is_a_failure(docker: Path) -> None:
         credentials(HOST)
 
 
+def test_a_helper_that_hangs_is_given_up(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tagship.images.credentials.HELPER_WITHIN", 0.1)
+    configure(docker, credsStore="test")
+    helper(docker, "exec sleep 20")
+
+    with pytest.raises(RegistryError, match="docker-credential-test was not done in time"):
+        credentials(HOST)
+
+
 def test_a_helper_that_is_missing_is_named(docker: Path) -> None:
     configure(docker, credsStore="none")
 
