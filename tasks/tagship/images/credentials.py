@@ -1,4 +1,4 @@
-"""Finds a registry's user name and password: in the environment, from AWS, or where `docker login` stores them."""
+"""Finds a registry's password or token: in the environment, from AWS, or where `docker login` stores it."""
 
 import base64
 import json
@@ -19,9 +19,14 @@ DOCKER_HUB = "https://index.docker.io/v1/"
 
 HELPER_WITHIN = 30.0
 """Seconds that a credential helper may take: one may ask a password manager, or a cloud."""
+_IDENTITY = "<token>"
+"""The user name by which a credential helper says that it gives an identity token, as Docker reads it."""
 _AGAIN = "run `docker login` again"
 Credentials = Callable[[str], Mapping[str, str]]
-"""A registry's host → `{username, password, serveraddress}`; empty if unknown."""
+"""A registry's host → `{username, password, serveraddress}` or `{identitytoken, serveraddress}`; empty if unknown.
+
+An engine takes both. A login elsewhere, such as Azure's, gives an identity token instead of a password.
+"""
 
 
 def known(registry: str) -> Credentials:
@@ -33,7 +38,7 @@ def known(registry: str) -> Credentials:
 
 
 def credentials(host: str) -> dict[str, str]:
-    """`{username, password, serveraddress}` for the registry of tagship.yml; empty if unknown.
+    """What `Credentials` gives for the registry of tagship.yml.
 
     Raises RegistryError if a credential helper or AWS refuses, ToolError without botocore, ConfigError if the
     environment has only one of the two.
@@ -77,11 +82,13 @@ def _of_aws(host: str, region: str, kept: Mapping[str, Any]) -> dict[str, str]:
 def _kept(host: str, kept: Mapping[str, Any], helper: object) -> dict[str, str]:
     if helper:
         return _helped(str(helper), host)
-    auth = ((kept.get("auths") or {}).get(host) or {}).get("auth")
-    if not auth:
+    account = (kept.get("auths") or {}).get(host) or {}
+    if token := account.get("identitytoken"):  # beside it, `auth` has no password
+        return {"identitytoken": str(token), "serveraddress": host}
+    if not account.get("auth"):
         return {}
     try:
-        username, _, password = base64.b64decode(auth).decode().partition(":")
+        username, _, password = base64.b64decode(account["auth"]).decode().partition(":")
     except (ValueError, TypeError):
         raise ConfigError(f"Docker's config.json has no account for {host} that can be read.", hint=_AGAIN) from None
     return {"username": username, "password": password, "serveraddress": host}
@@ -130,9 +137,12 @@ def _helped(helper: str, host: str) -> dict[str, str]:
         error.add_hint("check that what it asks is reachable and unlocked, or run `docker login` again")
         raise
     try:
-        return {"username": str(answer["Username"]), "password": str(answer["Secret"]), "serveraddress": host}
+        username, password = str(answer["Username"]), str(answer["Secret"])
     except (KeyError, TypeError):
         raise RegistryError(f"docker-credential-{helper} gives no account for {host}.", hint=_AGAIN) from None
+    if username == _IDENTITY:
+        return {"identitytoken": password, "serveraddress": host}
+    return {"username": username, "password": password, "serveraddress": host}
 
 
 def _answer(said: str) -> Any:  # noqa: ANN401 - JSON

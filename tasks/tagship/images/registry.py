@@ -158,7 +158,7 @@ class Registry:
         """The header that answers a challenge; empty if there are no credentials."""
         kind, _, rest = challenge.partition(" ")
         parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        if kind.lower() == "basic" and self.credentials:
+        if kind.lower() == "basic" and "username" in self.credentials:
             return f"Basic {self._basic()}"
         if kind.lower() == "bearer" and (realm := parameters.get("realm", "")):
             if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
@@ -169,10 +169,8 @@ class Registry:
     def _token(self, realm: str, service: str, scope: str) -> str:
         """A bearer token from the registry's authorization server (distribution spec, "token authentication")."""
         where = urlsplit(realm).netloc
-        headers = {"Authorization": f"Basic {self._basic()}"} if self.credentials else {}
-        query = urlencode({"service": service, "scope": scope})
         try:
-            reply = web.request("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", headers, within=TIMEOUT)
+            reply = self._ask_for_token(realm, {"service": service, "scope": scope})
         except ssl.SSLError as error:
             raise RegistryError(
                 f"{where} can't be reached over HTTPS: {error}.", hint="check its certificate, and SSL_CERT_FILE"
@@ -186,9 +184,21 @@ class Registry:
             raise RegistryError(f"{where} refused to sign in ({reply.status}).", hint=_HINTS[401])
         try:
             answer = json.loads(reply.body)
-            return str(answer.get("token") or answer["access_token"])
+            token = str(answer.get("token") or answer["access_token"])
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            raise RegistryError(f"{where} answered without a token.", hint="check the registry's address") from None
+            token = ""
+        if not re.fullmatch(r"[!-~]+", token):
+            raise RegistryError(f"{where} answered without a token.", hint="check the registry's address")
+        return token
+
+    def _ask_for_token(self, realm: str, about: Mapping[str, str]) -> Reply:
+        """By GET with name and password, or with neither; with an identity token by POST, as OAuth 2 has it."""
+        if token := self.credentials.get("identitytoken"):
+            form = {"grant_type": "refresh_token", "client_id": "tagship", **about, "refresh_token": token}
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            return web.request("POST", realm, headers, urlencode(form), within=TIMEOUT)
+        headers = {"Authorization": f"Basic {self._basic()}"} if self.credentials else {}
+        return web.request("GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(about)}", headers, within=TIMEOUT)
 
     def _basic(self) -> str:
         return base64.b64encode(f"{self.credentials['username']}:{self.credentials['password']}".encode()).decode()

@@ -94,6 +94,19 @@ def test_what_docker_login_kept_is_used(docker: Path) -> None:
     assert credentials(HOST) == given("me", ANY)
 
 
+def test_the_identity_token_of_a_login_elsewhere_is_used(docker: Path) -> None:
+    configure(docker, auths={HOST: {**auth("00000000-0000-0000-0000-000000000000", ""), "identitytoken": "t0ken"}})
+
+    assert credentials(HOST) == {"identitytoken": "t0ken", "serveraddress": HOST}
+
+
+def test_a_helper_may_give_an_identity_token(docker: Path) -> None:
+    configure(docker, credsStore="test")
+    helper(docker, """printf '{"Username": "<token>", "Secret": "t0ken"}'""")
+
+    assert credentials(HOST) == {"identitytoken": "t0ken", "serveraddress": HOST}
+
+
 def test_docker_hub_has_a_name_of_its_own_there(docker: Path) -> None:
     hub = "https://index.docker.io/v1/"
     configure(docker, auths={hub: auth("me", "x")})

@@ -42,6 +42,15 @@ def pulled(daemon: Server) -> list[str]:
     return [f"{request.query['fromImage']}@{request.query['tag']}" for request in asked]
 
 
+def test_an_identity_token_goes_to_the_engine_as_such(daemon: Server, remote: Engine) -> None:
+    given = {"identitytoken": "eyJ", "serveraddress": "r.example"}
+
+    pulls.bring(remote, ["r.example/web@sha256:1"], lambda _: given)
+
+    (request,) = daemon.asked("POST /images/create")
+    assert json.loads(base64.urlsafe_b64decode(request.headers["X-Registry-Auth"])) == given
+
+
 def test_what_is_there_is_not_pulled_whatever_it_is_called_there(daemon: Server, remote: Engine, link: Link) -> None:
     there = "localhost:43000/shop/web@sha256:1"
     daemon.answers["GET /images/json"] = Answer(body=[{"Id": "sha256:9", "RepoDigests": [there]}])

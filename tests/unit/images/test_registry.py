@@ -1,9 +1,12 @@
 """The only question to a registry: the digest of a tag."""
 
 import base64
+import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from urllib3.util import connection
@@ -171,6 +174,53 @@ def test_fetches_a_token_where_that_is_asked_for(web: Server, secure: Secure, ke
     (request,) = authority.requests
     assert request.query == {"service": "r.example", "scope": "repository:shop/web:pull"}
     assert base64.b64decode(request.headers["Authorization"].split()[1]).decode() == f"{USER}:{PASSWORD}"
+
+
+@pytest.fixture
+def signed_in_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, web: Server) -> None:
+    """As `az acr login` leaves it."""
+    account = {"auth": base64.b64encode(b"00000000:").decode(), "identitytoken": "eyJ+/="}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {f"localhost:{web.port}": account}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+
+@pytest.mark.usefixtures("signed_in_elsewhere")
+def test_an_identity_token_is_exchanged_as_oauth_has_it(web: Server, secure: Secure) -> None:
+    authority = secure(1)
+    authority.answers["POST /token"] = Answer(body={"access_token": "t0ken"})
+    realm = f"https://localhost:{authority.port}/token"
+    web.answers[MANIFEST] = demanding("Bearer t0ken", f'Bearer realm="{realm}",service="r.example"')
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+
+    (request,) = authority.requests
+    assert "Authorization" not in request.headers
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert dict(parse_qsl(request.body.decode())) == {
+        "grant_type": "refresh_token",
+        "client_id": "tagship",
+        "service": "r.example",
+        "scope": "repository:shop/web:pull",
+        "refresh_token": "eyJ+/=",
+    }
+
+
+@pytest.mark.usefixtures("signed_in_elsewhere")
+def test_an_identity_token_is_no_password(web: Server) -> None:
+    web.answers[MANIFEST] = demanding("never", 'Basic realm="x"')
+
+    with pytest.raises(RegistryError, match="answers 401"):
+        registry(web).digest("shop/web", "tag")
+
+
+@pytest.mark.parametrize("token", ["a\nb", "…", ""])
+def test_a_token_that_no_header_can_have_is_none(web: Server, secure: Secure, token: str) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = Answer(body={"token": token})
+    web.answers[MANIFEST] = demanding("never", f'Bearer realm="https://localhost:{authority.port}/token"')
+
+    with pytest.raises(RegistryError, match="answered without a token"):
+        registry(web).digest("shop/web", "tag")
 
 
 def test_an_anonymous_token_is_asked_for_without_a_password(web: Server, secure: Secure) -> None:
