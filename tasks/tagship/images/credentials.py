@@ -122,12 +122,15 @@ def _is_config(kept: object) -> bool:
 
 
 def _helped(helper: str, host: str) -> dict[str, str]:
-    """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout)."""
+    """Ask a credential helper (docker/docker-credential-helpers: the host on stdin, JSON on stdout).
+
+    It gets this process's whole environment, as from Docker: one of a cloud finds its credentials there.
+    """
     until = Deadline()
     until.move(HELPER_WITHIN)
     argv = [f"docker-credential-{helper}", "get"]
     try:
-        answer = _answer(run(argv, stdin=host, fails_as=RegistryError, until=until).out)
+        answer = _answer(run(argv, stdin=host, env=os.environ, fails_as=RegistryError, until=until).out)
     except ToolError as error:
         error.add_hint("install it, or remove it from Docker's config.json")
         raise

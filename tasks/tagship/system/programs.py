@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - one door
     until: Deadline | None = None,
     silent: bool = False,
 ) -> Output:
-    """Run to the end. Raises `fails_as` with the program's last lines, or ToolError if it isn't installed.
+    """Run to the end. Raises `fails_as` with the program's last lines, or ToolError if it can't be run.
 
     At the deadline the program is killed, which counts as a failure. `silent`: its output may be secret, so the error
     has only what it wrote to stderr.
@@ -78,6 +78,10 @@ def run(  # noqa: PLR0913 - one door
         )
     except FileNotFoundError:
         raise ToolError(f"{argv[0]} is not installed.", hint="install it, or correct the name or PATH") from None
+    except OSError as error:
+        raise ToolError(
+            f"{argv[0]} can't be run: {error.strerror}.", hint="check that it is executable, and for this machine"
+        ) from None
     with process:
         try:
             done = _communicate(process, stdin, until)

@@ -137,6 +137,14 @@ def test_a_helper_that_fails_is_a_failure(docker: Path) -> None:
         credentials(HOST)
 
 
+def test_a_helper_of_a_cloud_finds_that_clouds_variables(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "prod")
+    configure(docker, credHelpers={ECR: "test"})
+    helper(docker, """printf '{"Username": "AWS", "Secret": "%s"}' "$AWS_PROFILE" """)
+
+    assert credentials(ECR) == given("AWS", "prod", ECR)
+
+
 def test_a_helper_that_hangs_is_given_up(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tagship.images.credentials.HELPER_WITHIN", 0.1)
     configure(docker, credsStore="test")

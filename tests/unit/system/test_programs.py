@@ -79,6 +79,16 @@ def test_a_program_that_is_not_installed_is_named() -> None:
         programs.run(["nothing-of-that-name"], fails_as=BuildError)
 
 
+@pytest.mark.parametrize(("mode", "said"), [(0o755, "Exec format error"), (0o644, "Permission denied")])
+def test_a_program_that_is_none_is_named(tmp_path: Path, mode: int, said: str) -> None:
+    program = tmp_path / "program"
+    program.write_text("not a program")
+    program.chmod(mode)
+
+    with pytest.raises(ToolError, match=f"{program} can't be run: {said}"):
+        programs.run([str(program)], fails_as=BuildError)
+
+
 def test_output_may_be_of_any_bytes() -> None:
     assert programs.run(sh("printf '\\377'")).out == "\\xff"
 
