@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tagship.errors import RegistryError, plain
+from tagship.images.challenge import parsed
 from tagship.images.credentials import credentials
 from tagship.names import Digest
 from tagship.system import web
@@ -155,16 +156,27 @@ class Registry:
         return self._signing[scope]
 
     def _authorization(self, challenge: str, scope: str) -> str:
-        """The header that answers a challenge; empty if there are no credentials."""
-        kind, _, rest = challenge.partition(" ")
-        parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        if kind.lower() == "basic" and "username" in self.credentials:
-            return f"Basic {self._basic()}"
-        if kind.lower() == "bearer" and (realm := parameters.get("realm", "")):
-            if not realm.startswith("https://") and not (self._insecure and realm.startswith("http://")):
+        """The header that answers a challenge; empty without credentials, unless a token is wanted."""
+        offered = parsed(challenge)
+        if realm := offered.get("bearer", {}).get("realm", ""):
+            if not self._is_safe(realm):
                 raise RegistryError(f"{self.host} asks for a password in clear text, to {realm}.", hint=_INSECURE)
-            return f"Bearer {self._token(realm, parameters.get('service', ''), scope)}"
+            return f"Bearer {self._token(realm, offered['bearer'].get('service', ''), scope)}"
+        if "basic" in offered and "username" in self.credentials:
+            return f"Basic {self._basic()}"
         return ""
+
+    def _is_safe(self, realm: str) -> bool:
+        """Whether a password may be sent there: encrypted, or as the registry itself is spoken to."""
+        try:
+            kind = urlsplit(realm).scheme
+        except ValueError:
+            raise RegistryError(
+                f"{self.host} wants sign-ins at {realm[:80]!r}, which is no URL.",
+                hint="check `registry` in tagship.yml",
+            ) from None
+        beside_us = web.is_loopback(f"//{self.host}") and web.is_loopback(realm)
+        return kind == "https" or (kind == "http" and (self._insecure or beside_us))
 
     def _token(self, realm: str, service: str, scope: str) -> str:
         """A bearer token from the registry's authorization server (distribution spec, "token authentication")."""

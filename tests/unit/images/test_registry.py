@@ -252,13 +252,41 @@ def test_an_authority_that_is_down_is_a_registry_that_is_down(web: Server) -> No
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_password_is_never_sent_for_a_token_without_encryption(web: Server) -> None:
-    web.answers[MANIFEST] = demanding("never", f'Bearer realm="http://localhost:{web.port}/token"')
+    web.answers[MANIFEST] = demanding("never", f'Bearer realm="http://10.0.0.7:{web.port}/token"')
 
     with pytest.raises(RegistryError, match="asks for a password in clear text") as caught:
         registry(web).digest("shop/web", "tag")
 
     assert "registry-insecure: true" in caught.value.hint
     assert web.asked("GET /token") == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_registry_on_this_machine_may_have_its_authority_here_too(web: Server) -> None:
+    web.answers["GET /token"] = Answer(body={"token": "t0ken"})
+    web.answers[MANIFEST] = demanding("Bearer t0ken", f'Bearer realm="http://localhost:{web.port}/token"')
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        'Bearer realm="REALM",service="s", Basic realm="Registry, of ours"',
+        'Basic realm="Registry", Bearer realm="REALM",service="s"',
+        "Bearer realm=REALM,service=s",
+        'BEARER Realm = "REALM" , Service="s"',
+        'Negotiate, Bearer service="s",realm="REALM",error="invalid \\"token\\""',
+    ],
+)
+def test_a_challenge_may_be_written_in_many_ways(web: Server, secure: Secure, challenge: str) -> None:
+    authority = secure(1)
+    authority.answers["GET /token"] = Answer(body={"token": "public"})
+    realm = f"https://localhost:{authority.port}/token"
+    web.answers[MANIFEST] = demanding("Bearer public", challenge.replace("REALM", realm))
+
+    assert registry(web).digest("shop/web", "tag") == DIGEST
+    assert authority.requests[0].query["service"] == "s"
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -299,7 +327,7 @@ def test_what_tagship_yml_calls_insecure_is_spoken_to_in_clear(web: Server, priv
     assert Registry(private, insecure=True).digest("shop/web", "tag") == DIGEST
 
 
-@pytest.mark.parametrize("challenge", ["Bearer", 'Bearer realm=""', "Bearer realm=x"])
+@pytest.mark.parametrize("challenge", ["Bearer", 'Bearer realm=""', "Bearer realm=x", "Bearer realm=https://["])
 def test_a_challenge_that_makes_no_sense_is_a_refusal(web: Server, challenge: str) -> None:
     web.answers[MANIFEST] = demanding("never", challenge)
 
