@@ -79,7 +79,7 @@ def adopt(  # noqa: PLR0913 - its options
             _take_over(
                 session, stack, wanted, accessories, just(release, resolved), RunOptions(progress, wait), version.tag
             )
-    print(f"Nobody was answered at {settings.url} for {outage.seconds:.1f} s, as seen from here.")
+    print(outage.told)
     print(f"The old containers are stopped; `tagship adopt --env {env} --undo` starts them again.")
 
 

@@ -4,10 +4,13 @@ import threading
 import time
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
-import requests
+from urllib3.exceptions import HTTPError
 
+from tagship.system.requesting import Session
 from tagship.system.threads import Thread
+from tagship.system.web import FOLLOWED
 
 PAUSE = 0.1
 """Seconds between two requests."""
@@ -24,11 +27,19 @@ class Outage:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._usual = _ask(url)
+        self._session = Session(FOLLOWED, tries=0)
+        self._usual = self._ask()
         self._over = threading.Event()
         self._thread = Thread(target=self._watch, name="tagship-outage", daemon=True)
         self.seconds = 0.0
         """The longest time between two answers, with a failure between them."""
+
+    @property
+    def told(self) -> str:
+        """It in a sentence."""
+        if self._usual is None:
+            return f"For how long nobody was answered can't be measured: {self._url} gave no answer here before."
+        return f"Nobody was answered at {self._url} for {self.seconds:.1f} s, as seen from here."
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,21 +54,23 @@ class Outage:
     def _watch(self) -> None:
         answered, failed = time.monotonic(), False
         while not self._over.wait(PAUSE):
-            status = _ask(self._url)
+            status = self._ask()
             answers = status is not None and (status < _BAD or status == self._usual)
             now = time.monotonic()
             if failed or not answers:
                 self.seconds = max(self.seconds, now - answered)
             answered, failed = (now, False) if answers else (answered, True)
 
-
-def _ask(url: str) -> int | None:
-    """The status; None without an answer."""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy's answer
+    def _ask(self) -> int | None:
+        """The status; None without an answer."""
+        direct = {"no_proxy": urlsplit(self._url).hostname or ""}  # no proxy's answer
+        try:
             # its body stays where it is: a stream would never end
-            with session.get(url, timeout=_PATIENCE, allow_redirects=False, stream=True) as answer:
+            with self._session.get(
+                self._url, timeout=_PATIENCE, proxies=direct, allow_redirects=False, stream=True
+            ) as answer:
                 return answer.status_code
-    except requests.RequestException:
-        return None
+        except (OSError, HTTPError):
+            return None
+        finally:
+            self._session.close()  # its connections

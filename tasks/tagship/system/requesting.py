@@ -73,10 +73,10 @@ class _Retry(Retry):
 class _Adapter(HTTPAdapter):
     """Trusts the machine's certificates, read when first needed; requests trusts only the list that it brings along."""
 
-    def __init__(self, again: Sequence[str], trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, again: Sequence[str], tries: int, trust: ssl.SSLContext | None = None) -> None:
         self._trust = trust
         retries = _Retry(
-            AGAIN, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again,
+            tries, status=0, redirect=0, backoff_factor=0.1, allowed_methods=again,
             respect_retry_after_header=False,  # the caller reads an answer that says when to come back
         )  # fmt: skip
         super().__init__(max_retries=retries)
@@ -106,20 +106,19 @@ class _Adapter(HTTPAdapter):
 class Session(requests.Session):
     """A session that never takes a password from ~/.netrc, which would replace the token."""
 
-    def __init__(self, again: Sequence[str], authority: str = "") -> None:
+    def __init__(self, again: Sequence[str], authority: str = "", tries: int = AGAIN) -> None:
         """`again`: the methods that may be retried. `authority`: a file with the only certificates to trust."""
         super().__init__()
-        self._again, self._mounting = again, threading.Lock()
+        self._again, self._tries, self._mounting = again, tries, threading.Lock()
         self._authority = authority
         self.auth = lambda asked: asked  # with this set, requests doesn't read ~/.netrc
-        self.mount("http://", _Adapter(again))
+        self.mount("http://", _Adapter(again, tries))
         del self.adapters["https://"]
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """HTTPS's is made when it is needed: reading the machine's certificates takes 50 ms."""
         with self._mounting:
             if "https://" not in self.adapters and url.lower().startswith("https:"):
-                self.mount(
-                    "https://", _Adapter(self._again, ssl.create_default_context(cafile=self._authority or None))
-                )
+                trust = ssl.create_default_context(cafile=self._authority or None)
+                self.mount("https://", _Adapter(self._again, self._tries, trust))
         return super().get_adapter(url)
