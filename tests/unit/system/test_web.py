@@ -1,11 +1,13 @@
 """HTTP requests: proxies, redirects, and retries."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tagship.errors import ConfigError
 from tagship.system import web as client
 from tagship.system.direct import connection
 from tests.fakes.servers import Answer, Request, Server, endless, on_port, trickling
@@ -166,6 +168,61 @@ def test_a_smoke_test_goes_through_the_proxy_to_what_is_far_away(proxy: Server) 
     assert request.line == "http://staging.example:8080/x"
     assert request.headers["Host"] == "staging.example:8080"
     assert request.headers["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
+
+
+@pytest.fixture
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("name", ["SCHEME_proxy", "all_proxy", "ALL_PROXY"])
+def test_a_smoke_test_uses_the_proxy_that_all_others_use(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, name: str
+) -> None:
+    monkeypatch.setenv(name.replace("SCHEME", scheme), "http://proxy.example")
+
+    made = connection(f"{scheme}://staging.example/", 5)
+
+    assert (made.host, made.port) == ("proxy.example", 80)
+
+
+@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.parametrize(
+    "proxy", ["socks5h://me:s3cret@127.0.0.1:1080", "https://proxy.example:3129", "http://", "http://me:s3cret"]
+)
+def test_a_proxy_that_a_smoke_test_cannot_use_is_refused_and_not_printed(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+
+    with pytest.raises(ConfigError, match="https_proxy is no proxy that smoke tests can use") as caught:
+        connection("https://staging.example/", 5)
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_smoke_test_trusts_the_bundle_that_apis_are_trusted_by(
+    secure: Callable[[int], Server], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    server = secure(1)
+    server.answers["GET /"] = Answer()
+    bundle = os.environ["SSL_CERT_FILE"]
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv(name, bundle)
+
+    line = connection(f"https://localhost:{server.port}/", 5)
+    line.request("GET", "/")
+    assert line.getresponse().status == 200
+    line.close()
+
+    monkeypatch.setenv(name, f"{bundle}.gone")
+    with pytest.raises(OSError, match=r"no certificates can be read from .*\.gone: No such file"):
+        connection(f"https://localhost:{server.port}/", 5)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.1", "[::1]"])
