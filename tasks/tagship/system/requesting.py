@@ -115,6 +115,11 @@ class Session(requests.Session):
         self.mount("http://", _Adapter(again, tries))
         del self.adapters["https://"]
 
+    def merge_environment_settings(self, *about: Any) -> Any:  # noqa: ANN401 - as requests calls it
+        """Leave out REQUESTS_CA_BUNDLE where other certificates are the only ones to trust."""
+        settings: Any = super().merge_environment_settings(*about)
+        return {**settings, "verify": True} if self._authority else settings
+
     def get_adapter(self, url: str) -> BaseAdapter:
         """HTTPS's is made when it is needed: reading the machine's certificates takes 50 ms."""
         with self._mounting:

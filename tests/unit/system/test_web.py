@@ -1,6 +1,7 @@
 """HTTP requests: proxies, redirects, and retries."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,22 @@ def test_netrc_does_not_take_the_tokens_place(web: Server, tmp_path: Path, monke
     ask(web)
 
     assert web.requests[0].headers["Authorization"] == "Bearer t0ken"
+
+
+def test_an_authority_that_is_named_is_the_only_one_that_is_trusted(
+    secure: Callable[[int], Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = secure(1)
+    server.answers["GET /x"] = Answer()
+    ours, other = os.environ["SSL_CERT_FILE"], tmp_path / "other.pem"
+    shutil.copy(ours, other)
+    secure(2)  # another certificate, in the same file
+    address = f"https://localhost:{server.port}/x"
+    assert client.request("GET", address, {}, within=5, authority=str(other)).status == 200
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    with pytest.raises(OSError, match="certificate verify failed"):
+        client.request("GET", address, {}, within=5, authority=ours)
 
 
 @pytest.fixture
