@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import io
 import itertools
 import os
 import shutil
@@ -34,21 +36,37 @@ def main() -> None:
     """Run the command line."""
     stand_in()
     try:
+        _run()
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be written at the end
+        if error.errno == errno.EPIPE:  # the reader has closed the pipe: `tagship --list | head`
+            sys.exit(BROKEN_PIPE)
+        sys.exit(f"Nothing more can be written: {error.strerror}.\n  hint: free some space on this machine")
+
+
+def _run() -> None:
+    try:
         if sys.argv[1:2] == [CANDIDATES]:
             print("\n".join(candidates(sys.argv[2:], namespace)))
             return
         Console(name="tagship", binary="tagship", namespace=namespace, version=VERSION).run()
+    finally:
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has closed the pipe: `tagship --list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
 
 
 def stand_in() -> None:
-    """Open the null device for each standard stream that is closed, as under cron: for Python it is None."""
+    """Open the null device for each standard stream that is closed, as under cron: for Python it is None.
+
+    Where a stream's encoding lacks a character, as ASCII does under `LC_ALL=C`, its escape is printed.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Console(Program):

@@ -32,9 +32,10 @@ def init(_: Context, yes: bool = False, diff: bool = False, dry_run: bool = Fals
     Reads the current folder's Compose file, or only its Dockerfile. Writes tagship.yml, tasks.py and an overlay with
     what a server needs differently. Says why, what it guessed, and what is left to fill in. Overwrites no file.
     """
+    from tagship.project import here
     from tagship.setup import init as setup
 
-    folder = Path.cwd()
+    folder = here.current()
     if not (diff or dry_run):
         _refuse_existing(folder, ("tagship.yml", setup.OVERLAY))
     answers = setup.Answers(setup.default_name(folder))

@@ -22,6 +22,8 @@ _UNKNOWN = re.compile(r"No idea what '(.*)' is")
 _NO_GROUP = re.compile(r"Sub-collection '(.*)' not found")
 _NO_NUMBER = re.compile(r"invalid literal for int\(\) .*: ('.*'|\".*\")$")
 _WITH_COMMANDS = ("run", "exec")
+_TYPO = 0.8
+"""How much a word is like a task's name, from 0 to 1, if it isn't rather an environment's."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ class CommandLine:
                 "-e isn't an option of Tagship; --env is, after a task.",
                 hint=f"write tagship {self._task()} --env {word}",
             )
-        if before in names and "env" in self._options(before):
+        if sum(name == before for name, _ in _said(self.argv)) > 1:
+            return UsageError(f"{before} is given twice.", hint="give it once")
+        misspelt = difflib.get_close_matches(word, names, 1, _TYPO)
+        if before in names and "env" in self._options(before) and not misspelt:
             return UsageError(
                 f"{before} takes no positional argument, and {word} isn't a task.",
                 hint=f"write tagship {before} --env {word}",

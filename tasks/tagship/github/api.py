@@ -30,6 +30,7 @@ _HINTS = {
     401: "check the token in GITHUB_TOKEN",
     403: "give the token the rights that Tagship's docs/github-action.md lists",
     404: "check GITHUB_REPOSITORY, the name, and that the token may see it",
+    422: "check the names and values that were given",
 }
 
 

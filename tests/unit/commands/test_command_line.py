@@ -110,6 +110,43 @@ def test_who_reads_a_few_lines_of_the_screen_sees_no_traceback() -> None:
         assert shown.stderr.read() == ""
 
 
+TYPED = [sys.executable, "-c", "from tagship.cli import main; main()"]
+
+
+@pytest.mark.parametrize("argument", ["--list", "--version"])
+def test_a_full_disk_is_told_without_a_traceback(argument: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        shown = subprocess.run([*TYPED, argument], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("Nothing more can be written: No space left on device.\n  hint: ")
+    assert len(shown.stderr.splitlines()) == 2
+
+
+def test_a_terminal_that_knows_only_ascii_is_shown_escapes() -> None:
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+    shown = subprocess.run([*TYPED, "--help"], env=plain, capture_output=True, text=True, check=False)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\u2026" in shown.stdout
+
+
+@pytest.mark.parametrize("task", ["status", "init"])
+def test_a_folder_that_was_deleted_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    monkeypatch.delenv("TAGSHIP_CONFIG", raising=False)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    ran = run(task)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "The current folder was deleted.\n  hint: change to one that exists\n"
+
+
 @pytest.mark.parametrize("name", CHANGING)
 def test_what_changes_anything_can_be_tried_without(name: str) -> None:
     assert "dry_run" in {option.name for option in OPTIONS[name]}
@@ -165,6 +202,9 @@ def test_a_commit_that_is_none_is_refused_before_anything_is_connected_to(run: R
             ["rollback", "qa"],
             "rollback takes no positional argument, and qa isn't a task.\n  hint: write tagship rollback --env qa",
         ),
+        (["deploy", "deply"], "There is no task 'deply'.\n  hint: did you mean deploy?"),
+        (["deploy", "--env", "x", "--env", "y"], "--env is given twice.\n  hint: give it once"),
+        (["deploy", "--env=x", "--env", "y"], "--env is given twice."),
         (["-e", "staging"], "hint: write tagship TASK --env staging"),
         (["db"], "db is a group of tasks.\n  hint: run one of: db.shell\n"),
         (["lock", "--help"], "lock is a group of tasks.\n  hint: run one of: lock.release, lock.status\n"),

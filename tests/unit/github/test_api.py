@@ -130,6 +130,15 @@ def test_a_token_that_no_header_can_have_is_said_and_not_printed(wrong: str) -> 
     assert "S3CRET" not in str(caught.value)
 
 
+def test_what_github_finds_invalid_is_not_to_be_tried_again_as_it_is(github: fake.GitHub) -> None:
+    github.failures.append((422, {}))
+
+    with pytest.raises(GitHubError, match="GitHub answered 422") as caught:
+        repository(github).environment("production")
+
+    assert caught.value.hint == "check the names and values that were given"
+
+
 def test_a_name_with_a_slash_stays_one_name(github: fake.GitHub) -> None:
     repository(github).environment("a/b?c")
 
