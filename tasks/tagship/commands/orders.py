@@ -33,6 +33,7 @@ from tagship.server.lock import holder
 from tagship.server.migration import BackUp
 from tagship.server.session import Session
 from tagship.source import checkout, git
+from tagship.system import direct
 from tagship.system.parallel import ahead
 from tagship.variables import resolve
 from tagship.variables.resolve import Resolution
@@ -136,6 +137,7 @@ def bring(session: Session, what: Order, how: RunOptions, tag: str = "") -> None
     """Run the order, or print its plan, and print the result."""
     settings, action, what = session.settings, str(what.action), without(how.backup, what)
     companion = companions(session, what.holder, how.progress)
+    direct.refuse_proxy(settings.url)
     if how.explain:
         from tagship.commands.explaining import explained
 

@@ -28,6 +28,11 @@ def connection(url: str, within: float) -> http.client.HTTPConnection:
     return made
 
 
+def refuse_proxy(url: str) -> None:
+    """Raises ConfigError if a proxy that this can't use stands before a URL, while nothing is changed yet."""
+    _proxy(urlsplit(url))
+
+
 def _to(address: SplitResult, within: float) -> http.client.HTTPConnection:
     host = address.hostname or ""
     port = address.port or (http.client.HTTPS_PORT if address.scheme == "https" else http.client.HTTP_PORT)

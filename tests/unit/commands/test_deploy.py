@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tagship.proof import ledger
 from tagship.source import compose_file
 from tests.fakes.builders import entry, rendered
 from tests.fakes.repositories import Repository
@@ -230,3 +231,20 @@ def test_the_compose_files_that_are_read_ahead_are_those_of_the_environment(
 
     assert reach.settings is None
     assert read == [("compose.yml", "compose.staging.yml")]
+
+
+def test_a_proxy_that_smoke_tests_can_not_use_is_refused_before_anything_changes(
+    run: Run, reach: Reach, daemon: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach.add(entry(OLD))
+    reach.add(entry(NEW))
+    reach.live = NEW.name
+    reach.records[OLD.name] = ledger.encode_record(OLD.record)
+    monkeypatch.setenv("all_proxy", "socks5h://127.0.0.1:1080")
+    monkeypatch.delenv("http_proxy", raising=False)
+
+    ran = run("rollback", "--env", "staging")
+
+    assert ran.code == 2
+    assert "all_proxy is no proxy that smoke tests can use." in ran.err
+    assert {request.method for request in daemon.requests} <= {"GET"}
