@@ -55,7 +55,9 @@ class Recovery:
         ours = now.live == self.new and tuple(kept) == before and [e.release for e in added if e.proves] == [now.live]
         if ours:
             return f"{self.new} is live and recorded; only the answer was lost. The next deploy will clean up."
-        return "another deploy has written to the ledger meanwhile, so nothing was undone"
+        stays = now.live != self.new and now.runs(self.new)
+        left = f"; {self.new} still runs. The next deploy will stop it." if stays else ""
+        return f"another deploy has written to the ledger meanwhile, so nothing was undone{left}"
 
     def _good(self, now: Observed) -> GoodRelease:
         """The release that was live before; or, if the ledger doesn't prove it, the proven one that still runs.

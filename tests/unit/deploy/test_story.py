@@ -606,6 +606,27 @@ def test_what_a_killed_deploy_made_live_and_does_not_answer_is_recorded_so() -> 
     assert json.loads(environment.ledger[1])["why"] == "recorded late: status 500"
 
 
+def test_whoever_lost_the_lock_says_what_of_its_own_still_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    old, ours, theirs = map(rendered, "abc")
+    target = MemoryTarget.running(old)
+    under_way, plan = rollout(target, ours)
+    other, others = rollout(target, theirs)
+
+    def asleep() -> None:
+        if target.live == old.name and target.observe().runs(ours.name):
+            target.still_ours = lambda: None  # type: ignore[method-assign]
+            other.carry_out(others, NOTHING)
+            raise LockedError("The lock was taken from us.")
+
+    target.still_ours = asleep  # type: ignore[method-assign]
+    under_way.progress = Progress()
+    with pytest.raises(LockedError, match=f"{theirs.name} is serving"):
+        under_way.carry_out(plan, NOTHING)
+
+    assert target.observe().runs(ours.name)
+    assert f"so nothing was undone; {ours.name} still runs. The next deploy will stop it." in capsys.readouterr().err
+
+
 def test_whoever_lost_the_lock_leaves_alone_what_somebody_else_has_deployed_since() -> None:
     beat: Services = {"web": {}, "beat": {}}
     old, ours, theirs = (rendered(digit, beat, singletons=("beat",)) for digit in "abc")
