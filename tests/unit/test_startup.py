@@ -1,5 +1,6 @@
 """`--list`, `--help` and mistyped tasks import none of the tasks' code: counted in modules, not in time."""
 
+import ast
 import json
 import os
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tagship import commands
 
 MODULES = """
 import json, sys
@@ -85,3 +88,34 @@ def test_dockers_client_is_loaded_while_ssh_connects(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     assert "docker.api.client" in imported(CONNECTING, tmp_path)
+
+
+OF_BACKUPS = ("backup", "drill", "pitr", "recording", "report", "restore", "orders_back")
+"""What the names of the modules of tasks begin with that need the packages of `tagship[backups]`."""
+WITHOUT = """
+import importlib, sys
+sys.modules["pyrage"] = sys.modules["boto3"] = None
+for name in {names}:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        assert error.name == name  # it is a name in a module
+"""
+
+
+def _imports(module: Path) -> set[str]:
+    """The modules of ours that a module imports, at its top or in a function; also names of these modules' contents."""
+    found = [each for each in ast.walk(ast.parse(module.read_text())) if isinstance(each, ast.ImportFrom)]
+    named = {(each.module or "", name.name) for each in found for name in each.names}
+    return {name for module, what in named if module.startswith("tagship") for name in (module, f"{module}.{what}")}
+
+
+def test_what_has_nothing_to_do_with_backups_needs_none_of_their_packages(tmp_path: Path) -> None:
+    tasks = [each for each in Path(commands.__path__[0]).glob("*.py") if not each.name.startswith(OF_BACKUPS)]
+    names = sorted(set().union(*map(_imports, tasks)) - {"tagship.commands.backup_inputs"})
+    names = [name for name in names if not name.startswith("tagship.commands.backup")]
+
+    code = WITHOUT.format(names=names)
+
+    assert {"tagship.commands.removal", "tagship.server.removal"} <= set(names)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

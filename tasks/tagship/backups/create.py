@@ -12,10 +12,11 @@ from typing import Any, Self
 
 from tagship.backups import encryption, manifest, postgres, rights, sources
 from tagship.backups.encryption import CHUNK, Counted
+from tagship.backups.leftovers import sweep
 from tagship.backups.manifest import MANIFEST, WAY_BACK, Manifest, Part
 from tagship.backups.program import Program
 from tagship.backups.store import ReadDeniedError, Source, Store
-from tagship.backups.workbench import Workbench, sweep
+from tagship.backups.workbench import Workbench
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, TagshipError
 from tagship.names import Place

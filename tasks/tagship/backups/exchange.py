@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tagship.backups import parts
+from tagship.backups.leftovers import WORKBENCH, discard
 from tagship.backups.manifest import Manifest, Part
 from tagship.backups.store import Store
-from tagship.backups.workbench import WORKBENCH, Workbench, discard, in_memory_of
+from tagship.backups.workbench import Workbench, in_memory_of
 from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError, TagshipError

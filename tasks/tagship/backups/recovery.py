@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 from tagship.backups import archive
 from tagship.backups.cluster import DATA, Cluster
+from tagship.backups.leftovers import WORKBENCH
 from tagship.backups.recovering import FETCH, NETWORK, Recovering, finished
-from tagship.backups.workbench import WORKBENCH, Workbench
+from tagship.backups.workbench import Workbench
 from tagship.engine import archives, volumes
 from tagship.engine.client import Engine
 from tagship.errors import BackupError, EngineError

@@ -6,18 +6,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self
 
+from tagship.backups.leftovers import STARTS_WITHIN, WORKBENCH, discard
 from tagship.backups.program import Program
 from tagship.engine.client import Engine
 from tagship.engine.transport import Hijacked
 from tagship.errors import EngineError, LockedError
-from tagship.names import LABEL, Place
+from tagship.names import Place
 from tagship.system.threads import Thread
 
-WORKBENCH = f"{LABEL}.workbench"
-"""Label of a container that works on an environment's data for a while: which environment's."""
 _CONFLICT, _MISSING = 409, 404
-_STARTS_WITHIN = 60.0
-"""Seconds from a container's making to its start; after that, its maker is dead."""
 _LIFE = 120
 """Seconds after which it ends by itself if it hears nothing: a network that is gone without a word closes no stdin."""
 _BEAT = 30.0
@@ -143,26 +140,6 @@ class Workbench:
         self.close()
 
 
-def discard(engine: Engine, container: str) -> None:
-    """Remove a container, whatever it does, unless it is gone or being removed."""
-    try:
-        engine.call("DELETE", f"/containers/{container}", force=True, v=True)
-    except EngineError as error:
-        if error.status not in {_MISSING, _CONFLICT}:
-            raise
-
-
-def sweep(engine: Engine, place: Place) -> None:
-    """Remove what killed backups and restores of an environment left: containers that have ended or never started.
-
-    One that runs ends by itself. The caller holds the environment's lock, or the name of its backups' workbench.
-    """
-    for raw in engine.get("/containers/json", all=True, filters={"label": [f"{WORKBENCH}={place}"]}):
-        stillborn = raw["State"] == "created" and engine.now() - raw["Created"] >= _STARTS_WITHIN
-        if stillborn or raw["State"] in {"exited", "dead"}:
-            discard(engine, raw["Id"])
-
-
 def in_memory_of(engine: Engine, image: str, mounts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """HostConfig's Tmpfs for the volumes that an image declares, but for what is mounted there.
 
@@ -178,7 +155,7 @@ def _stillborn(engine: Engine, name: str) -> bool:
     try:
         raw = engine.get(f"/containers/{name}/json")
         age = engine.now() - datetime.fromisoformat(f"{raw['Created'][:19]}+00:00").timestamp()
-        if raw["State"]["Status"] != "created" or age < _STARTS_WITHIN:
+        if raw["State"]["Status"] != "created" or age < STARTS_WITHIN:
             return False
         engine.call("DELETE", f"/containers/{raw['Id']}", force=True, v=True)
     except EngineError as error:

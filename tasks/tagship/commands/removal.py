@@ -79,14 +79,14 @@ def remove(  # noqa: PLR0913 - its options
 
 def take_away(session: Session, lease: Lease, progress: Progress, *, volumes: bool) -> tuple[Remains, list[Step]]:
     """Remove all of an environment. Returns what was there, and what was done. Raises CheckError."""
-    from tagship.backups import workbench
+    from tagship.backups import leftovers
     from tagship.deploy.removal import findings, plan_removal
     from tagship.server import removal
     from tagship.system.signals import interruptible
 
     done: list[Step] = []
     with interruptible():
-        workbench.sweep(session.engine, session.place)
+        leftovers.sweep(session.engine, session.place)
         removal.ensure_edge(session)
         with session.files() as edge:
             found = removal.observe(session, edge)
@@ -145,7 +145,7 @@ def prune(_: Context, env: str = "", dry_run: bool = False, wait: int = 0, json:
     Keeps the live release, the one before it, and the newest `keep`. Removes the images of the others, too, and says
     how much disk that freed.
     """
-    from tagship.backups import workbench
+    from tagship.backups import leftovers
     from tagship.project import here
     from tagship.reporting.progress import Progress
     from tagship.reporting.table import size
@@ -160,7 +160,7 @@ def prune(_: Context, env: str = "", dry_run: bool = False, wait: int = 0, json:
             found = tidying.foresee(session)
         else:
             with session.locked(lock.holder(f"prune {env}"), wait=wait) as environment:
-                workbench.sweep(session.engine, session.place)
+                leftovers.sweep(session.engine, session.place)
                 found = tidying.tidy(environment, session, progress)
     if json:
         print(jsonlib.dumps({**found.told, "dry_run": dry_run}))

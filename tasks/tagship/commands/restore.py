@@ -10,12 +10,13 @@ from typing import Any
 
 from tagship.backups import create, files, restore
 from tagship.backups.files import Replacement
+from tagship.backups.leftovers import sweep
 from tagship.backups.manifest import Manifest
 from tagship.backups.postgres import Server
 from tagship.backups.program import Program
 from tagship.backups.store import Store
 from tagship.backups.stores import open_store
-from tagship.backups.workbench import Workbench, sweep
+from tagship.backups.workbench import Workbench
 from tagship.commands.backup_inputs import IDENTITY, configured, database, identities, manifest_of
 from tagship.errors import CheckError, TagshipError, UsageError
 from tagship.github import deployments

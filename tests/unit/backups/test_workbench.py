@@ -1,6 +1,6 @@
 """What killed backups and restores left on a server is removed by the next one."""
 
-from tagship.backups import workbench
+from tagship.backups import leftovers
 from tagship.engine.client import Engine
 from tagship.names import Place
 from tests.fakes.servers import Answer, Server
@@ -24,7 +24,7 @@ def test_containers_that_ended_or_never_started_go_and_those_that_run_or_just_be
     daemon.answers["DELETE /containers/ended"] = Answer(204)
     daemon.answers["DELETE /containers/dead"] = Answer(409, {"message": "removal is already in progress"})
 
-    workbench.sweep(engine, PLACE)  # the stillborn one is gone: 404
+    leftovers.sweep(engine, PLACE)  # the stillborn one is gone: 404
 
     gone = [request.path.rpartition("/")[2] for request in daemon.requests if request.method == "DELETE"]
     assert gone == ["ended", "dead", "stillborn"]
