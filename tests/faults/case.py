@@ -196,6 +196,7 @@ class Runner:
         for path in self.site.temporary.iterdir():
             shutil.rmtree(path, ignore_errors=True)
         self.site.settle()
+        self.site.asked()  # what has failed until now belongs to the case that was out of order
 
 
 def outage(failures: Sequence[str]) -> int:

@@ -98,6 +98,15 @@ def test_a_point_to_which_the_command_never_came_is_found(site: OneSite) -> None
     assert problems(site)[0] == "it never came to before 'Record'"
 
 
+def test_what_fails_while_a_site_is_brought_into_order_is_no_later_cases(site: OneSite) -> None:
+    site.ended = Ended(1, "", "", 1.0, [AT])
+    site.requests = [(5, []), (5, ["10:00:00 GET /"]), (5, ["10:00:09 GET /"])]
+    assert problems(site)[0] == "it ended with 1"
+
+    site.ended = Ended(0, "", "", 1.0, [AT])
+    assert problems(site) == []
+
+
 @pytest.mark.parametrize(
     ("ended", "found"),
     [
