@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tagship.system.scratch import PREFIX
 from tests.faults import data
 from tests.faults.invariants import brought, leaves, locks, releases
 from tests.faults.kinds import CODES, KINDS
@@ -145,11 +146,19 @@ class Runner:
         """The next deploy, and what is in order after it."""
         self._next(result)
         result.problems += data.check(self.site, result.command, result.kind, ended) if not result.problems else []
+        if ended.code == -signal.SIGKILL:
+            self._sweep()
         result.problems += self.site.violations() if not result.problems else []
         self._count(result)
         if result.problems:
             result.problems.append(f"it had said:\n{ended.err}")
             self._start_anew()
+
+    def _sweep(self) -> None:
+        """Remove folders whose run was killed just as it made them: empty ones, which a run removes a minute later."""
+        for path in self.site.temporary.iterdir():
+            if path.name.startswith(PREFIX) and not any(path.iterdir()):
+                path.rmdir()
 
     def _ended(self, ended: Ended, *, others: bool = False) -> list[str]:
         """What is wrong with how the command ended, and with what it left. `others`: something else may be live."""

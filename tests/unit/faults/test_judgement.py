@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,7 @@ class OneSite:
         self.load: object = True
         self.freed = 0
         self.wanted = self.deployer = None
-        self.temporary = SimpleNamespace(iterdir=lambda: iter(()))
+        self.temporary: Any = SimpleNamespace(iterdir=lambda: iter(()))
 
     def live(self) -> str:
         """The release before."""
@@ -96,6 +97,21 @@ def test_a_point_to_which_the_command_never_came_is_found(site: OneSite) -> None
     site.ended = Ended(0, "", "", 1.0, [])
 
     assert problems(site)[0] == "it never came to before 'Record'"
+
+
+@pytest.mark.parametrize(("code", "stays"), [(-9, ["tagship-run-b"]), (130, ["tagship-run-a", "tagship-run-b"])])
+def test_only_a_killed_command_may_leave_a_folder_that_it_was_just_making(
+    site: OneSite, tmp_path: Path, code: int, stays: list[str]
+) -> None:
+    for name in ("tagship-run-a", "tagship-run-b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tagship-run-b" / ".lock").touch()
+    site.temporary = tmp_path
+    site.ended = Ended(code, "", "", 1.0, [AT])
+
+    problems(site)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == stays
 
 
 def test_what_fails_while_a_site_is_brought_into_order_is_no_later_cases(site: OneSite) -> None:
