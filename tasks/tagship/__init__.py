@@ -40,7 +40,7 @@ from tagship.commands.smoke import smoke_test
 from tagship.commands.status import history, status
 
 # A task lasts a second or two, a good part of which is imports, and what is imported stays. Python would search it for
-# garbage at every 700 new objects, and again at the end: a fifth of the processor's time that `status` takes.
+# garbage at every 700 new objects, and again at the end: a fifth of what importing a deploy and ending takes.
 gc.set_threshold(50_000, 20, 20)
 atexit.register(gc.freeze)
 
