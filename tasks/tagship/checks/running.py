@@ -31,6 +31,11 @@ class Running:
         self._lock = threading.Lock()
         self._ended = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended its programs, whose failures then say nothing."""
+        return self._ended
+
     def ran(self, argv: list[str], where: Path, environment: Mapping[str, str]) -> tuple[int, str]:
         """Run a program to its end. Returns its exit code, and what it printed. Raises OSError, ValueError."""
         with subprocess.Popen(

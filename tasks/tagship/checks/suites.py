@@ -30,7 +30,7 @@ def run(suites: Mapping[str, Suite], folder: Path, say: Callable[[str], object],
 
     def one(check: Check) -> Result:
         result = check(running)
-        if result.problem:
+        if result.problem and not running.ended:
             with one_at_a_time:
                 say(f"── {result.component}: {result.problem} ──\n{result.output.rstrip()}\n")
         return result

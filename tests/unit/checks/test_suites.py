@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tagship.checks import suites
-from tagship.checks.running import Result
+from tagship.checks.running import Result, Running
 from tagship.errors import StoppedError
 from tagship.project.schema import Suite
 from tagship.system.signals import interruptible
@@ -144,7 +144,7 @@ def test_a_signal_ends_the_suites_and_has_its_own_exit_code(tmp_path: Path) -> N
 
     threading.Thread(target=stop).start()
     with pytest.raises(StoppedError, match="SIGTERM") as caught, interruptible():
-        suites.run(suites_of, tmp_path, print)
+        suites.run(suites_of, tmp_path, lambda _: None)
 
     assert caught.value.exit_code == 130
     left = [path for path in Path("/proc").glob("[0-9]*/cwd") if _same(path, tmp_path)]
@@ -152,6 +152,17 @@ def test_a_signal_ends_the_suites_and_has_its_own_exit_code(tmp_path: Path) -> N
     while left and time.monotonic() < deadline:
         left = [path for path in left if _same(path, tmp_path)]
     assert left == []
+
+
+def test_nothing_is_said_of_a_suite_that_was_ended_because_of_another(tmp_path: Path) -> None:
+    def ended(running: Running) -> Result:
+        running.end()
+        return Result("slow", "exit -15", 0, "")
+
+    said: list[str] = []
+    suites.run({}, tmp_path, said.append, ended)
+
+    assert said == []
 
 
 def _same(link: Path, folder: Path) -> bool:
