@@ -101,6 +101,15 @@ def test_a_release_is_created_started_service_by_service_stopped_and_resumed(tar
     assert counts(target, release) == (both, {})
 
 
+def test_a_service_without_a_container_is_not_started_in_silence(target: Target, made: Made) -> None:
+    release = made("a")
+    target.pull(tuple(release.release.images.values()))
+    target.prepare(release)
+
+    with pytest.raises(RolloutError, match=f"{release.name} has no container of web any more"):
+        target.start(release, ["web"])
+
+
 @pytest.mark.parametrize("target", ["server"], indirect=True)
 def test_a_container_that_exists_is_kept_whatever_compose_would_make_of_it(
     target: Target, made: Made, engine: Engine
@@ -237,12 +246,11 @@ def test_a_removed_release_is_gone_and_can_be_made_again(target: Target, made: M
     assert counts(target, release)[1] == {}
 
 
-def test_what_is_not_there_can_be_stopped_resumed_and_started(target: Target, made: Made) -> None:
+def test_what_is_not_there_can_be_stopped_and_resumed(target: Target, made: Made) -> None:
     release = made("a")
 
     target.stop(release.name, [])
     target.resume(release.name, ["worker", "web"])
-    target.start(release, ["web"])
 
     assert target.observe().releases == ()
 

@@ -1,8 +1,11 @@
 """Runs the smoke tests, end-to-end checks that a release must pass. Retries with backoff until a deadline."""
 
+import contextlib
 import http.client
 import json
+import os
 import shlex
+import signal
 import socket
 import ssl
 import subprocess
@@ -151,13 +154,21 @@ def _expiring(check: SmokeCheck, connection: ssl.SSLSocket) -> str:
 def _command(check: SmokeCheck, url: str, headers: Mapping[str, str], within: float) -> str:
     given = {"SMOKE_URL": url, "SMOKE_HEADER": "".join(f"{name}: {value}" for name, value in headers.items())}
     try:
-        done = subprocess.run(
-            shlex.split(check.run), env=environment(given), capture_output=True, text=True,
-            errors="backslashreplace", timeout=within, check=False,
+        process = subprocess.Popen(
+            shlex.split(check.run), env=environment(given), text=True, errors="backslashreplace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,  # so that what it has started can be ended, too
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return f"{check.run}: not done within {within:.3g} s"
     except OSError as error:
         return f"{check.run}: {error.strerror}"
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return f"{check.run}: exit {done.returncode}: {' / '.join(lines[-3:])}" if done.returncode else ""
+    with process:
+        try:
+            said = "".join(process.communicate(timeout=within))
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"{check.run}: not done within {within:.3g} s"
+            raise
+    lines = said.strip().splitlines()
+    return f"{check.run}: exit {process.returncode}: {' / '.join(lines[-3:])}" if process.returncode else ""

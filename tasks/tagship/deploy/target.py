@@ -1,6 +1,6 @@
 """The interface to the outside world: what a deploy observes, and what a plan may do."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +9,7 @@ from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
+from tagship.errors import RolloutError
 from tagship.names import Holder
 from tagship.proof.ledger import Entry
 from tagship.release.model import Record, Rendered, Served
@@ -115,7 +116,10 @@ class Target(Protocol):
         """Reverse the plan's migrations in one-offs of the image that has them, and check that they are pending."""
 
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
-        """Start services, dependencies first, and wait until they are ready."""
+        """Start services, dependencies first, and wait until they are ready.
+
+        Raises RolloutError if one doesn't become ready, or has no container.
+        """
 
     def keep_assets(self, rendered: Rendered, live: str) -> None:
         """Keep the assets of a release, and for a while those of the live one that it replaces."""
@@ -172,3 +176,15 @@ class Target(Protocol):
 
     def record(self, entry: Entry) -> None:
         """Append an entry to the ledger, chained to the line before."""
+
+
+def refuse_lost(rendered: Rendered, services: Iterable[str], there: Container[str]) -> None:
+    """Raises RolloutError if one of these services has no container, so that nothing was started. `there`: which have.
+
+    A plan starts only what was there, or what it has created; somebody else removes what is stopped.
+    """
+    if lost := [service for service in services if rendered.replicas(service) and service not in there]:
+        raise RolloutError(
+            f"{rendered.name} has no container of {', '.join(lost)} any more: it was removed a moment ago.",
+            hint="run the command again, which creates it; `docker system prune` removes what is stopped",
+        )

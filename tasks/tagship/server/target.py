@@ -15,7 +15,7 @@ from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
-from tagship.deploy.target import NOBODY, Listeners, Onlooker
+from tagship.deploy.target import NOBODY, Listeners, Onlooker, refuse_lost
 from tagship.edge import routes
 from tagship.edge.addresses import Addresses
 from tagship.edge.caddy import NAME, NETWORK, refuse_old
@@ -234,6 +234,7 @@ class Server:
         with self._composer.hiding():
             inject(self._engine, self._composer.filled(rendered.model), ours, self._composer.variables(rendered))
             Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
+        refuse_lost(rendered, services, {container.service for container in ours})
 
     def _settled(self, ours: Sequence[Container]) -> list[Container]:
         """The same containers, once those that a killed deploy was stopping have ended, so that they can be started."""

@@ -7,7 +7,7 @@ from tagship.deploy.canary import Answers, Terms, UnderWay
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed, Routing, Standing
 from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
-from tagship.deploy.target import NOBODY, Listeners, Onlooker
+from tagship.deploy.target import NOBODY, Listeners, Onlooker, refuse_lost
 from tagship.errors import MigrationError, RolloutError, SmokeTestError, TagshipError
 from tagship.migrations.inspection import Change, Inspection
 from tagship.names import Holder
@@ -200,8 +200,10 @@ class MemoryTarget:
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start the existing containers of these services that don't run."""
         self._may_fail("start")
-        if idle := self._project(rendered.name).run(services):
+        project = self._project(rendered.name)
+        if idle := project.run(services):
             self._changed("start", rendered.name, *idle)
+        refuse_lost(rendered, services, project.present)
 
     def keep_assets(self, rendered: Rendered, live: str) -> None:  # noqa: ARG002 - required by the protocol
         """Keep a release's assets."""
