@@ -48,8 +48,14 @@ for each in /proc/[0-9]*; do
 done; true"""
 """Those that are just starting, too, which the engine doesn't list yet: one that lived on would keep its address."""
 _FORGET = """awk '$2 ~ "^/(run/(docker|containerd)|var/lib/docker)/" { print $2 }' /proc/mounts | xargs -r umount --lazy
-rm -rf /run/docker.pid /run/docker /run/containerd"""
-"""What no boot leaves behind: mounts, and files in /run."""
+rm -rf /run/docker.pid /run/docker /run/containerd
+ip -o link show type veth | sed -n 's/^[0-9]*: \\(veth[^@:]*\\)[@:].*/\\1/p' | xargs -r -n 1 ip link delete 2>/dev/null
+true"""
+"""What no boot leaves behind: mounts, files in /run, and the containers' links.
+
+A connection that is being closed keeps its network namespace for up to half a minute, as only this kernel does, which
+never went down: a container's next life would share its address with that, and requests would be refused.
+"""
 
 
 _SETTINGS = "/etc/docker/daemon.json"
