@@ -164,7 +164,9 @@ def _leftovers(wanted: Wanted) -> Iterator[str]:
 
 
 def shells(wanted: Wanted) -> list[str]:
-    """The processes in the edge's container besides the edge."""
+    """The processes in the edge's container besides the edge; none before a first deploy has made that."""
+    if not wanted.host.docker("ps", "--quiet", "--filter", f"name=^{EDGE}$"):
+        return []
     rows = wanted.host.docker("top", EDGE, "-eo", "pid,args").splitlines()[1:]
     return [row for row in rows if "caddy" not in row]
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,10 +193,11 @@ class Matrix:
         with ThreadPoolExecutor(len(self._choice.engines)) as threads:
             lines = [threads.submit(self._server, number) for number in self._choice.engines]
             try:
-                for line in lines:
-                    line.result()
+                wait(lines, return_when=FIRST_EXCEPTION)
             finally:
                 self._until = 0.0  # after an error or a signal, each server ends the case that it is at
+            for line in lines:
+                line.result()
         return self.done
 
     def _server(self, number: int) -> None:

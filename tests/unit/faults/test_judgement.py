@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults import case as cases
+from tests.faults import invariants
 from tests.faults.case import Case, Result, Runner, outage
 from tests.faults.kinds import KINDS
 from tests.faults.points import Ended, Point
@@ -207,3 +208,13 @@ def test_what_a_load_saw_between_two_looks_or_after_its_end_is_counted_once() ->
     site.stop_load()
     assert site.asked() == (5, ["b"])
     assert site.asked() == (0, [])
+
+
+def test_before_a_first_deploy_has_made_the_edge_there_is_no_shell_in_it() -> None:
+    def docker(*words: str) -> str:
+        assert words[0] == "ps"  # anything about a container that isn't there would fail
+        return ""
+
+    wanted: Any = SimpleNamespace(host=SimpleNamespace(docker=docker))
+
+    assert invariants.shells(wanted) == []
