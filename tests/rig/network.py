@@ -68,6 +68,9 @@ class Network:
                 self._iptables("-t", table, "-D", chain, *rule)
         if self.exists():
             self._ip("link", "del", BRIDGE)
+        for link in links():  # connections that are still being closed would keep them for up to half a minute
+            with contextlib.suppress(RigError):  # it may be going at this moment
+                self._ip("link", "del", link)
         shell.wait_for(lambda: not links(), "the end of the rig's interfaces", seconds=60)
         with contextlib.suppress(FileNotFoundError):
             if not list(Path("/sys/class/net").glob("tagship[0-9]*")):  # another rig still forwards
