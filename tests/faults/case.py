@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tagship.system.scratch import PREFIX
+from tagship.system.scratch import PREFIX, UNLOCKED
 from tests.faults import data
 from tests.faults.invariants import brought, leaves, locks, releases
 from tests.faults.kinds import CODES, KINDS
@@ -155,10 +155,10 @@ class Runner:
             self._start_anew()
 
     def _sweep(self) -> None:
-        """Remove folders whose run was killed just as it made them: empty ones, which a run removes a minute later."""
+        """Remove folders whose run was killed just as it made them; a run removes them a minute later."""
         for path in self.site.temporary.iterdir():
-            if path.name.startswith(PREFIX) and not any(path.iterdir()):
-                path.rmdir()
+            if path.name.startswith(PREFIX) and not {each.name for each in path.iterdir()} - {UNLOCKED}:
+                shutil.rmtree(path)
 
     def _ended(self, ended: Ended, *, others: bool = False) -> list[str]:
         """What is wrong with how the command ended, and with what it left. `others`: something else may be live."""

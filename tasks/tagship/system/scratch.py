@@ -14,7 +14,8 @@ from typing import Self, TextIO
 from tagship.system.signals import deferred
 
 PREFIX = "tagship-run-"
-_LOCK, _UNLOCKED = ".lock", ".new"
+_LOCK, UNLOCKED = ".lock", ".new"
+"""The lock file, and its name until its run has locked it."""
 _TRIES = 3
 _OLD = 60.0
 """Seconds after which a folder without a lock isn't one that its run is just making."""
@@ -29,10 +30,10 @@ class Scratch:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
             failed.push(lambda kind, *_: self.remove() if kind else None)
             # locked before it is renamed: a lock file without a lock belongs to a dead run
-            self._lock = (self.path / _UNLOCKED).open("w")
+            self._lock = (self.path / UNLOCKED).open("w")
             with contextlib.suppress(OSError):  # a file system without locks; leftovers stay there
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
-                (self.path / _UNLOCKED).rename(self.path / _LOCK)
+                (self.path / UNLOCKED).rename(self.path / _LOCK)
 
     def remove(self) -> None:
         """Remove the folder and its content."""
@@ -68,8 +69,12 @@ def sweep() -> None:
         with contextlib.suppress(OSError):  # another user's, locked by its run, or already removed
             if path.is_symlink() or path.stat().st_uid != os.getuid():
                 continue
-            if not (path / _LOCK).exists() and time.time() - path.stat().st_mtime > _OLD:
-                path.rmdir()  # only an empty one
-            with (path / _LOCK).open() as lock:
+            unfinished = not (path / _LOCK).exists()
+            if unfinished and time.time() - path.stat().st_mtime <= _OLD:
+                continue
+            if unfinished and not any(path.iterdir()):
+                path.rmdir()
+                continue
+            with (path / (UNLOCKED if unfinished else _LOCK)).open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)

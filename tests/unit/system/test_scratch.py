@@ -73,17 +73,21 @@ def test_a_folder_in_which_a_file_was_made_while_it_was_removed_is_gone(
     assert list(temporary.iterdir()) == []
 
 
-def test_an_old_empty_folder_without_a_lock_is_removed_and_one_that_is_just_being_made_is_not(temporary: Path) -> None:
-    old, new, full = (temporary / f"{scratch.PREFIX}{name}" for name in ("old", "new", "full"))
-    for path in (old, new, full):
+def test_an_old_folder_whose_run_was_killed_before_it_locked_it_is_removed_and_one_that_is_just_being_made_is_not(
+    temporary: Path,
+) -> None:
+    old, half, new, half_new, full = (temporary / f"{scratch.PREFIX}{name}" for name in ("a", "b", "c", "d", "e"))
+    for path in (old, half, new, half_new, full):
         path.mkdir()
+    for path in (half, half_new):
+        (path / scratch.UNLOCKED).touch()
     (full / "file").write_text("x")
-    for path in (old, full):
+    for path in (old, half, full):
         os.utime(path, (1, 1))
 
     scratch.sweep()
 
-    assert sorted(temporary.iterdir()) == [full, new]
+    assert sorted(temporary.iterdir()) == [new, half_new, full]
 
 
 def test_a_signal_while_a_folder_is_made_leaves_none(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
