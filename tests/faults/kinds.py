@@ -17,6 +17,12 @@ from tests.faults.scene import LIVE, LOCK, NEW, Scene
 CODES = frozenset({0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 130})
 """How a command may end to which something was done; documented in docs/reference.md."""
 REGISTRY_CODE = 7
+_CLOSING = 150.0
+"""Seconds within which the kernel gives up connections that are being closed.
+
+As long as an edge that was killed with its engine has one, its network namespace lives on, with the address of the next
+one, and may take its requests. Nothing that Tagship does ends that, and a person would wait for it, too.
+"""
 _MOMENT = 3.0
 """Seconds that what passes by itself takes."""
 
@@ -149,6 +155,8 @@ def _engine_killed(scene: Scene) -> Iterator[None]:
     scene.wanted.host.engine.kill()
     yield
     scene.wanted.host.engine.start()
+    if not eventually(scene.reached, _CLOSING):
+        scene.problems.append(f"the edge isn't reached {_CLOSING:g} s after the engine started again")
 
 
 @kind("server rebooted", serves=False, apart=True)

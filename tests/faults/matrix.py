@@ -193,10 +193,10 @@ class Matrix:
         with ThreadPoolExecutor(len(self._choice.engines)) as threads:
             lines = [threads.submit(self._server, number) for number in self._choice.engines]
             try:
-                wait(lines, return_when=FIRST_EXCEPTION)
+                ended, going = wait(lines, return_when=FIRST_EXCEPTION)
             finally:
                 self._until = 0.0  # after an error or a signal, each server ends the case that it is at
-            for line in lines:
+            for line in (*ended, *going):  # the other one's error may be of the first
                 line.result()
         return self.done
 

@@ -1,6 +1,7 @@
 """A command that waits at one of its points, and what faults do to its server there."""
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -42,6 +43,16 @@ class Scene:
                 if process != "0":  # it doesn't run; for `kill`, 0 would be our own process group
                     self.wanted.host.run(["kill", "-KILL", process])
                     self.did = True
+
+    def reached(self) -> bool:
+        """Whether requests reach the edge, if there is one."""
+        if not self.docker("ps", "--all", "--quiet", "--filter", f"name=^{EDGE}$"):
+            return True
+        try:
+            socket.create_connection((self.wanted.host.address, 80), 2).close()
+        except OSError:
+            return False
+        return True
 
     def remove_lock(self) -> None:
         """Remove the lock, as `docker rm -f` does."""

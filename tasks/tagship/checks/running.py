@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagship.system import group
+
 
 @dataclass(frozen=True)
 class Result:
@@ -38,14 +40,11 @@ class Running:
 
     def ran(self, argv: list[str], where: Path, environment: Mapping[str, str]) -> tuple[int, str]:
         """Run a program to its end. Returns its exit code, and what it printed. Raises OSError, ValueError."""
-        with subprocess.Popen(
-            argv, cwd=where, env=dict(environment), stdin=subprocess.DEVNULL, text=True, errors="backslashreplace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        ) as process:  # fmt: skip
+        with group.begin(argv, environment, where) as process:
             with self._lock:
                 self._programs.add(process)
                 if self._ended:
-                    process.terminate()
+                    group.terminate(process)
             printed, _ = process.communicate()
         with self._lock:
             self._programs.discard(process)
@@ -56,4 +55,4 @@ class Running:
         with self._lock:
             self._ended = True
             for process in self._programs:
-                process.terminate()
+                group.terminate(process)

@@ -1,11 +1,8 @@
 """Runs the smoke tests, end-to-end checks that a release must pass. Retries with backoff until a deadline."""
 
-import contextlib
 import http.client
 import json
-import os
 import shlex
-import signal
 import socket
 import ssl
 import subprocess
@@ -16,7 +13,7 @@ from typing import Any
 from tagship.errors import SmokeTestError, plain
 from tagship.names import MAINTENANCE, RELEASE_HEADER
 from tagship.project.schema import SmokeCheck
-from tagship.system import direct, limited
+from tagship.system import direct, group, limited
 from tagship.system.programs import environment
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
@@ -154,21 +151,17 @@ def _expiring(check: SmokeCheck, connection: ssl.SSLSocket) -> str:
 def _command(check: SmokeCheck, url: str, headers: Mapping[str, str], within: float) -> str:
     given = {"SMOKE_URL": url, "SMOKE_HEADER": "".join(f"{name}: {value}" for name, value in headers.items())}
     try:
-        process = subprocess.Popen(
-            shlex.split(check.run), env=environment(given), text=True, errors="backslashreplace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,  # so that what it has started can be ended, too
-        )  # fmt: skip
+        process = group.begin(shlex.split(check.run), environment(given))
     except OSError as error:
         return f"{check.run}: {error.strerror}"
     with process:
         try:
-            said = "".join(process.communicate(timeout=within))
-        except BaseException as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                return f"{check.run}: not done within {within:.3g} s"
+            said, _ = process.communicate(timeout=within)
+        except subprocess.TimeoutExpired:
+            group.end(process)
+            return f"{check.run}: not done within {within:.3g} s"
+        except BaseException:
+            group.end(process)
             raise
     lines = said.strip().splitlines()
     return f"{check.run}: exit {process.returncode}: {' / '.join(lines[-3:])}" if process.returncode else ""

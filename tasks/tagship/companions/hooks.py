@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from tagship.errors import HookError
 from tagship.project.beside_settings import HookSettings
 from tagship.reporting import redaction
 from tagship.reporting.progress import Progress
+from tagship.system import group
 
 Tell = Callable[[str], None]
 SHOWN = 10
@@ -80,14 +80,11 @@ def _ran(  # noqa: PLR0913, PLR0917 - one program
 ) -> int:
     """Run a program to its end. Returns its exit code. Raises OSError, also if it takes too long."""
     late = threading.Event()
-    with subprocess.Popen(
-        argv, cwd=where, env=dict(env), text=True, errors="backslashreplace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
+    with group.begin(argv, env, where) as process:
 
         def end() -> None:
             late.set()
-            process.kill()
+            group.end(process)
 
         timer = threading.Timer(within, end)
         timer.daemon = True
@@ -99,7 +96,7 @@ def _ran(  # noqa: PLR0913, PLR0917 - one program
                     tell(line.rstrip())
             code = process.wait()
         except BaseException:
-            process.kill()
+            group.end(process)
             raise
         finally:
             timer.cancel()

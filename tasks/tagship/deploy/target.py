@@ -1,6 +1,6 @@
 """The interface to the outside world: what a deploy observes, and what a plan may do."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -118,7 +118,7 @@ class Target(Protocol):
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start services, dependencies first, and wait until they are ready.
 
-        Raises RolloutError if one doesn't become ready, or has no container.
+        Raises RolloutError if one doesn't become ready, or has lost a container; then nothing was started.
         """
 
     def keep_assets(self, rendered: Rendered, live: str) -> None:
@@ -166,7 +166,10 @@ class Target(Protocol):
         """Stop containers of a release; all of them if no service is named."""
 
     def resume(self, release: str, services: Sequence[str]) -> None:
-        """Start stopped services of a release, without waiting for them."""
+        """Start stopped services of a release, without waiting for them.
+
+        Raises RolloutError if some have no container any more; the others have been started then.
+        """
 
     def remove(self, release: str) -> None:
         """Remove a release's containers and network. Its volumes and images stay."""
@@ -178,13 +181,18 @@ class Target(Protocol):
         """Append an entry to the ledger, chained to the line before."""
 
 
-def refuse_lost(rendered: Rendered, services: Iterable[str], there: Container[str]) -> None:
-    """Raises RolloutError if one of these services has no container, so that nothing was started. `there`: which have.
+def refuse_lost(rendered: Rendered, services: Iterable[str], there: Mapping[str, int]) -> None:
+    """Raises RolloutError if containers of these services are missing. `there`: service → how many there are.
 
-    A plan starts only what was there, or what it has created; somebody else removes what is stopped.
+    A plan starts only what was there, or what it has created; but somebody else may remove what is stopped.
     """
-    if lost := [service for service in services if rendered.replicas(service) and service not in there]:
-        raise RolloutError(
-            f"{rendered.name} has no container of {', '.join(lost)} any more: it was removed a moment ago.",
-            hint="run the command again, which creates it; `docker system prune` removes what is stopped",
-        )
+    if lost := [service for service in services if there.get(service, 0) < rendered.replicas(service)]:
+        raise gone(rendered.name, lost)
+
+
+def gone(release: str, services: Iterable[str]) -> RolloutError:
+    """The error of services whose containers are gone."""
+    return RolloutError(
+        f"{release} has lost containers of {', '.join(services)}: somebody removed them meanwhile.",
+        hint="run the command again, which creates them; `docker system prune` removes what is stopped",
+    )

@@ -138,7 +138,7 @@ def _(step: SmokeTest, scene: Scene) -> Iterator[str]:
     for check in scene.settings.smoke:
         if check.run:
             given = f"SMOKE_URL={word(scene.settings.url)} SMOKE_HEADER={header if hidden else word('')}"
-            yield f"{given} {shlex.join(shlex.split(check.run))}"
+            yield f"{given} {shlex.join(shlex.split(check.run))} </dev/null"
             continue
         method = {"GET": "--get", "HEAD": "--head", "POST": "--request=POST"}[check.method]
         if check.json_ or check.headers or check.tls_days:

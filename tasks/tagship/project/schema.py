@@ -142,12 +142,13 @@ class SmokeCheck(Table):
     contains: str = Field(default="", description="Text the body must contain.")
     json_: dict[str, Any] = Field(default_factory=dict, alias="json", description="JSON path (a.b.0) → value.")
     headers: dict[str, str] = Field(default_factory=dict, description="Header → expected value in the answer.")
-    within: Duration = Field(default=10, description="Time limit of one request.")
+    within: Duration = Field(default=10, description="Time limit of one request, or of the command.")
     tls_days: int = Field(default=0, ge=0, description="The certificate must be valid for at least this many days.")
     run: Command = Field(
         default="",
         description="A command instead of a request. It gets SMOKE_URL and exits with 0 if it passes. "
-        "SMOKE_HEADER is a header, if one is needed to reach the release: of a candidate, or during maintenance.",
+        "SMOKE_HEADER is a header, if one is needed to reach the release: of a candidate, or during maintenance. "
+        "It has no terminal and no input; when its time is over, it ends with all in its process group.",
     )
 
     @model_validator(mode="after")

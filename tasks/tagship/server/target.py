@@ -3,10 +3,12 @@
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from tagship import names
@@ -15,7 +17,7 @@ from tagship.deploy.canary import Answers, Terms
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed
 from tagship.deploy.rollback_plan import Former, RollbackPlan
-from tagship.deploy.target import NOBODY, Listeners, Onlooker, refuse_lost
+from tagship.deploy.target import NOBODY, Listeners, Onlooker, gone, refuse_lost
 from tagship.edge import routes
 from tagship.edge.addresses import Addresses
 from tagship.edge.caddy import NAME, NETWORK, refuse_old
@@ -26,7 +28,7 @@ from tagship.engine.client import Engine
 from tagship.engine.containers import Container
 from tagship.engine.injection import inject
 from tagship.engine.readiness import Starting
-from tagship.errors import LockedError, RolloutError, SmokeTestError
+from tagship.errors import EngineError, LockedError, RolloutError, SmokeTestError
 from tagship.images import pulls
 from tagship.images.credentials import Credentials
 from tagship.names import Holder
@@ -224,17 +226,23 @@ class Server:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
         everyone = containers.listed(self._engine)
         lasting = [c for c in everyone if not c.one_off]
-        ours = self._settled([c for c in lasting if c.project == rendered.name and c.service in services])
+        there = [c for c in lasting if c.project == rendered.name and c.service in services]
+        refuse_lost(rendered, services, _counted(there))
+        ours = self._settled(there)
         others = [c for c in lasting if c.project != rendered.name]
         self._seen = {name: [c for c in others if c.project == name] for name in {c.project for c in others}}
         wanted = attachments(rendered, self._place, ours, everyone, self._environment.edge_network)
-        settled(lambda what: containers.connect(self._engine, *what), wanted)
         older = [c for c in everyone if c.project == self._place.accessories and c.running and not c.restart]
-        settled(lambda c: containers.come_back(self._engine, c), older)
-        with self._composer.hiding():
-            inject(self._engine, self._composer.filled(rendered.model), ours, self._composer.variables(rendered))
-            Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
-        refuse_lost(rendered, services, {container.service for container in ours})
+        try:
+            settled(lambda what: containers.connect(self._engine, *what), wanted)
+            settled(lambda c: containers.come_back(self._engine, c), older)
+            with self._composer.hiding():
+                inject(self._engine, self._composer.filled(rendered.model), ours, self._composer.variables(rendered))
+                Starting(self._engine, rendered.model, ours, self._settings.release.ready_within).run()
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                refuse_lost(rendered, services, _counted(containers.of(self._engine, rendered.name)))
+            raise
 
     def _settled(self, ours: Sequence[Container]) -> list[Container]:
         """The same containers, once those that a killed deploy was stopping have ended, so that they can be started."""
@@ -371,14 +379,21 @@ class Server:
 
     def resume(self, release: str, services: Sequence[str]) -> None:
         """Start stopped containers, all at once."""
-        idle = [c for c in containers.of(self._engine, release) if c.service in services and not c.running]
-        containers.start(self._engine, idle)
+        there = containers.of(self._engine, release)
+        containers.start(self._engine, [c for c in there if c.service in services and not c.running])
+        if lost := [service for service in services if not _counted(there)[service]]:
+            raise gone(release, lost)
 
     def remove(self, release: str) -> None:
         """Remove the containers, including one that still lists migrations, and the network."""
         asking = self._migration is not None and self._migration.only_asked
         containers.remove(self._engine, release, one_offs=asking)
         self._environment.gone(release)
+
+
+def _counted(there: Iterable[Container]) -> Counter[str]:
+    """Service → the number of its containers, without one-off ones."""
+    return Counter(container.service for container in there if not container.one_off)
 
 
 def _leased(settings: CredentialSettings) -> Given:

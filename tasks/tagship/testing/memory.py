@@ -7,7 +7,7 @@ from tagship.deploy.canary import Answers, Terms, UnderWay
 from tagship.deploy.candidate import Candidate
 from tagship.deploy.observed import Migrated, Observed, Routing, Standing
 from tagship.deploy.rollback_plan import Former, RollbackPlan, plan_way_back
-from tagship.deploy.target import NOBODY, Listeners, Onlooker, refuse_lost
+from tagship.deploy.target import NOBODY, Listeners, Onlooker, gone, refuse_lost
 from tagship.errors import MigrationError, RolloutError, SmokeTestError, TagshipError
 from tagship.migrations.inspection import Change, Inspection
 from tagship.names import Holder
@@ -201,9 +201,9 @@ class MemoryTarget:
         """Start the existing containers of these services that don't run."""
         self._may_fail("start")
         project = self._project(rendered.name)
+        refuse_lost(rendered, services, project.present)
         if idle := project.run(services):
             self._changed("start", rendered.name, *idle)
-        refuse_lost(rendered, services, project.present)
 
     def keep_assets(self, rendered: Rendered, live: str) -> None:  # noqa: ARG002 - required by the protocol
         """Keep a release's assets."""
@@ -272,10 +272,13 @@ class MemoryTarget:
             self._changed("stop", release, *stopped)
 
     def resume(self, release: str, services: Sequence[str]) -> None:
-        """Start stopped services."""
+        """Start stopped services. Raises RolloutError for those without a container."""
         self._may_fail("resume")
-        if idle := self._project(release).run(services):
+        project = self._project(release)
+        if idle := project.run(services):
             self._changed("resume", release, *idle)
+        if lost := [service for service in services if not project.present.get(service)]:
+            raise gone(release, lost)
 
     def remove(self, release: str) -> None:
         """Remove a release's containers and network; do nothing if they don't exist."""

@@ -134,6 +134,12 @@ def test_a_suite_gets_the_environment_but_not_our_credentials(tmp_path: Path, mo
     assert "s3cr3t" not in said
 
 
+def test_a_suite_has_a_process_group_of_its_own_so_that_ctrl_c_reaches_tagship_alone(tmp_path: Path) -> None:
+    asks = suite('python3 -c "import os; print(os.getpgrp())"')
+
+    assert int(run(tmp_path, one=asks)["one"].output) != os.getpgrp()
+
+
 def test_a_signal_ends_the_suites_and_has_its_own_exit_code(tmp_path: Path) -> None:
     suites_of = {"slow": suite("touch begun; exec sleep 60")}
 

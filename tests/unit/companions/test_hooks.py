@@ -1,6 +1,7 @@
 """The app's own commands before and after the stages of a deploy."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,6 +13,7 @@ from tagship.errors import HookError
 from tagship.project.beside_settings import HookSettings
 from tagship.proof.ledger import Action
 from tagship.reporting.progress import Progress
+from tagship.system import group
 from tests.fakes.builders import rendered
 
 NEW = rendered("b")
@@ -72,6 +74,16 @@ def test_the_commands_around_a_stage_run_in_order_and_those_after_it_only_if_it_
 def test_one_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(HookError, match=r"not done within 0\.05 s"):
         hooks(tmp_path, before_build="sleep 60", within=0.05).before("build")
+
+
+def test_one_that_hangs_is_ended_with_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Mock(wraps=group.end)
+    monkeypatch.setattr(group, "end", ended)
+
+    with pytest.raises(HookError, match=r"not done within 0\.05 s"):
+        hooks(tmp_path, before_build="sh -c 'sleep 60 & wait'", within=0.05).before("build")
+
+    assert ended.call_count == 1
 
 
 def test_one_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
