@@ -13,7 +13,7 @@ from tagship.engine import containers
 from tagship.engine.client import Engine
 from tagship.errors import RolloutError, SmokeTestError
 from tagship.images.registry import Registry, split
-from tagship.names import Place, Version
+from tagship.names import LABEL, RUN_BY, Place, Version
 from tagship.proof import ledger
 from tagship.proof.ledger import Entry
 from tagship.release import render
@@ -124,6 +124,25 @@ def test_a_container_that_exists_is_kept_whatever_compose_would_make_of_it(
     target.create(dataclasses.replace(release, model={**release.model, "services": services}))
 
     assert {container.id for container in containers.of(engine, release.name)} == before
+
+
+@pytest.mark.parametrize("target", ["server"], indirect=True)
+def test_a_one_off_that_a_killed_deploy_has_not_started_is_gone_and_a_persons_stays(
+    target: Target, made: Made, engine: Engine
+) -> None:
+    release = made("a")
+    create(target, release)
+    for name, run_by in (("killed", {}), ("waits", {RUN_BY: "ann"})):
+        labels = {"com.docker.compose.project": release.name, "com.docker.compose.oneoff": "True"}
+        labels |= {f"{LABEL}.app": "contract", **run_by}
+        settings = {"Image": release.release.images["web"], "Labels": labels}
+        engine.call("POST", "/containers/create", settings, name=f"{release.name}-{name}")
+
+    target.start(release, ["web"])
+
+    shown = engine.get("/containers/json", all=True, filters={"label": ["com.docker.compose.oneoff=True"]})
+    ours = [each["Names"][0] for each in shown if each["Labels"]["com.docker.compose.project"] == release.name]
+    assert ours == [f"/{release.name}-waits"]
 
 
 def test_a_candidate_is_reached_by_its_key_and_live_by_everyone(target: Target, made: Made) -> None:

@@ -186,6 +186,12 @@ def remove(engine: Engine, release: str, *, one_offs: bool = False) -> None:
         _unless_gone(engine, "DELETE", f"/networks/{release}")
 
 
+def remove_unstarted(engine: Engine, found: Iterable[Container]) -> None:
+    """Remove one-off containers that a killed deploy has made and not started; the engine removes only what has run."""
+    ours = [c for c in found if c.one_off and c.state == "created" and not c.run_by]
+    settled(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", v=True), ours)
+
+
 def healthcheck(engine: Engine, container: str) -> list[str]:
     """The healthcheck command of a container, from the Compose file or its image; empty if it has none."""
     return probe(engine.get(f"/containers/{container}/json")["Config"])

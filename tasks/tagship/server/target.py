@@ -225,6 +225,7 @@ class Server:
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Connect the containers to the networks without an alias, so that a name means its own release; then start."""
         everyone = containers.listed(self._engine)
+        containers.remove_unstarted(self._engine, [c for c in everyone if c.project == rendered.name])
         lasting = [c for c in everyone if not c.one_off]
         there = [c for c in lasting if c.project == rendered.name and c.service in services]
         refuse_lost(rendered, services, _counted(there))
