@@ -118,7 +118,7 @@ class Target(Protocol):
     def start(self, rendered: Rendered, services: Sequence[str]) -> None:
         """Start services, dependencies first, and wait until they are ready.
 
-        Raises RolloutError if one doesn't become ready, or has lost a container; then nothing was started.
+        Raises RolloutError if one doesn't become ready, or has lost a container.
         """
 
     def keep_assets(self, rendered: Rendered, live: str) -> None:

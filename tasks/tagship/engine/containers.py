@@ -15,7 +15,7 @@ from tagship.names import LABEL, NEW, OLD, RESTART, RUN_BY
 from tagship.system.parallel import settled
 
 LOG_LINES = 30
-_MISSING = 404
+_MISSING, _CONFLICT = 404, 409
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds between attempts to change a container that is ending; the engine notes an end within milliseconds."""
 
@@ -187,9 +187,19 @@ def remove(engine: Engine, release: str, *, one_offs: bool = False) -> None:
 
 
 def remove_unstarted(engine: Engine, found: Iterable[Container]) -> None:
-    """Remove one-off containers that a killed deploy has made and not started; the engine removes only what has run."""
-    ours = [c for c in found if c.one_off and c.state == "created" and not c.run_by]
-    settled(lambda c: _unless_gone(engine, "DELETE", f"/containers/{c.id}", v=True), ours)
+    """Remove one-off containers that a killed deploy has made and not started; the engine removes only what has run.
+
+    One that is started at this moment, by what is left of that deploy, stays.
+    """
+
+    def remove_one(container: Container) -> None:
+        try:
+            _unless_gone(engine, "DELETE", f"/containers/{container.id}", v=True)
+        except EngineError as error:
+            if error.status != _CONFLICT:
+                raise
+
+    settled(remove_one, [c for c in found if c.one_off and c.state == "created" and not c.run_by])
 
 
 def healthcheck(engine: Engine, container: str) -> list[str]:

@@ -382,7 +382,8 @@ class Server:
         """Start stopped containers, all at once."""
         there = containers.of(self._engine, release)
         containers.start(self._engine, [c for c in there if c.service in services and not c.running])
-        if lost := [service for service in services if not _counted(there)[service]]:
+        left = _counted(there)
+        if lost := [service for service in services if not left[service]]:
             raise gone(release, lost)
 
     def remove(self, release: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -173,6 +174,20 @@ def test_what_can_not_be_removed_is_an_error(daemon: Server, engine: Engine) -> 
 
     with pytest.raises(EngineError, match="active endpoints"):
         containers.remove(engine, RELEASE)
+
+
+@pytest.mark.parametrize(("status", "fails"), [(204, False), (404, False), (409, False), (500, True)])
+def test_an_unstarted_one_off_goes_unless_it_is_gone_or_started_at_that_moment(
+    daemon: Server, engine: Engine, status: int, *, fails: bool
+) -> None:
+    left = dataclasses.replace(container("web", "created"), one_off=True)
+    stay = [container("worker", "created"), dataclasses.replace(left, id="hers", run_by="ann")]
+    daemon.answers["DELETE /containers/web"] = Answer(status, None if status == 204 else {"message": "no"})
+
+    with pytest.raises(EngineError) if fails else nullcontext():
+        containers.remove_unstarted(engine, [left, *stay])
+
+    assert [request.path for request in daemon.requests] == ["/containers/web"]
 
 
 @pytest.mark.parametrize(("within", "query"), [(None, {}), (0, {"t": "0"})])
